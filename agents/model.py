@@ -1,0 +1,119 @@
+"""The one shape of a conversation with a model, whatever speaks to it."""
+
+from collections.abc import Callable, Mapping
+from enum import StrEnum
+from typing import Literal, Protocol
+
+from attrs import field, frozen
+
+from ..state.records import Usage
+
+
+@frozen(kw_only=True)
+class ToolSpec:
+    """A tool as the model sees it; ``parameters`` is a JSON schema."""
+
+    name: str
+    description: str
+    parameters: Mapping[str, object]
+
+
+@frozen(kw_only=True)
+class ToolCall:
+    """One call a model asked for; ``arguments`` is its JSON text as it came, ``id`` is never changed."""
+
+    id: str
+    name: str
+    arguments: str
+
+
+@frozen(kw_only=True)
+class UserMessage:
+    """What we say to the model."""
+
+    text: str
+
+
+@frozen(kw_only=True)
+class AssistantMessage:
+    """What the model said in one turn.
+
+    ``thinking_blocks`` are the provider's own blocks (with signatures), sent back untouched.
+    ``finish_reason`` is ``stop``, ``tool_calls``, ``length`` or the provider's word.
+    """
+
+    text: str = ""
+    thinking: str = ""
+    thinking_blocks: tuple[Mapping[str, object], ...] = ()
+    tool_calls: tuple[ToolCall, ...] = ()
+    finish_reason: str = "stop"
+    usage: Usage = field(factory=Usage)
+
+
+@frozen(kw_only=True)
+class ToolReply:
+    """What one tool call gave."""
+
+    call_id: str
+    name: str
+    content: str
+    is_error: bool = False
+
+
+Message = UserMessage | AssistantMessage | ToolReply
+
+
+@frozen(kw_only=True)
+class ModelRequest:
+    """Everything one turn needs; ``model`` is the string from the configuration."""
+
+    model: str
+    system: str
+    messages: tuple[Message, ...]
+    tools: tuple[ToolSpec, ...]
+    max_output_tokens: int = 32_000
+
+
+@frozen(kw_only=True)
+class Delta:
+    """A piece of a turn while it streams, for the trace only."""
+
+    kind: Literal["text", "thinking"]
+    text: str
+
+
+class ModelErrorKind(StrEnum):
+    """Why a call failed; the first three are transient."""
+
+    OVERLOAD = "overload"  # 429 without quota words, 503, 529
+    TRANSPORT = "transport"  # no connection, cut stream, 5xx, malformed reply
+    TIMEOUT = "timeout"
+    QUOTA = "quota"  # spent allowance; waiting minutes will not help
+    AUTH = "auth"  # 401, 403
+    CONTEXT = "context"  # the conversation is too long
+    REFUSED = "refused"  # any other 4xx
+
+
+TRANSIENT = frozenset({ModelErrorKind.OVERLOAD, ModelErrorKind.TRANSPORT, ModelErrorKind.TIMEOUT})
+
+
+class ModelError(Exception):
+    """A call that gave no turn; the message holds no key and at most 500 characters of a body."""
+
+    def __init__(
+        self, kind: ModelErrorKind, message: str, retry_after: float | None = None
+    ) -> None:
+        super().__init__(message)
+        self.kind = kind
+        self.message = message
+        self.retry_after = retry_after  # seconds, as the provider stated
+
+
+class ModelClient(Protocol):
+    """Whoever answers a request: litellm, or a script."""
+
+    async def complete(
+        self, request: ModelRequest, on_delta: Callable[[Delta], None]
+    ) -> AssistantMessage:
+        """One turn, one request, no retries of its own; raises ModelError."""
+        ...

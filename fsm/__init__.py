@@ -1,0 +1,1 @@
+"""The lifecycle: declared tables, one module per state, the engine, diagrams, ports."""

@@ -1,0 +1,196 @@
+"""What the lifecycle needs from the world, as protocols; ``wiring`` joins the real things to them.
+
+Methods that may take longer than a few milliseconds are either coroutines or are called in a
+worker thread by the states; none of them reads or changes the document.
+"""
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Protocol, TypeVar
+
+from attrs import frozen
+
+from ..state.config import Config
+from ..state.jobs import Job, Result
+from ..state.records import CommandResult, FileChange, Identity, Run
+
+A = TypeVar("A")
+
+
+class Clock(Protocol):
+    """The time; ``SOURCE_DATE_EPOCH`` pins ``commit_time``."""
+
+    def now(self) -> str:
+        """ISO-8601 in UTC with milliseconds and ``Z``."""
+        ...
+
+    def commit_time(self) -> int:
+        """Seconds since 1970 for commits."""
+        ...
+
+
+class Store(Protocol):
+    """The one writer of the document."""
+
+    @property
+    def run(self) -> Run:
+        """The document as it was last saved."""
+        ...
+
+    def update(self, change: Callable[[Run], Run]) -> Run:
+        """Apply a change, save it durably, and only then return it; raises StorageError."""
+        ...
+
+
+class Agents(Protocol):
+    """Whoever carries out jobs."""
+
+    async def run(self, job: Job[A]) -> Result[A]:
+        """Give one agent one job; every way it can end is a value, never an exception."""
+        ...
+
+    def executor_and_model(self, job_type: type[Job[A]]) -> tuple[str, str]:
+        """Which executor and model a job of that class would get."""
+        ...
+
+
+class Commands(Protocol):
+    """Runs a shell command that a repository or an agent wrote, sandboxed and bounded."""
+
+    async def run(self, command: str, cwd: Path, output: Path) -> CommandResult:
+        """Run it in ``cwd``, all output into the file ``output`` (capped, the cap is marked in it).
+
+        ``output_path`` of the result is ``output`` relative to the run folder.
+        """
+        ...
+
+
+@frozen
+class Snapshot:
+    """A worktree's content as a git tree, and how it differs from the commit it started from.
+
+    ``problems`` are sentences about things that must not leave a task (nested repositories,
+    links out of the tree); with any, the snapshot must not be accepted.
+    """
+
+    tree: str
+    changes: tuple[FileChange, ...]
+    problems: tuple[str, ...] = ()
+
+
+@frozen
+class Merge:
+    """A three-way merge in object space; ``conflicts`` names the paths, sorted; none: clean."""
+
+    tree: str
+    conflicts: tuple[str, ...]
+
+
+class Repository(Protocol):
+    """The run's own git store, its worktrees, and the user's copy of the integration branch."""
+
+    def ensure_store(self, base: str, branch: str) -> None:
+        """Make the store if it is not there: objects borrowed, ``branch`` at ``base``, base pinned."""
+        ...
+
+    def tip(self, ref: str) -> str | None:
+        """Where a full ref name of the run's store points; null when it does not exist."""
+        ...
+
+    def move(self, ref: str, new: str, old: str | None) -> None:
+        """Compare-and-swap a ref of the run's store (null: create); raises RefMoved."""
+        ...
+
+    def is_ancestor(self, old: str, new: str) -> bool:
+        """Whether ``old`` is reachable from ``new``."""
+        ...
+
+    def ensure_worktree(self, name: str, commit: str, branch: str | None) -> Path:
+        """A clean worktree at a commit: reused when it is exactly that, else rebuilt from refs.
+
+        A worktree that holds content no ref reaches is first kept under a rescue ref.
+        """
+        ...
+
+    def existing_worktree(self, name: str) -> Path | None:
+        """The worktree's path when it is there."""
+        ...
+
+    def remove_worktree(self, name: str) -> None:
+        """Remove a worktree; none there is fine."""
+        ...
+
+    def share(self, worktree: Path, paths: Sequence[str]) -> None:
+        """Copy ignored paths of the user's tree into a worktree, by reflink where possible."""
+        ...
+
+    def snapshot(self, worktree: Path, base: str) -> Snapshot:
+        """The worktree's tree and its changes since ``base``, by the ignore rules of ``base``."""
+        ...
+
+    def keep(self, ref: str, tree: str, parent: str, identity: Identity, time: int) -> str:
+        """Make a tree reachable from a ref of the store through a commit on ``parent``; its id."""
+        ...
+
+    def publish_ref(self, ref: str, commit: str) -> None:
+        """Make a ref (under ``refs/dispatch/<run>/``) in the user's repository, with its objects."""
+        ...
+
+    def tree_of(self, commit: str) -> str:
+        """The tree id of a commit."""
+        ...
+
+    def changes(self, old: str, new: str) -> tuple[FileChange, ...]:
+        """How two commits or trees differ, sorted by path, renames recognised."""
+        ...
+
+    def merge(self, ours: str, theirs_tree: str, base: str) -> Merge:
+        """Merge a tree that was made on ``base`` into commit ``ours``."""
+        ...
+
+    def pick(self, onto: str, source_tree: str, paths: Sequence[str]) -> str:
+        """The tree of commit ``onto`` with ``paths`` as they are (or are not) in ``source_tree``."""
+        ...
+
+    def commit(self, tree: str, parent: str, message: str, identity: Identity, time: int) -> str:
+        """Make a commit object; the same arguments always give the same id."""
+        ...
+
+    def note(self, commit: str, text: str, identity: Identity, time: int) -> None:
+        """Attach a note; never changes the commit's id."""
+        ...
+
+    def patch(self, commit: str) -> str:
+        """A commit as a patch, capped with a mark at 1 MiB."""
+        ...
+
+    def publish(self, branch: str, commit: str, expected: str | None) -> None:
+        """Bring ``branch`` of the user's repository from ``expected`` to ``commit``; raises RefMoved."""
+        ...
+
+
+class Journal(Protocol):
+    """What happened, for people and scripts: ``events.jsonl`` and the trace; never authoritative."""
+
+    def event(self, kind: str, **fields: object) -> None:
+        """Append one event; ``kind`` is dotted and in the past tense, such as ``task.started``."""
+        ...
+
+    def line(self, label: str, text: str) -> None:
+        """Show one line of the trace."""
+        ...
+
+
+@frozen
+class Ports:
+    """Everything a state may use."""
+
+    store: Store
+    agents: Agents
+    repository: Repository
+    commands: Commands
+    journal: Journal
+    clock: Clock
+    config: Config
+    folder: Path  # dispatch/<run>
+    spec_text: str

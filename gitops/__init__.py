@@ -1,0 +1,1 @@
+"""Everything done with git: the run's own store, worktrees, evidence, integration, publication."""

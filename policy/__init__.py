@@ -1,0 +1,1 @@
+"""Judgements: pure functions from records to values with reasons; no input or output."""

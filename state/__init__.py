@@ -1,0 +1,1 @@
+"""The nouns: records, configuration, codec, document store, lock, errors."""

@@ -1,0 +1,84 @@
+"""``dispatch-config.yaml`` as frozen classes; reading and refusing is in ``state.config_file``."""
+
+from collections.abc import Mapping
+
+from attrs import field, frozen
+
+from .enums import Isolation, Role
+
+DEFAULT_KEY_VARIABLE = "OPENCODE_API_KEY"
+
+
+@frozen(kw_only=True)
+class Provider:
+    """A compatible endpoint; without it, every model name is litellm's and so is its key variable."""
+
+    base_url: str
+    adapter: str  # "openai" (also "openai-compatible") or "anthropic"
+    api_key_env: str = DEFAULT_KEY_VARIABLE
+
+
+@frozen(kw_only=True)
+class ModelConfig:
+    """The model of each role."""
+
+    planner: str
+    implementer: str
+    critic: str
+    gate_critic: str
+    greybeard: str
+    attribution: str
+    fix_agent: str
+
+    def of(self, role: Role) -> str:
+        """The model string of a role."""
+        return {
+            Role.PLANNER: self.planner,
+            Role.IMPLEMENTER: self.implementer,
+            Role.CRITIC: self.critic,
+            Role.GATE_CRITIC: self.gate_critic,
+            Role.GREYBEARD: self.greybeard,
+            Role.ATTRIBUTION: self.attribution,
+            Role.FIX_AGENT: self.fix_agent,
+        }[role]
+
+
+@frozen(kw_only=True)
+class Limits:
+    """What one attempt may use before it is ended; null: no limit of that kind."""
+
+    turns: int = 120
+    tokens: int | None = None
+    usd: float | None = None
+    wall_seconds: float = 3600.0
+    silence_seconds: float = 600.0
+
+
+@frozen(kw_only=True)
+class Price:
+    """USD per million tokens, for models whose price is not known."""
+
+    input: float
+    output: float
+    cached: float | None = None
+
+
+@frozen(kw_only=True)
+class Config:
+    """Everything a user can set in a file."""
+
+    build_gate: tuple[str, ...]
+    model_config: ModelConfig
+    provider: Provider | None = None
+    commit_strategy: str = "per-task"
+    max_parallel: int = 8
+    isolation: Isolation = Isolation.TASK
+    setup: tuple[str, ...] = ()  # run in every new worktree before anything else
+    share: tuple[str, ...] = ()  # ignored paths copied into every new worktree
+    command_timeout_seconds: float = 1800.0
+    output_limit_bytes: int = 8 * 1024 * 1024  # kept of one command's output
+    limits: Limits = field(factory=Limits)
+    prices: Mapping[str, Price] = field(factory=dict)
+    author_name: str | None = None  # of commits; default: the repository's user.name
+    author_email: str | None = None
+    verify_submissions: bool = True  # run verifyCommands, or the gate, on every submission

@@ -1,0 +1,197 @@
+"""Every closed set of words that a document, a prompt or a report may contain."""
+
+from enum import StrEnum
+
+
+class RunStatus(StrEnum):
+    """Where a run stands."""
+
+    PLANNING = "planning"
+    GATING_PLAN = "gating-plan"
+    EXECUTING = "executing"
+    VERIFYING = "verifying"
+    FIXING_VERIFICATION = "fixing-verification"
+    CONSOLIDATING = "consolidating"
+    DONE = "done"
+    FAILED = "failed"
+
+
+class TaskStatus(StrEnum):
+    """Where a task stands."""
+
+    PENDING = "pending"
+    RUNNING = "running"
+    SUBMITTED = "submitted"
+    CRITIQUING = "critiquing"
+    AMEND_REQUESTED = "amend_requested"
+    COMMITTED = "committed"
+    FIXING = "fixing"
+    COMPLETED = "completed"
+    FAILED = "failed"
+
+
+class AgentType(StrEnum):
+    """What kind of implementer a task needs."""
+
+    INTERN = "intern"
+    GENERAL = "general"
+    EXPLORE = "explore"
+
+
+class TaskClass(StrEnum):
+    """Whether a task adds behaviour or repairs it."""
+
+    FEATURE = "feature"
+    BUGFIX = "bugfix"
+
+
+class FixingSource(StrEnum):
+    """Who asked for a fix."""
+
+    CRITIQUE = "critique"
+    VERIFICATION = "verification"
+
+
+class DeviationSeverity(StrEnum):
+    """How far a task departed from its plan."""
+
+    MINOR = "minor"
+    MODERATE = "moderate"
+    MAJOR = "major"
+
+
+class DeviationCategory(StrEnum):
+    """What the departure is about; it never changes the judgement."""
+
+    SCOPE = "scope"
+    APPROACH = "approach"
+    MISSING_TEST = "missing-test"
+    UNREPORTED_MODIFICATION = "unreported-modification"
+    OTHER = "other"
+
+
+class GateOutcome(StrEnum):
+    """A reviewer's verdict."""
+
+    PASS = "pass"
+    AMEND = "amend"
+    FAIL = "fail"
+
+
+class FindingSeverity(StrEnum):
+    """Whether a finding must be fixed."""
+
+    BLOCKING = "blocking"
+    ADVISORY = "advisory"
+
+
+class VerificationOutcome(StrEnum):
+    """How one round of verification ended."""
+
+    PASS = "pass"
+    RETRY = "retry"
+    ESCALATED = "escalated"
+
+
+class VerificationMode(StrEnum):
+    """How the final build is compared with the baseline."""
+
+    BASELINE_EQUALITY = "baseline-equality"
+    NO_NEW_FAILURES = "no-new-failures"
+    SKIP_COMPARISON = "skip-comparison"
+
+
+class KarenAction(StrEnum):
+    """What is done about a deviation."""
+
+    ACCEPT = "accept"
+    CONSULT_GREYBEARD = "consultGreybeard"
+    ESCALATE_TO_OPERATOR = "escalateToOperator"
+    MARK_FAILED = "markFailed"
+
+
+class GreybeardRuling(StrEnum):
+    """What the greybeard may answer."""
+
+    ACCEPT = "accept"
+    REJECT = "reject"
+    ESCALATE = "escalate"
+
+
+class DecisionOutcome(StrEnum):
+    """What became of a deviation in the end."""
+
+    ACCEPTED = "accepted"
+    FAILED = "failed"
+    ABORTED = "aborted"
+    WAITING = "waiting"
+
+
+class Isolation(StrEnum):
+    """Whether each task has a worktree of its own or all tasks of a level share one."""
+
+    TASK = "task"
+    LEVEL = "level"
+
+
+class Role(StrEnum):
+    """Who an agent is; the words are the keys of ``modelConfig``."""
+
+    PLANNER = "planner"
+    IMPLEMENTER = "implementer"
+    CRITIC = "critic"
+    GATE_CRITIC = "gateCritic"
+    GREYBEARD = "greybeard"
+    ATTRIBUTION = "attribution"
+    FIX_AGENT = "fixAgent"
+
+
+class AttemptOutcome(StrEnum):
+    """Every way an attempt can end."""
+
+    OK = "ok"
+    NO_OUTPUT = "no-output"
+    INVALID_OUTPUT = "invalid-output"
+    REFUSED_CLAIM = "refused-claim"
+    TURN_LIMIT = "turn-limit"
+    TOKEN_LIMIT = "token-limit"
+    MONEY_LIMIT = "money-limit"
+    TIME_LIMIT = "time-limit"
+    SILENCE_LIMIT = "silence-limit"
+    CONTEXT_LIMIT = "context-limit"
+    PROVIDER_AUTH = "provider-auth"
+    PROVIDER_QUOTA = "provider-quota"
+    PROVIDER_OVERLOAD = "provider-overload"
+    PROVIDER_REFUSED = "provider-refused"
+    TRANSPORT = "transport"
+    CRASHED = "crashed"
+    CANCELLED = "cancelled"
+
+
+class ChangeKind(StrEnum):
+    """What happened to one path between two trees."""
+
+    ADDED = "added"
+    MODIFIED = "modified"
+    DELETED = "deleted"
+    RENAMED = "renamed"
+
+
+class FailureKind(StrEnum):
+    """Why a run or a task stopped; the report explains each."""
+
+    PLAN_REFUSED = "plan-refused"
+    AGENT_FAILED = "agent-failed"
+    DEVIATION_REJECTED = "deviation-rejected"
+    DEPENDENCY_FAILED = "dependency-failed"
+    NEEDS_OPERATOR = "needs-operator"
+    BLOCKING_FINDINGS = "blocking-findings"
+    CONFLICT = "conflict"
+    REGRESSION = "regression"
+    TASKS_FAILED = "tasks-failed"
+    COMMAND_FAILED = "command-failed"
+    GIT = "git"
+    REPOSITORY_CHANGED = "repository-changed"
+    STORAGE = "storage"
+    BUDGET = "budget"
+    INTERNAL = "internal"

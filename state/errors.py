@@ -1,0 +1,73 @@
+"""Errors a user can meet: one sentence, a hint what to do, an exit code."""
+
+from enum import IntEnum
+
+
+class ExitCode(IntEnum):
+    """What the process tells its caller; the table in the manual is made from these."""
+
+    DONE = 0
+    FAILED = 1
+    USAGE = 2
+    WAITING = 3
+    BUDGET = 4
+    LOCKED = 5
+    INTERRUPTED = 130
+
+
+class DispatchError(Exception):
+    """The root of all refusals; ``message`` says what and where, ``hint`` what to do next."""
+
+    exit_code: ExitCode = ExitCode.FAILED
+
+    def __init__(self, message: str, hint: str = "") -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+
+    def __str__(self) -> str:
+        return f"{self.message} {self.hint}".rstrip()
+
+
+class UsageError(DispatchError):
+    """The command line, the repository or a file of the user's does not allow what was asked."""
+
+    exit_code = ExitCode.USAGE
+
+
+class ConfigError(UsageError):
+    """A configuration file is wrong; ``problems`` holds one line each, ``path:line: what``."""
+
+    def __init__(self, message: str, problems: tuple[str, ...] = (), hint: str = "") -> None:
+        super().__init__("\n  ".join((message, *problems)), hint)
+        self.problems = problems
+
+
+class DocumentError(DispatchError):
+    """A run's document cannot be read or is not legal; ``problems`` as in ConfigError."""
+
+    def __init__(self, message: str, problems: tuple[str, ...] = (), hint: str = "") -> None:
+        super().__init__("\n  ".join((message, *problems)), hint)
+        self.problems = problems
+
+
+class LockedError(DispatchError):
+    """Another live process owns the run."""
+
+    exit_code = ExitCode.LOCKED
+
+
+class StorageError(DispatchError):
+    """The disk refused (full, read-only, failing); the last document is intact."""
+
+
+class GitError(DispatchError):
+    """Git refused; the message names the subcommand, the exit code and what git said."""
+
+
+class RefMoved(GitError):
+    """A ref is not where the document says; the message shows both commits."""
+
+
+class IllegalEvent(DispatchError):
+    """An event has no row in the table of the state it arrived in."""

@@ -1,0 +1,107 @@
+"""What an agent can be given to do: one class per role, each naming the record it must answer with."""
+
+from collections.abc import Awaitable, Callable, Mapping
+from pathlib import Path
+from typing import Generic, TypeVar
+
+from attrs import frozen
+
+from .enums import AttemptOutcome
+from .records import (
+    Attempt,
+    BuildClaim,
+    CommandResult,
+    CritiqueVerdict,
+    Deviation,
+    FileChange,
+    GateVerdict,
+    GreybeardVerdict,
+    Plan,
+    Task,
+    TaskOutput,
+    Usage,
+)
+
+A = TypeVar("A")
+
+
+@frozen(kw_only=True)
+class Submission:
+    """An implementer's claim, before it is compared with the tree."""
+
+    output: TaskOutput
+    builds: tuple[BuildClaim, ...]
+
+
+# A check returns the problems of a submission as sentences the model can act on; none: accepted.
+Check = Callable[[Submission], Awaitable[tuple[str, ...]]]
+
+
+@frozen(kw_only=True)
+class Job(Generic[A]):
+    """One piece of work for one agent; ``root`` is the tree it sees, ``folder`` the attempt's own."""
+
+    attempt: Attempt
+    root: Path
+    folder: Path
+
+
+@frozen(kw_only=True)
+class PlanJob(Job[Plan]):
+    """Turn the spec into a DAG of tasks; ``refusals`` are the reasons earlier plans were sent back."""
+
+    spec_path: str
+    spec_text: str
+    build_gate: tuple[str, ...]
+    refusals: tuple[str, ...] = ()
+
+
+@frozen(kw_only=True)
+class ImplementJob(Job[TaskOutput]):
+    """Carry out one task in its worktree; every submission goes through ``check`` first."""
+
+    task: Task
+    build_gate: tuple[str, ...]
+    check: Check
+
+
+@frozen(kw_only=True)
+class CritiqueJob(Job[CritiqueVerdict]):
+    """Review one committed task; ``diff`` is its commit as a patch."""
+
+    task: Task
+    round: int
+    diff: str
+    changes: tuple[FileChange, ...]
+    commands: tuple[CommandResult, ...]
+
+
+@frozen(kw_only=True)
+class GateJob(Job[GateVerdict]):
+    """Judge a whole level; ``show`` returns the patch of one of ``commits`` (task id -> commit id)."""
+
+    level: int
+    round: int
+    tasks: tuple[Task, ...]
+    commits: Mapping[str, str]
+    show: Callable[[str], Awaitable[str]]
+
+
+@frozen(kw_only=True)
+class GreybeardJob(Job[GreybeardVerdict]):
+    """Rule on one moderate deviation of one task."""
+
+    task: Task
+    output: TaskOutput
+    deviation: Deviation
+
+
+@frozen(kw_only=True)
+class Result(Generic[A]):
+    """How an attempt ended; ``value`` is there exactly when ``outcome`` is ok."""
+
+    outcome: AttemptOutcome
+    value: A | None
+    message: str
+    usage: Usage
+    session_id: str | None = None
