@@ -11,6 +11,7 @@ from typing import Protocol, TypeVar
 from attrs import frozen
 
 from ..state.config import Config
+from ..state.git_values import Merge, Snapshot
 from ..state.jobs import Job, Result
 from ..state.records import CommandResult, FileChange, Identity, Run
 
@@ -63,27 +64,6 @@ class Commands(Protocol):
         ``output_path`` of the result is ``output`` relative to the run folder.
         """
         ...
-
-
-@frozen
-class Snapshot:
-    """A worktree's content as a git tree, and how it differs from the commit it started from.
-
-    ``problems`` are sentences about things that must not leave a task (nested repositories,
-    links out of the tree); with any, the snapshot must not be accepted.
-    """
-
-    tree: str
-    changes: tuple[FileChange, ...]
-    problems: tuple[str, ...] = ()
-
-
-@frozen
-class Merge:
-    """A three-way merge in object space; ``conflicts`` names the paths, sorted; none: clean."""
-
-    tree: str
-    conflicts: tuple[str, ...]
 
 
 class Repository(Protocol):
