@@ -1,0 +1,350 @@
+"""Turns from a real model: the one importer of litellm, which is slow to load and talks a lot.
+
+Of litellm only the translation to and from the providers is used.  Retries, timeouts, prices from
+the configuration and the putting together of streams are ours: its own rebuild of a stream
+doubles signed thinking, and its retries would hide what a run pays for.
+"""
+
+import asyncio
+import functools
+import gc
+import importlib
+import logging
+import os
+import sys
+import threading
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
+from typing import Protocol, TypeVar, cast
+
+from attrs import evolve, frozen
+
+from ...state.config import Price, Provider
+from ...state.records import Usage
+from ..model import AssistantMessage, Delta, ModelError, ModelErrorKind, ModelRequest
+from .chat import StreamedTurn, chat_messages, chat_tools
+from .failures import kind_of, provider_words, retry_after, safe_message
+
+IDLE_TIMEOUT_SECONDS = 120.0  # without a piece of the answer
+TOTAL_TIMEOUT_SECONDS = 600.0  # for one answer
+CLOSE_SECONDS = 5.0
+MILLION = 1_000_000
+
+T = TypeVar("T")
+
+# Without these two, the import and the first call download files.
+_OFFLINE = {"LITELLM_LOCAL_MODEL_COST_MAP": "True", "LITELLM_LOCAL_ANTHROPIC_BETA_HEADERS": "True"}
+_LOGGERS = ("LiteLLM", "LiteLLM Router", "LiteLLM Proxy")
+# Where a breakpoint after the system prompt and the last message makes all before it cheap.
+_CACHE_POINTS = ({"location": "message", "role": "system"}, {"location": "message", "index": -1})
+_CACHING = frozenset({"anthropic", "bedrock", "vertex_ai"})
+
+
+class LitellmClient:
+    """Answers requests through litellm; see ``agents.model.ModelClient``.
+
+    ``provider`` is a compatible endpoint with ``api_key``; without it a model's name is litellm's
+    and so is its key variable.  ``prices`` go before litellm's own.  Timeouts are in seconds.
+    """
+
+    def __init__(
+        self,
+        provider: Provider | None,
+        api_key: str | None,
+        prices: Mapping[str, Price],
+        idle_timeout: float = IDLE_TIMEOUT_SECONDS,
+        total_timeout: float = TOTAL_TIMEOUT_SECONDS,
+    ) -> None:
+        self._provider = provider
+        self._api_key = api_key
+        self._prices = prices
+        self._idle_timeout = idle_timeout
+        self._total_timeout = total_timeout
+
+    async def complete(
+        self, request: ModelRequest, on_delta: Callable[[Delta], None]
+    ) -> AssistantMessage:
+        """One turn, one request; raises ModelError.  Cancelling it closes the connection."""
+        litellm = await asyncio.to_thread(_litellm)
+        try:
+            async with asyncio.timeout(self._total_timeout):
+                return await self._turn(litellm, request, on_delta)
+        except ModelError:
+            raise
+        except TimeoutError:
+            message = f"The model gave no complete answer within {self._total_timeout:g} seconds."
+            raise ModelError(ModelErrorKind.TIMEOUT, message) from None
+        except Exception as error:  # whatever a provider throws costs a call, never the run
+            raise _model_error(error, self._secrets()) from None
+
+    async def aclose(self) -> None:
+        """Close the connections; harmless when there are none, or litellm was never loaded."""
+        if "litellm" in sys.modules:
+            litellm = _litellm()
+            await litellm.close_litellm_async_clients()
+            litellm.in_memory_llm_clients_cache.flush_cache()
+
+    async def _turn(
+        self, litellm: "_Litellm", request: ModelRequest, on_delta: Callable[[Delta], None]
+    ) -> AssistantMessage:
+        target = _target(litellm, request.model, self._provider)
+        turn = StreamedTurn(f"call_{len(request.messages)}")
+        counted: object = None
+        stream = await self._within_idle(litellm.acompletion(**self._call(request, target)))
+        try:
+            while (chunk := await self._within_idle(_next(stream))) is not None:
+                for choice in chunk.choices:
+                    turn.finish = choice.finish_reason or turn.finish
+                    for delta in turn.add(choice.delta.model_dump()):
+                        on_delta(delta)
+                counted = getattr(chunk, "usage", None) or counted
+        finally:
+            await _close(stream)
+        if stream.received_finish_reason is None:
+            # litellm makes up an end for a stream that just stops.
+            message = "The answer ended in the middle."
+            raise ModelError(ModelErrorKind.TRANSPORT, message)
+        return turn.message(self._usage(litellm, request.model, target, counted))
+
+    def _call(self, request: ModelRequest, target: "_Target") -> dict[str, object]:
+        signed = target.provider in _CACHING and "claude" in target.model.lower()
+        signed = signed or target.provider == "anthropic"
+        call: dict[str, object] = {
+            "model": f"{target.provider}/{target.model}",
+            "messages": chat_messages(request, signed_thinking=signed),
+            "max_tokens": min(request.max_output_tokens, target.output_limit),
+            "stream": True,
+            "stream_options": {"include_usage": True},
+            "timeout": self._total_timeout,
+            "num_retries": 0,
+            "max_retries": 0,
+        }
+        if request.tools:
+            call["tools"] = chat_tools(request.tools)
+        if signed:
+            call["cache_control_injection_points"] = [dict(point) for point in _CACHE_POINTS]
+        if self._provider is not None:
+            # A word instead of none: litellm would send the key of another provider.
+            call |= {"api_base": target.api_base, "api_key": self._api_key or "none"}
+        elif self._api_key is not None:
+            call["api_key"] = self._api_key
+        return call
+
+    def _usage(self, litellm: "_Litellm", model: str, target: "_Target", counted: object) -> Usage:
+        """What the turn used; ``input_tokens`` include the cached ones, on every wire."""
+        details = getattr(counted, "prompt_tokens_details", None)
+        usage = Usage(
+            turns=1,
+            input_tokens=getattr(counted, "prompt_tokens", None) or 0,
+            output_tokens=getattr(counted, "completion_tokens", None) or 0,
+            cached_tokens=getattr(details, "cached_tokens", None) or 0,
+            cost_usd=None,
+        )
+        if usage.input_tokens == 0:  # not reported, or litellm's zeros for what was not reported
+            return usage
+        return evolve(usage, cost_usd=self._cost(litellm, model, target, usage, counted))
+
+    def _cost(
+        self,
+        litellm: "_Litellm",
+        model: str,
+        target: "_Target",
+        usage: Usage,
+        counted: object,
+    ) -> float | None:
+        if model in self._prices:
+            return cost_at(self._prices[model], usage)
+        if not target.is_priced:
+            return None
+        return sum(
+            litellm.cost_per_token(
+                model=target.model, custom_llm_provider=target.provider, usage_object=counted
+            )
+        )
+
+    async def _within_idle(self, work: Awaitable[T]) -> T:
+        try:
+            async with asyncio.timeout(self._idle_timeout):
+                return await work
+        except TimeoutError:
+            message = f"The model was silent for {self._idle_timeout:g} seconds."
+            raise ModelError(ModelErrorKind.TIMEOUT, message) from None
+
+    def _secrets(self) -> Iterable[str]:
+        """What no message may show: our key, or all that litellm may have taken for one."""
+        if self._api_key is not None:
+            return (self._api_key,)
+        return (value for name, value in os.environ.items() if name.endswith(("_KEY", "_TOKEN")))
+
+
+def cost_at(price: Price, usage: Usage) -> float:
+    """USD for a usage; cached input without a price of its own costs what input costs."""
+    cached = price.input if price.cached is None else price.cached
+    fresh = usage.input_tokens - usage.cached_tokens
+    spent = fresh * price.input + usage.cached_tokens * cached + usage.output_tokens * price.output
+    return spent / MILLION
+
+
+def missing_key(model: str, provider: Provider | None, environ: Mapping[str, str]) -> str | None:
+    """The name of the environment variable that must hold the model's key and does not.
+
+    Without a provider this loads litellm, which takes seconds: call it in a worker thread.
+    """
+    if provider is not None:
+        return None if environ.get(provider.api_key_env) else provider.api_key_env
+    asked = _litellm().validate_environment(model=model)["missing_keys"]
+    keys = [name for name in asked if name.endswith(("_KEY", "_KEY_ID", "_TOKEN"))]
+    return None if not keys or any(environ.get(name) for name in asked) else keys[0]
+
+
+def known_price(model: str, provider: Provider | None, prices: Mapping[str, Price]) -> bool:
+    """Whether a turn of the model can be priced; may load litellm, as ``missing_key`` does."""
+    if model in prices:
+        return True
+    litellm = _litellm()
+    try:
+        return _target(litellm, model, provider).is_priced
+    except Exception:  # no provider knows the name
+        return False
+
+
+class _Delta(Protocol):
+    def model_dump(self) -> dict[str, object]: ...
+
+
+class _Choice(Protocol):
+    finish_reason: str | None
+    delta: _Delta
+
+
+class _Chunk(Protocol):
+    choices: list[_Choice]
+
+
+class _Stream(Protocol):
+    received_finish_reason: str | None
+
+    def __aiter__(self) -> AsyncIterator[_Chunk]: ...
+
+    async def __anext__(self) -> _Chunk: ...
+
+    async def aclose(self) -> None: ...
+
+
+class _Cache(Protocol):
+    def flush_cache(self) -> None: ...
+
+
+class _Litellm(Protocol):
+    """The part of litellm that we use."""
+
+    suppress_debug_info: bool
+    model_cost: Mapping[str, Mapping[str, object]]
+    in_memory_llm_clients_cache: _Cache
+
+    async def acompletion(self, **call: object) -> _Stream: ...
+
+    async def close_litellm_async_clients(self) -> None: ...
+
+    def get_llm_provider(self, model: str) -> tuple[str, str, str | None, str | None]: ...
+
+    def cost_per_token(
+        self, *, model: str, custom_llm_provider: str, usage_object: object
+    ) -> tuple[float, float]: ...
+
+    def validate_environment(self, model: str) -> Mapping[str, list[str]]: ...
+
+
+@frozen(kw_only=True)
+class _Target:
+    """Where a model's requests go, and what litellm's tables say of it."""
+
+    model: str
+    provider: str
+    api_base: str | None
+    is_priced: bool
+    output_limit: int
+
+
+def _target(litellm: _Litellm, model: str, provider: Provider | None) -> _Target:
+    if provider is None:
+        name, speaks, _, _ = litellm.get_llm_provider(model=model)
+        base = None
+    else:
+        name, base = model, provider.base_url.rstrip("/")
+        speaks = "anthropic" if provider.adapter == "anthropic" else "openai"
+        if speaks == "anthropic":
+            base = base.removesuffix("/v1")  # litellm appends the whole path
+    entry = litellm.model_cost.get(f"{speaks}/{name}") or litellm.model_cost.get(name) or {}
+    limit = entry.get("max_output_tokens")
+    return _Target(
+        model=name,
+        provider=speaks,
+        api_base=base,
+        is_priced=_is_positive(entry.get("input_cost_per_token"))
+        and _is_positive(entry.get("output_cost_per_token")),
+        output_limit=limit if isinstance(limit, int) and limit > 0 else sys.maxsize,
+    )
+
+
+def _is_positive(price: object) -> bool:
+    """A price of zero in a table is a gap in the table far more often than a gift."""
+    return isinstance(price, int | float) and price > 0
+
+
+async def _next(stream: _Stream) -> _Chunk | None:
+    try:
+        return await stream.__anext__()
+    except StopAsyncIteration:
+        return None
+
+
+async def _close(stream: _Stream) -> None:
+    try:
+        async with asyncio.timeout(CLOSE_SECONDS):
+            await stream.aclose()
+    except Exception:  # the answer is there, or its error is on the way up
+        pass
+
+
+def _model_error(error: Exception, secrets: Iterable[str]) -> ModelError:
+    """The error as ours; one that broke a stream is judged by what broke it."""
+    cause = getattr(error, "original_exception", None) or error
+    text = str(getattr(cause, "message", "") or cause)
+    status = getattr(cause, "status_code", None)  # litellm's own word for no answer is 500
+    if "Timeout" in type(cause).__name__:
+        kind = ModelErrorKind.TIMEOUT
+    elif "ContextWindow" in type(cause).__name__:
+        kind = ModelErrorKind.CONTEXT
+    else:
+        kind = kind_of(status if isinstance(status, int) else None, text)
+    headers = getattr(cause, "litellm_response_headers", None) or {}
+    return ModelError(kind, safe_message(provider_words(text), secrets), retry_after(dict(headers)))
+
+
+_loading = threading.Lock()
+
+
+def _litellm() -> _Litellm:
+    """The module, loaded once however many threads ask."""
+    with _loading:
+        return _load()
+
+
+@functools.cache
+def _load() -> _Litellm:
+    os.environ.update(_OFFLINE)
+    collecting = gc.isenabled()
+    gc.disable()  # nothing of what an import makes is garbage: a fifth of its time
+    try:
+        litellm = cast(_Litellm, importlib.import_module("litellm"))
+    finally:
+        if collecting:
+            gc.enable()
+    gc.freeze()
+    litellm.suppress_debug_info = True  # it prints to stdout
+    for name in _LOGGERS:
+        logger = logging.getLogger(name)
+        logger.handlers = [logging.NullHandler()]
+        logger.setLevel(logging.CRITICAL)
+        logger.propagate = False
+    return litellm
