@@ -1,6 +1,372 @@
-"""The command line (placeholder until the parser lands)."""
+"""The command line: which verbs there are, and what an error looks like.
+
+At import time only the standard library is loaded (the manual page is made from this file before
+anything is installed); each verb's module in ``commands`` is loaded when the verb is used.
+"""
+
+import argparse
+import importlib
+import io
+import itertools
+import os
+import sys
+import traceback
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Final, NamedTuple, NoReturn
+
+DEFAULT_VERB: Final = "run"
+DEBUG_VARIABLE: Final = "DISPATCH_DEBUG"
+SHELLS: Final = ("bash", "zsh", "fish")
+RUN_HELP: Final = "name of the run"
 
 
-def main() -> int:
-    """Run the command line."""
-    raise SystemExit(2)
+class Verb(NamedTuple):
+    """One verb: its row in the help; its work is ``run(args)`` of ``commands/<name>.py``."""
+
+    name: str
+    summary: str
+    examples: tuple[str, ...]
+    add_arguments: Callable[[argparse.ArgumentParser], None]
+
+
+class Parser(argparse.ArgumentParser):
+    """A parser whose refusals are sentences, raised as UsageError."""
+
+    def error(self, message: str) -> NoReturn:
+        """Refuse the command line."""
+        from .state.errors import UsageError
+
+        raise UsageError(f"{message[:1].upper()}{message[1:]}.", f"See `{self.prog} --help`")
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Carry out one command line and return its exit code; results on stdout, talk on stderr."""
+    from .state.errors import DispatchError, ExitCode
+
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")  # a file name may hold any byte
+    try:
+        code = _dispatch(sys.argv[1:] if argv is None else list(argv))
+        sys.stdout.flush()
+        return code
+    except DispatchError as error:
+        return _refuse(str(error), error.exit_code)
+    except KeyboardInterrupt:
+        return _refuse("Interrupted.", ExitCode.INTERRUPTED)
+    except BrokenPipeError:
+        # Whoever read our output has gone; the interpreter's last flush must not complain of it.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return ExitCode.FAILED
+    except OSError as error:
+        return _refuse(f"{error}.", ExitCode.FAILED)
+    except Exception as error:  # a bug is told in one line like everything else
+        hint = f"This is a bug in dispatch; {DEBUG_VARIABLE}=1 shows where it happened."
+        return _refuse(f"{type(error).__name__}: {error}. {hint}", ExitCode.FAILED)
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """The whole command line."""
+    parser = Parser(
+        prog="dispatch",
+        description="Carry out a Markdown spec on a git repository with many AI coding agents.\n"
+        "The result is the branch dispatch/RUN and a report; your own branch is never touched.\n"
+        "Without a verb, a run is started or continued.",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    parser.add_argument("--version", action=_Version, help="show the version and exit")
+    verbs = parser.add_subparsers(dest="verb", metavar="VERB", title="verbs", required=True)
+    for verb in VERBS:
+        added = verbs.add_parser(
+            verb.name,
+            help=verb.summary,
+            description="\n\n".join((_sentence(verb.summary), _examples(verb.examples))),
+            formatter_class=argparse.RawDescriptionHelpFormatter,
+            allow_abbrev=False,
+        )
+        verb.add_arguments(added)
+    return parser
+
+
+def exit_status() -> str:
+    """The table of exit codes, as ``--help`` shows it."""
+    from .state.errors import EXIT_MEANING
+
+    rows = "".join(f"  {code.value:<5}{meaning}\n" for code, meaning in EXIT_MEANING.items())
+    return f"exit status:\n{rows}"
+
+
+class _Version(argparse.Action):
+    def __init__(self, option_strings: Sequence[str], dest: str, help: str) -> None:  # noqa: A002
+        super().__init__(option_strings, dest, nargs=0, default=argparse.SUPPRESS, help=help)
+
+    def __call__(self, *_: object) -> NoReturn:
+        from . import __version__
+
+        print(f"dispatch {__version__}")
+        sys.exit(0)
+
+
+def _dispatch(arguments: list[str]) -> int:
+    from .state.errors import UsageError
+
+    parser = build_parser()
+    parser.epilog = exit_status()  # not in build_parser: the manual page has a section for it
+    if not arguments or arguments[0] not in ("-h", "--help", "--version", *_names()):
+        _refuse_mistyped_verb(arguments)
+        arguments = [DEFAULT_VERB, *arguments]
+    args, extra = parser.parse_known_args(arguments)
+    if extra:
+        known = tuple(_options(parser, args.verb))
+        raise UsageError(
+            f"`dispatch {args.verb}` does not take {extra[0]!r}.",
+            _did_you_mean(extra[0].partition("=")[0], known)
+            or f"See `dispatch {args.verb} --help`",
+        )
+    code: int = importlib.import_module(f".commands.{args.verb}", __package__).run(args)
+    return code
+
+
+def _refuse(message: str, code: int) -> int:
+    if os.environ.get(DEBUG_VARIABLE):
+        traceback.print_exc()
+    print(f"dispatch: {message}", file=sys.stderr)
+    return code
+
+
+def _refuse_mistyped_verb(arguments: list[str]) -> None:
+    """A first word that is nearly a verb starts no run, unless a run of that name is there."""
+    from .state.errors import UsageError
+
+    word = arguments[0] if arguments else "-"
+    if word.startswith("-") or not (near := _nearest(word, _names())):
+        return
+    given = [value for flag, value in itertools.pairwise(arguments) if flag == "--repo"]
+    if not (Path(given[0] if given else ".") / "dispatch" / word).is_dir():
+        raise UsageError(
+            f"There is no verb and no run {word!r}; did you mean `dispatch {near}`?",
+            f"To start a run of that name: `dispatch run {word}`",
+        )
+
+
+def _did_you_mean(word: str, known: tuple[str, ...]) -> str:
+    near = _nearest(word, known)
+    return f"Did you mean {near}?" if near else ""
+
+
+def _nearest(word: str, known: Sequence[str]) -> str | None:
+    """The known word that a slip of the fingers makes into ``word``."""
+    distance, nearest = min((_distance(word, each), each) for each in known)
+    return nearest if distance <= (2 if len(nearest) > 4 else 1) else None
+
+
+def _distance(one: str, other: str) -> int:
+    """Letters added, left out, exchanged or swapped with their neighbour."""
+    before: list[int] = []
+    last = list(range(len(other) + 1))
+    for i, left in enumerate(one, 1):
+        row = [i]
+        for j, right in enumerate(other, 1):
+            row.append(min(last[j] + 1, row[-1] + 1, last[j - 1] + (left != right)))
+            if i > 1 and j > 1 and left == other[j - 2] and one[i - 2] == right:
+                row[j] = min(row[j], before[j - 2] + 1)
+        before, last = last, row
+    return last[-1]
+
+
+def _names() -> tuple[str, ...]:
+    return tuple(verb.name for verb in VERBS)
+
+
+def _options(parser: argparse.ArgumentParser, verb: str) -> list[str]:
+    groups = (a for a in parser._actions if isinstance(a, argparse._SubParsersAction))
+    return [text for a in next(groups).choices[verb]._actions for text in a.option_strings]
+
+
+def _sentence(summary: str) -> str:
+    return f"{summary[:1].upper()}{summary[1:]}."
+
+
+def _examples(lines: Sequence[str]) -> str:
+    return "\n".join(("examples:", *(f"  {line}" for line in lines)))
+
+
+def _repo(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--repo", type=Path, default=Path(), metavar="DIR", help="repository (default: here)"
+    )
+
+
+def _json(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--json", action="store_true", help="print JSON for scripts")
+
+
+def _add_run(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("name", nargs="?", metavar="RUN", help="name (default: run-DATE-TIME, UTC)")
+    parser.add_argument(
+        "--spec", type=Path, metavar="FILE", help="what is to be done (default: spec.md)"
+    )
+    parser.add_argument(
+        "--skip-baseline", action="store_true", help="do not compare with the build before the run"
+    )
+    parser.add_argument(
+        "-v", "--verbose", action="store_true", help="show what agents say as they say it"
+    )
+    parser.add_argument(
+        "--no-sandbox", action="store_true", help="go on although commands cannot be confined"
+    )
+    _repo(parser)
+
+
+def _add_status(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("name", nargs="?", metavar="RUN", help="one run in detail (default: all)")
+    _json(parser)
+    _repo(parser)
+
+
+def _add_report(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("name", metavar="RUN", help=RUN_HELP)
+    parser.add_argument(
+        "--format", choices=("path", "md"), default="path", help="where it is, or its text"
+    )
+    _repo(parser)
+
+
+def _add_graph(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--machine", choices=("run", "task"), default="run", help="whose lifecycle (default: run)"
+    )
+    parser.add_argument(
+        "--format",
+        choices=("mermaid", "dot", "svg", "png"),
+        default="mermaid",
+        help="text, or a picture made by graphviz (default: mermaid)",
+    )
+    parser.add_argument("--run", dest="name", metavar="RUN", help="mark where this run stands")
+    target = parser.add_mutually_exclusive_group()
+    target.add_argument("--output", type=Path, metavar="FILE", help="write there, not to stdout")
+    target.add_argument(
+        "--write", type=Path, metavar="FILE", help="bring both diagrams of a document up to date"
+    )
+    _repo(parser)
+
+
+def _add_teardown(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("name", metavar="RUN", help=RUN_HELP)
+    _repo(parser)
+
+
+def _add_clean(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("name", nargs="?", metavar="RUN", help=RUN_HELP)
+    parser.add_argument("--all", action="store_true", help="every run of the repository")
+    parser.add_argument(
+        "--force", action="store_true", help="also when finished work is only in this run"
+    )
+    _repo(parser)
+
+
+def _add_doctor(parser: argparse.ArgumentParser) -> None:
+    _json(parser)
+    _repo(parser)
+
+
+def _add_completion(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("shell", choices=SHELLS, metavar="SHELL", help=", ".join(SHELLS))
+
+
+def _add_nothing(parser: argparse.ArgumentParser) -> None:
+    """The verb takes no arguments of its own."""
+
+
+VERBS: Final = (
+    Verb(
+        "run",
+        "start a run, or continue it where it stopped",
+        (
+            "dispatch                       start a run named by date and time",
+            "dispatch login-form            start or continue the run login-form",
+            "dispatch run x --spec todo.md  another spec than spec.md",
+        ),
+        _add_run,
+    ),
+    Verb(
+        "status",
+        "show where runs stand and what to do next",
+        (
+            "dispatch status                every run of this repository",
+            "dispatch status login-form     one run in detail",
+            "dispatch status --json         for scripts",
+        ),
+        _add_status,
+    ),
+    Verb(
+        "report",
+        "show a run's report",
+        (
+            "dispatch report login-form                the path of the report",
+            "dispatch report login-form --format md    its text",
+        ),
+        _add_report,
+    ),
+    Verb(
+        "graph",
+        "draw the lifecycle of runs or tasks",
+        (
+            "dispatch graph                                     mermaid text",
+            "dispatch graph --run login-form --format svg --output now.svg",
+            "dispatch graph --write spec.md                     refresh a document",
+        ),
+        _add_graph,
+    ),
+    Verb(
+        "teardown",
+        "remove a run's worktrees; its report, document and branch stay",
+        ("dispatch teardown login-form",),
+        _add_teardown,
+    ),
+    Verb(
+        "clean",
+        "remove all that a run left in the repository, branches included",
+        (
+            "dispatch clean login-form",
+            "dispatch clean --all",
+            "dispatch clean login-form --force    even if its work is nowhere else",
+        ),
+        _add_clean,
+    ),
+    Verb(
+        "doctor",
+        "check that this machine and repository have what a run needs",
+        ("dispatch doctor", "dispatch doctor --json"),
+        _add_doctor,
+    ),
+    Verb(
+        "init",
+        "write a commented dispatch-config.yaml and a spec.md to fill in",
+        ("dispatch init", "dispatch init --repo ../shop"),
+        _repo,
+    ),
+    Verb(
+        "demo",
+        "watch a whole run with scripted agents: no key, no cost",
+        ("dispatch demo",),
+        _add_nothing,
+    ),
+    Verb(
+        "completion",
+        "print a completion script for a shell",
+        (
+            "dispatch completion bash > ~/.local/share/bash-completion/completions/dispatch",
+            "dispatch completion fish > ~/.config/fish/completions/dispatch.fish",
+        ),
+        _add_completion,
+    ),
+    Verb(
+        "schema",
+        "print the JSON schema of dispatch-config.yaml",
+        ("dispatch schema > dispatch-config.schema.json",),
+        _add_nothing,
+    ),
+)

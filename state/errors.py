@@ -1,6 +1,8 @@
 """Errors a user can meet: one sentence, a hint what to do, an exit code."""
 
+from collections.abc import Mapping
 from enum import IntEnum
+from typing import Final
 
 
 class ExitCode(IntEnum):
@@ -13,6 +15,17 @@ class ExitCode(IntEnum):
     BUDGET = 4
     LOCKED = 5
     INTERRUPTED = 130
+
+
+EXIT_MEANING: Final[Mapping[ExitCode, str]] = {
+    ExitCode.DONE: "done",
+    ExitCode.FAILED: "failed: the run, or what was asked for",
+    ExitCode.USAGE: "the command line, the configuration or the repository does not allow it",
+    ExitCode.WAITING: "the run waits for an answer of the operator",
+    ExitCode.BUDGET: "the budget is spent; the run goes on with a higher one",
+    ExitCode.LOCKED: "another process is working on the run",
+    ExitCode.INTERRUPTED: "interrupted; what was done is kept, the same command goes on",
+}
 
 
 class DispatchError(Exception):

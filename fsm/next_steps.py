@@ -1,0 +1,55 @@
+"""What the operator should do next: the sentences that ``status`` and the report share."""
+
+from collections.abc import Mapping
+from typing import Final
+
+from ..state.enums import FailureKind, RunStatus
+from ..state.records import Run
+
+REMEDIES: Final[Mapping[FailureKind, str]] = {
+    FailureKind.PLAN_REFUSED: "The reasons of each refusal are under Plan. Make the spec smaller "
+    "or clearer about them.",
+    FailureKind.AGENT_FAILED: "The attempt's folder holds its whole conversation. If the provider "
+    "was at fault, check its key, quota and status; if a limit was, raise it under `limits`.",
+    FailureKind.DEVIATION_REJECTED: "The deviation and the ruling are under Deviations. Say in the "
+    "spec which of the two is wanted.",
+    FailureKind.DEPENDENCY_FAILED: "Look at the task that it depends on; nothing is wrong with "
+    "this one.",
+    FailureKind.NEEDS_OPERATOR: "The question is under Escalations. Settle it in the spec, so "
+    "that it is not asked again.",
+    FailureKind.BLOCKING_FINDINGS: "The findings that remained are under Findings. Decide whether "
+    "they are right; if not, say so in the spec.",
+    FailureKind.CONFLICT: "Two tasks changed the same lines in ways that could not be joined. "
+    "Make one depend on the other, or split the files between them.",
+    FailureKind.REGRESSION: "The commands that got worse and their new failures are under "
+    "Verification. The commits are on the level's branch in the run's own store.",
+    FailureKind.TASKS_FAILED: "The failed tasks are under Tasks, each with its reason; what they "
+    "had done is under the refs named there.",
+    FailureKind.COMMAND_FAILED: "Run the command by hand in a fresh clone: it must work there. "
+    "`setup` and `share` in dispatch-config.yaml prepare each worktree.",
+    FailureKind.GIT: "Git's own words are above. `git fsck` and `dispatch doctor` show whether "
+    "the repository is whole.",
+    FailureKind.REPOSITORY_CHANGED: "A ref of this run was moved by somebody else. Compare the "
+    "two commits above, and keep the one you want under a branch of your own.",
+    FailureKind.STORAGE: "Free some space or give write access; what was saved before is intact.",
+    FailureKind.BUDGET: "Raise the budget; nothing that was paid for is lost.",
+    FailureKind.INTERNAL: "This is a bug in dispatch. The document and the attempts' folders "
+    "show what led to it; please report it with them.",
+}
+
+
+def next_steps(run: Run) -> tuple[str, ...]:
+    """Sentences and commands, most urgent first; never empty."""
+    waiting = [each for each in run.escalations if each.answer is None]
+    steps = [f"Answer the question {each.id}: {each.question}" for each in waiting]
+    if run.status is RunStatus.DONE:
+        return (
+            f"Look at the result: git log --stat {run.base_commit[:12]}..{run.integration_branch}",
+            f"Take it over: git merge {run.integration_branch}",
+            f"Then remove the worktrees: dispatch teardown {run.name}",
+        )
+    if run.status is RunStatus.FAILED:
+        if run.failure is not None:
+            steps.append(REMEDIES[run.failure.kind])
+        return (*steps, f"Read the whole story: dispatch report {run.name} --format md")
+    return (*steps, f"Continue it, unless it is running: dispatch {run.name}")

@@ -1,0 +1,48 @@
+"""How the report says times, money, exit codes and places."""
+
+from datetime import datetime
+
+from ..state.errors import DocumentError
+from ..state.records import CommandResult
+from .markdown import code
+
+
+def duration(started: str, ended: str) -> str:
+    """``1h2m3s`` between two ISO-8601 times, never negative; raises DocumentError."""
+    seconds = max(0, int((_time(ended, "now") - _time(started, "createdAt")).total_seconds()))
+    hours, minutes = seconds // 3600, seconds // 60 % 60
+    parts = [f"{hours}h"] if hours else []
+    parts += [f"{minutes}m"] if hours or minutes else []
+    return "".join((*parts, f"{seconds % 60}s"))
+
+
+def money(cost: float | None) -> str:
+    """Dollars; an unknown price is said, never shown as zero."""
+    return "unknown" if cost is None else f"${cost:.4f}"
+
+
+def result_of(command: CommandResult) -> str:
+    """How a command ended, in two or three words."""
+    if command.timed_out:
+        return "timed out"
+    if command.signal is not None:
+        return f"killed by signal {command.signal}"
+    return "no exit code" if command.exit_code is None else f"exit {command.exit_code}"
+
+
+def place(file: str | None, line: int | None) -> str:
+    """A file and, when it is known, the line in it."""
+    return code(f"{file or '(no file)'}{f':{line}' if line else ''}")
+
+
+def _time(text: str, name: str) -> datetime:
+    try:
+        time = datetime.fromisoformat(text)
+    except ValueError:
+        time = None
+    if time is None or time.tzinfo is None:
+        raise DocumentError(
+            f"{name} is {text!r}, which is no time.",
+            hint="It should look like 2026-11-21T09:30:00.000Z",
+        )
+    return time
