@@ -1,1 +1,8 @@
-"""TODO."""
+"""Where commands run: the policy as data, the launchers that enforce it, the runner."""
+
+from .launcher import Launcher, PlainLauncher
+from .policy import CommandLimits, Sandbox
+from .processes import end_run
+from .runner import CommandRunner
+
+__all__ = ["CommandLimits", "CommandRunner", "Launcher", "PlainLauncher", "Sandbox", "end_run"]

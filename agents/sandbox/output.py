@@ -1,0 +1,55 @@
+"""A command's output on its way to a file: the head and the tail are kept, the rest is counted."""
+
+from pathlib import Path
+from types import TracebackType
+from typing import Final, Self
+
+MAX_TAIL_BYTES: Final = 64 * 1024  # where a test program prints its summary
+
+
+class OutputFile:
+    """Bytes written to ``path``; at most ``limit`` are kept, with a mark where some are missing."""
+
+    def __init__(self, path: Path, limit: int) -> None:
+        self.total = 0
+        self._tail_limit = min(MAX_TAIL_BYTES, limit // 4)
+        self._head_limit = limit - self._tail_limit
+        self._tail = bytearray()
+        path.parent.mkdir(parents=True, exist_ok=True)
+        self._file = path.open("wb")
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._file.close()
+
+    @property
+    def truncated(self) -> bool:
+        """Whether something is missing from the file."""
+        return self.total > self._head_limit + self._tail_limit
+
+    def write(self, data: bytes) -> None:
+        """Take what the command said next."""
+        room = max(0, self._head_limit - self.total)
+        self.total += len(data)
+        if room:
+            self._file.write(data[:room])
+            self._file.flush()  # a person may be watching
+        self._tail += data[room:]
+        del self._tail[: -self._tail_limit or len(self._tail)]
+
+    def finish(self, note: str) -> None:
+        """Write the tail, the mark if something is missing, and a last line of ours."""
+        if self.truncated:
+            missing = self.total - self._head_limit - len(self._tail)
+            self._file.write(f"\n[dispatch: {missing:,} bytes of output left out]\n".encode())
+        self._file.write(self._tail)
+        if note:
+            self._file.write(f"\n[dispatch: {note}]\n".encode())
+        self._tail.clear()

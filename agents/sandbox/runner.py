@@ -1,0 +1,138 @@
+"""Shell commands of repositories and agents, run outside the event loop, sandboxed and bounded."""
+
+import asyncio
+import hashlib
+import itertools
+import os
+import threading
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Final
+
+from attrs import evolve
+
+from ...state.records import CommandResult
+from .environment import environment, prepare
+from .launcher import Launcher, PlainLauncher
+from .policy import CommandLimits, Sandbox
+from .process import execute
+
+MAX_COMMANDS: Final = 64  # at a time; more wait their turn
+
+_numbers = itertools.count(1)
+
+
+class CommandRunner:
+    """Runs commands for one run; each worktree has a home and a temporary folder of its own."""
+
+    def __init__(
+        self,
+        folder: Path,
+        scratch: Path,
+        *,
+        launcher: Launcher | None = None,
+        limits: CommandLimits | None = None,
+        network: bool = False,
+        read_only: tuple[Path, ...] = (),
+        mark: str | None = None,
+        outer: Mapping[str, str] | None = None,
+    ) -> None:
+        """``folder`` is the run's; ``scratch`` holds the homes, best at a short path.
+
+        ``mark`` names the run among the processes of the machine (default: its folder), ``outer``
+        are the variables the allow-list picks from (default: ours).
+        """
+        self._folder = folder
+        self._scratch = scratch
+        self._launcher = launcher or PlainLauncher()
+        self._limits = limits or CommandLimits()
+        self._network = network
+        self._read_only = read_only
+        self._mark = mark or str(folder)
+        self._outer = os.environ if outer is None else outer
+        self._threads = ThreadPoolExecutor(MAX_COMMANDS, thread_name_prefix="command")
+
+    @property
+    def tier(self) -> str:
+        """How strongly commands are held, as announced and recorded."""
+        return self._launcher.tier
+
+    @property
+    def limits(self) -> CommandLimits:
+        """The limits of a command that asks for no less."""
+        return self._limits
+
+    def sandbox(self, worktree: Path, *, writable: bool = True) -> Sandbox:
+        """The world of a command that works in ``worktree``."""
+        name = hashlib.sha256(os.fsencode(worktree)).hexdigest()[:12]
+        return Sandbox(
+            worktree=worktree,
+            writable=writable,
+            scratch=self._scratch / name,
+            network=self._network,
+            read_only=self._read_only,
+            limits=self._limits,
+        )
+
+    async def run(self, command: str, cwd: Path, output: Path) -> CommandResult:
+        """Run it in ``cwd``, which is also its worktree; all output goes into ``output``, capped."""
+        return await self.run_in(self.sandbox(cwd), command, cwd, output)
+
+    async def run_in(
+        self,
+        sandbox: Sandbox,
+        command: str,
+        cwd: Path,
+        output: Path,
+        timeout: float | None = None,
+    ) -> CommandResult:
+        """Run it in a folder of a sandbox; ``timeout`` can only shorten the sandbox's limit.
+
+        A cancellation ends the command and everything it started before it is passed on.
+        """
+        limits = sandbox.limits
+        if timeout is not None:
+            limits = evolve(limits, timeout_seconds=min(timeout, limits.timeout_seconds))
+        mark = f"{self._mark}/{os.getpid()}.{next(_numbers)}"
+        cancelled = threading.Event()
+
+        def work() -> CommandResult:
+            prepare(sandbox)
+            ended = execute(
+                self._launcher.argv(command, sandbox),
+                cwd,
+                environment(self._outer, sandbox, mark),
+                output,
+                limits,
+                mark,
+                cancelled,
+            )
+            return CommandResult(
+                command=command,
+                exit_code=ended.exit_code,
+                signal=ended.signal,
+                timed_out=bool(ended.stopped),
+                duration_seconds=ended.seconds,
+                output_path=self._relative(output),
+                output_bytes=ended.output_bytes,
+                truncated=ended.truncated,
+            )
+
+        future = asyncio.get_running_loop().run_in_executor(self._threads, work)
+        try:
+            return await asyncio.shield(future)
+        except asyncio.CancelledError:
+            cancelled.set()
+            await asyncio.wait([future])
+            raise
+
+    def close(self) -> None:
+        """Give the threads back; commands that still run are seen to their end first."""
+        self._threads.shutdown()
+
+    def _relative(self, output: Path) -> str:
+        try:
+            return output.relative_to(self._folder).as_posix()
+        except ValueError:
+            return output.as_posix()
