@@ -21,6 +21,18 @@ class Action(StrEnum):
     FAIL = "fail"
 
 
+# The agent did nothing wrong: a task is never marked failed for these.
+PROVIDER_FAULTS: Final = frozenset(
+    {
+        AttemptOutcome.PROVIDER_AUTH,
+        AttemptOutcome.PROVIDER_QUOTA,
+        AttemptOutcome.PROVIDER_OVERLOAD,
+        AttemptOutcome.PROVIDER_REFUSED,
+        AttemptOutcome.TRANSPORT,
+    }
+)
+
+
 @frozen
 class Remedy:
     """What to do, and the half sentence why."""
@@ -68,3 +80,8 @@ def remedy(outcome: AttemptOutcome, fresh_attempts_so_far: int) -> Remedy:
 def fresh_attempt(outcome: AttemptOutcome, fresh_attempts_so_far: int) -> bool:
     """Whether a fresh agent is worth it."""
     return remedy(outcome, fresh_attempts_so_far).action is Action.FRESH
+
+
+def is_providers_fault(outcome: AttemptOutcome) -> bool:
+    """Whether the provider failed, rather than the agent."""
+    return outcome in PROVIDER_FAULTS

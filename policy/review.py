@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Iterable, Sequence
 
-from ..state.enums import FindingSeverity, GateOutcome
+from ..state.enums import FindingSeverity, GateOutcome, TaskStatus
 from ..state.records import Finding, GateVerdict, PerTaskGateVerdict, Task
 from .plan import id_order
 
@@ -75,11 +75,8 @@ def level_outcome(
         for finding in part.findings:
             if _blocks(finding):
                 found[task_id, finding.id] = finding
-    blocking = tuple(
-        (task_id, found[task_id, finding_id])
-        for task_id, finding_id in sorted(found, key=lambda key: (id_order(key[0]), key[1]))
-        if _blocks(found[task_id, finding_id])
-    )
+    ordered = sorted(found, key=lambda key: (id_order(key[0]), key[1]))
+    blocking = tuple((task_id, found[task_id, name]) for task_id, name in ordered)
     statuses = {gate.status, *(part.status for part in gate.per_task.values())}
     if blocking and gate.status is not GateOutcome.FAIL:
         return GateOutcome.AMEND, blocking
@@ -165,8 +162,8 @@ def _consistency_problems(
 
 
 def _critic_findings(task: Task) -> tuple[Finding, ...]:
-    """What the task's critic found blocking the last time."""
-    if not task.critique_verdicts:
+    """What the task's critic found blocking the last time; nothing for a failed task."""
+    if not task.critique_verdicts or task.status is TaskStatus.FAILED:
         return ()
     return tuple(filter(_blocks, task.critique_verdicts[-1].findings))
 
