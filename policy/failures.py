@@ -117,7 +117,8 @@ def _failure(raw: str, line: str) -> BuildFailure:
 
 
 def _fingerprint(file: str | None, message: str) -> str:
-    stable = _VARYING.sub("", _COUNT.sub("", _POSITION.sub("", message)))
+    uncounted = _COUNT.sub(lambda count: count[0].rstrip("0123456789"), message)
+    stable = _VARYING.sub("", _POSITION.sub("", uncounted))
     text = f"{file or ''}|{' '.join(stable.split())}"
     return f"bf-{sha256(text.encode('utf-8', 'surrogatepass')).hexdigest()[:12]}"
 
