@@ -21,12 +21,14 @@ MAX_WARNINGS: Final = 50
 
 _TASK_ID: Final = re.compile(r"[0-9]+[a-z]+-(?P<hint>.*)", re.DOTALL)
 _PRINT: Final = r"(?:echo|printf)\b[^|&;<>$`()]*"
-_NOTHING: Final = rf"(?:true|:|/bin/true|/usr/bin/true|exit(?: 0)?|{_PRINT})"
+_NOTHING: Final = rf"(?:true|:|/bin/true|/usr/bin/true|exit 0|{_PRINT})"
 _NO_OP: Final = re.compile(rf"{_NOTHING}|#.*")
 _SWALLOWS: Final = re.compile(rf"(?:\|\||;)\s*{_NOTHING}$")
+# With one of these, a harmless end does not hide what failed before it.
+_CAN_FAIL: Final = re.compile(r"\bset -\w*e|\bexit [1-9]")
 _BACKGROUND: Final = re.compile(r"[^&>]&$")
-_HEADING: Final = re.compile(r"#{1,6}\s+(?P<title>.*?)[\s#:]*")
-_FILES_TITLE: Final = re.compile(r"files?\s+to\s+(?:modify|change|edit|create|touch)\b.*", re.I)
+_HEADING: Final = re.compile(r"#{1,6}\s+(?P<title>.*)")
+_FILES_TITLE: Final = re.compile(r"files?\s+to\s+(?:modify|change|edit|create|touch)\b", re.I)
 _ITEM: Final = re.compile(r"\s*(?:[-*+]|[0-9]+[.)])\s+(?P<text>.*)")
 _CODE: Final = re.compile(r"`([^`]+)`")
 
@@ -65,12 +67,12 @@ def files_to_modify(plan_markdown: str) -> tuple[str, ...]:
 
     Of a list item it is what stands in backticks, else its first word.
     """
-    paths = set()
+    paths: set[str] = set()
     inside = False
     for line in plan_markdown.splitlines():
         heading = _HEADING.fullmatch(line)
         if heading is not None:
-            inside = _FILES_TITLE.fullmatch(heading["title"]) is not None
+            inside = _FILES_TITLE.match(heading["title"]) is not None
             continue
         item = _ITEM.fullmatch(line) if inside else None
         if item is not None:
@@ -87,7 +89,7 @@ def command_objection(command: str) -> str | None:
         return "has line breaks or control characters; give one line, or a script of the repository"
     if _NO_OP.fullmatch(plain):
         return "proves nothing, because it always exits with 0"
-    if _SWALLOWS.search(plain):
+    if _SWALLOWS.search(plain) and not _CAN_FAIL.search(plain):
         return "always exits with 0, because its end hides what failed"
     if _BACKGROUND.search(plain):
         return "always exits with 0, because it runs in the background"
