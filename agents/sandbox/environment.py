@@ -82,7 +82,7 @@ _GIT_CONFIG: Final = """\
 
 
 def environment(outer: Mapping[str, str], sandbox: Sandbox, mark: str) -> dict[str, str]:
-    """The variables of a command; ``outer`` are ours, ``mark`` names the command among processes."""
+    """The variables of a command; ``outer`` are ours, ``mark`` tells its processes from others."""
     passed = PASSED + (PASSED_WITH_NETWORK if sandbox.network else ())
     home = Path(outer["HOME"]) if outer.get("HOME") else None
     found = {
@@ -114,6 +114,6 @@ def prepare(sandbox: Sandbox) -> None:
 
 
 def _search_path(path: str) -> str:
-    """Without relative entries: a program named ``git`` in the worktree must not stand in for git."""
+    """Without relative entries: a ``git`` in the worktree must not stand in for git."""
     kept = [entry for entry in path.split(os.pathsep) if entry.startswith("/")]
     return os.pathsep.join(kept) or DEFAULT_PATH

@@ -1,4 +1,4 @@
-"""How a command is started inside its sandbox: one class per tier, the strongest that works wins."""
+"""How a command is started inside its sandbox: one class per tier of isolation."""
 
 import shutil
 from typing import Final, Protocol

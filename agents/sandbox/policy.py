@@ -22,8 +22,8 @@ class CommandLimits:
 class Sandbox:
     """The world of one command.
 
-    ``worktree`` is the tree it works in, ``scratch`` a folder of its own that holds its home and its
-    temporary files, ``read_only`` what else it may read.  How much of this is enforced is the
+    ``worktree`` is the tree it works in, ``scratch`` a folder of its own that holds its home and
+    its temporary files, ``read_only`` what else it may read.  How much of this is enforced is the
     launcher's to say.
     """
 

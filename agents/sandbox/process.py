@@ -1,4 +1,4 @@
-"""One command from start to end, in the thread that calls: output, limits, and nothing left alive."""
+"""One command from start to end, in the thread that calls, with nothing of it left alive."""
 
 import contextlib
 import os
@@ -18,6 +18,7 @@ from .policy import MAX_TIMEOUT_SECONDS, CommandLimits
 from .processes import end_command
 
 TICK_SECONDS: Final = 0.05  # how soon an ending or a cancellation is noticed
+CLOSED_TICK_SECONDS: Final = 0.01  # most commands end right after they close their output
 MAX_DRAIN_SECONDS: Final = 1.0  # for the last output, once every process has ended
 
 _CHUNK: Final = 1 << 16
@@ -116,7 +117,7 @@ def _until_it_ends(
             is_open = count is not None
         else:
             count = 0
-            time.sleep(TICK_SECONDS)
+            time.sleep(CLOSED_TICK_SECONDS)
         now = time.monotonic()
         heard = now if count else heard
         if cancelled.is_set():

@@ -20,8 +20,9 @@ _GONE: Final = (psutil.NoSuchProcess, psutil.AccessDenied, ProcessLookupError)
 def end_command(leader: int, mark: str, grace: float) -> int:
     """End whatever is left of one command; how many processes were found.
 
-    ``leader`` is the shell's pid, not yet waited for, so that the number is nobody else's.  A process belongs to it when it is in its session, descends from it, or carries its mark in the
-    environment.  One that left all three is not found; only a process namespace can hold it.
+    ``leader`` is the shell's pid, not yet waited for, so that the number is nobody else's.  A
+    process belongs to the command when it is in its session, descends from it, or carries its mark
+    in the environment.  One that left all three is not found; only a process namespace holds it.
     """
 
     def belongs(process: psutil.Process) -> bool:

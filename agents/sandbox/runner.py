@@ -76,7 +76,7 @@ class CommandRunner:
         )
 
     async def run(self, command: str, cwd: Path, output: Path) -> CommandResult:
-        """Run it in ``cwd``, which is also its worktree; all output goes into ``output``, capped."""
+        """Run it in ``cwd``, which is also its worktree; all output goes into ``output``."""
         return await self.run_in(self.sandbox(cwd), command, cwd, output)
 
     async def run_in(
@@ -119,12 +119,14 @@ class CommandRunner:
                 truncated=ended.truncated,
             )
 
-        future = asyncio.get_running_loop().run_in_executor(self._threads, work)
+        job = self._threads.submit(work)
+        future = asyncio.wrap_future(job)
         try:
             return await asyncio.shield(future)
         except asyncio.CancelledError:
             cancelled.set()
-            await asyncio.wait([future])
+            if not job.cancel():
+                await asyncio.gather(future, return_exceptions=True)
             raise
 
     def close(self) -> None:

@@ -1,1 +1,49 @@
-"""TODO."""
+"""The tools of agents: their names and arguments are those that models know."""
+
+from collections.abc import Iterable
+from pathlib import Path
+
+from ..sandbox import CommandRunner
+from .base import Tool, ToolResult
+from .beneath import Opener
+from .edit_file import edit_file_tool
+from .outputs import Outputs
+from .read_file import read_file_tool
+from .run_shell import RunShellTool
+from .search import grep_tool, search_files_tool
+from .seen import Seen
+from .tree import Tree
+from .write_file import write_file_tool
+
+__all__ = ["Tool", "ToolResult", "toolset"]
+
+
+def toolset(
+    root: Path,
+    folder: Path,
+    *,
+    writable: bool,
+    commands: CommandRunner | None = None,
+    extra_files: Iterable[Path] = (),
+    opener: Opener | None = None,
+) -> tuple[Tool, ...]:
+    """The tools of one agent, sorted by name; they share what the agent has seen.
+
+    ``root`` is its tree, ``folder`` the attempt's own (long results go there).  Who may not write
+    gets grep, read_file and search_files only; writers get edit_file and write_file too, and
+    run_shell when there are ``commands``.  ``extra_files`` are absolute paths outside the tree that
+    read_file may open.  Raises ValueError for a relative root, OSError for one that is not there.
+    """
+    tree = Tree(root, staging=folder, opener=opener)
+    seen, outputs = Seen(), Outputs(folder)
+    extra = {str(path): path for path in extra_files}
+    tools: list[Tool] = [
+        grep_tool(tree, outputs),
+        read_file_tool(tree, seen, outputs, extra),
+        search_files_tool(tree, outputs),
+    ]
+    if writable:
+        tools += [edit_file_tool(tree, seen), write_file_tool(tree, seen)]
+        if commands is not None:
+            tools.append(RunShellTool(tree, outputs, commands))
+    return tuple(sorted(tools, key=lambda tool: tool.spec.name))
