@@ -274,6 +274,7 @@ def _add_doctor(parser: argparse.ArgumentParser) -> None:
 
 def _add_completion(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("shell", choices=SHELLS, metavar="SHELL", help=", ".join(SHELLS))
+    parser.set_defaults(command_line=build_parser)
 
 
 def _add_nothing(parser: argparse.ArgumentParser) -> None:

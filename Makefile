@@ -1,0 +1,59 @@
+# `make demo` and `make test` set up what they need; `make check` is everything that CI runs.
+
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.ready
+TEST_JOBS ?= 2
+
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+
+.PHONY: demo test check lint types layers man wheel docs bench clean
+
+demo: $(STAMP)
+	$(BIN)/dispatch demo
+
+test: $(STAMP)
+	$(BIN)/pytest -q -n $(TEST_JOBS)
+
+check: test lint types layers man wheel
+
+lint: $(STAMP)
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+
+types: $(STAMP)
+	$(BIN)/mypy -p dispatch
+	$(BIN)/mypy tests bench
+
+layers: $(STAMP)
+	$(BIN)/lint-imports
+
+man: $(STAMP)
+	$(BIN)/python -c 'from setuptools import setup; setup()' -q build_manpages
+	.ci/lint-man share/dispatch.1
+
+wheel: $(STAMP)
+	.ci/try-wheel $(BIN)/python
+
+# What is generated and committed; tests say when it is out of date.
+docs: $(STAMP)
+	$(BIN)/dispatch graph --write spec.md
+	$(BIN)/dispatch completion bash > share/completions/dispatch
+	$(BIN)/dispatch completion zsh > share/completions/_dispatch
+	$(BIN)/dispatch completion fish > share/completions/dispatch.fish
+
+bench: $(STAMP)
+	for each in bench/*.py; do echo "== $$each"; $(BIN)/python "$$each" || exit 1; done
+
+clean:
+	rm -rf build dist *.egg-info share/dispatch.1
+	rm -rf .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	find . -name __pycache__ -not -path './.venv/*' -not -path './.src/*' -prune -exec rm -rf {} +
+
+# Build tools come first, pinned like the rest: the build is not isolated, so that it cannot drift.
+$(STAMP): setup.cfg pyproject.toml constraints.txt
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install -q -c constraints.txt setuptools 'argparse-manpage[setuptools]'
+	$(BIN)/python -m pip install -q -c constraints.txt --no-build-isolation -e '.[dev]'
+	touch $@

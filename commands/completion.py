@@ -1,0 +1,32 @@
+"""``dispatch completion SHELL``: a script that completes verbs, options and their values."""
+
+from argparse import Action, ArgumentParser, Namespace
+from collections.abc import Iterator
+from pathlib import Path
+
+import shtab
+
+from ..state.errors import ExitCode
+
+
+def run(args: Namespace) -> int:
+    """Print the script for the command line that ``args.command_line`` builds."""
+    print(script(args.command_line(), args.shell))
+    return ExitCode.DONE
+
+
+def script(parser: ArgumentParser, shell: str) -> str:
+    """The completion script of a whole command line, without the final newline."""
+    for action in _actions(parser):
+        if action.type is Path:
+            kind = shtab.DIRECTORY if action.metavar == "DIR" else shtab.FILE
+            action.complete = kind  # type: ignore[attr-defined]  # how shtab wants to be told
+    return shtab.complete(parser, shell=shell).rstrip()
+
+
+def _actions(parser: ArgumentParser) -> Iterator[Action]:
+    for action in parser._actions:
+        yield action
+        if isinstance(action.choices, dict):
+            for each in action.choices.values():
+                yield from _actions(each)
