@@ -1,0 +1,100 @@
+"""Takes away what a run made: its worktrees, or everything of it, and never anything of another."""
+
+import contextlib
+from pathlib import Path
+from typing import Final
+
+from attrs import frozen
+
+from ..state.errors import UsageError
+from .layout import Layout
+from .names import check_run_name
+from .publication import swap_ref
+from .refs import Refs
+from .target import RUN_FOLDER, checked_out_at
+from .user_git import UserGit, locate
+from .worktrees import RESCUE_PREFIX, Worktrees, remove_folder
+from .worktrees import teardown as remove_all
+
+_REFS_SHOWN: Final = 5
+
+
+@frozen
+class CleanReport:
+    """What went, and what was left; ``refs`` are pairs of full ref name and commit."""
+
+    run_name: str
+    refs: tuple[tuple[str, str], ...]
+    folder: bool
+    kept: tuple[str, ...] = ()  # sentences
+
+
+def teardown(folder: Path) -> int:
+    """Remove the worktrees of the run in ``folder``, their content kept; how many were there.
+
+    Goes on over those that cannot be removed, then raises GitError naming them.
+    """
+    layout = Layout(folder.absolute())
+    return remove_all(Worktrees(layout, Refs(layout.store)))
+
+
+def clean(target: Path, run_name: str, force: bool) -> CleanReport:
+    """Remove a run: its folder, branch, notes and refs; harmless when repeated.
+
+    Raises UsageError for what is no run name, for links, and, unless forced, when work that is
+    nowhere else would go or the branch is checked out.  A checked-out branch stays in any case.
+    The caller makes sure that nobody runs it.
+    """
+    check_run_name(run_name)
+    user = locate(target)
+    folder = user.root / RUN_FOLDER / run_name
+    for each in (folder.parent, folder):
+        if each.is_symlink():
+            raise UsageError(f"{each} is a symbolic link.", "Remove the link yourself.")
+    branch = f"refs/heads/dispatch/{run_name}"
+    refs = _refs_of(user, run_name, branch)
+    at = checked_out_at(user, branch)
+    if not force:
+        _refuse_losses(run_name, folder, refs, at)
+    kept: tuple[str, ...] = ()
+    if at is not None and branch in refs:
+        kept = (f"dispatch/{run_name} is checked out at {at} and was left.",)
+        del refs[branch]
+    for ref, commit in refs.items():
+        swap_ref(user, ref, None, commit)
+    there = folder.exists()
+    remove_folder(folder)
+    with contextlib.suppress(OSError):  # there, and in use by other runs, or never there
+        folder.parent.rmdir()
+    return CleanReport(run_name, tuple(refs.items()), there, kept)
+
+
+def _refs_of(user: UserGit, run_name: str, branch: str) -> dict[str, str]:
+    # A pattern without a wildcard stands for that ref and those below it, not for longer names.
+    patterns = (branch, f"refs/notes/dispatch/{run_name}", f"refs/dispatch/{run_name}/")
+    output = user.run("for-each-ref", "--format=%(refname) %(objectname)", *patterns)
+    pairs = (line.split(" ") for line in output.stdout.decode().splitlines())
+    return {
+        ref: commit
+        for ref, commit in sorted(pairs)
+        if ref in patterns or ref.startswith(patterns[-1])
+    }
+
+
+def _refuse_losses(run_name: str, folder: Path, refs: dict[str, str], at: Path | None) -> None:
+    if at is not None:
+        raise UsageError(
+            f"dispatch/{run_name} is checked out at {at}.", "Check out another branch there first."
+        )
+    layout = Layout(folder)
+    rescued = [ref for ref in refs if ref.startswith(f"refs/dispatch/{run_name}/rescue/")]
+    if layout.store.is_dir():
+        rescued += Refs(layout.store).below(RESCUE_PREFIX)
+    if layout.set_aside.is_dir():
+        rescued += sorted(str(each) for each in layout.set_aside.iterdir())
+    if rescued:
+        names = ", ".join(rescued[:_REFS_SHOWN])
+        raise UsageError(
+            f"Run {run_name} holds {len(rescued)} pieces of rescued work: {names}.",
+            "Take out what you need (`dispatch rescue`), then clean with --force.",
+        )

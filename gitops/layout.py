@@ -1,0 +1,137 @@
+"""Where the run's own git store is and what is in it besides objects and refs.
+
+The store is bare, borrows the user's objects, has its own configuration and no hooks.  Making it
+again is harmless at any point, so a half-made one is simply finished.
+"""
+
+import os
+import shutil
+from pathlib import Path
+from typing import Final
+
+from attrs import frozen
+
+from ..state.errors import GitError
+from .names import check_worktree_name
+from .program import Place
+
+_ALTERNATES_DEPTH: Final = 5  # how deep git itself follows stores that borrow
+_CONFIG: Final = """\
+[core]
+	repositoryFormatVersion = 0
+	bare = true
+	fileMode = true
+	symlinks = true
+	logAllRefUpdates = false
+	hooksPath = /dev/null
+	fsmonitor = false
+	attributesFile = /dev/null
+	excludesFile = /dev/null
+[gc]
+	auto = 0
+[maintenance]
+	auto = false
+[commit]
+	gpgSign = false
+[protocol]
+	allow = never
+"""
+# Merging and showing must not depend on the git version's idea of where attributes come from.
+_ATTRIBUTES: Final = "* !merge !diff\n"
+
+
+@frozen
+class Layout:
+    """The files of a run that belong to git; ``folder`` is ``dispatch/<run>``."""
+
+    folder: Path
+
+    @property
+    def store(self) -> Path:
+        """The run's own bare repository."""
+        return self.folder / "git"
+
+    @property
+    def worktrees(self) -> Path:
+        """Where the worktrees are."""
+        return self.folder / "worktrees"
+
+    @property
+    def set_aside(self) -> Path:
+        """Where worktrees go whose content git cannot keep."""
+        return self.folder / "set-aside"
+
+    def worktree(self, name: str) -> Path:
+        """The working tree of that name."""
+        return self.worktrees / check_worktree_name(name)
+
+    def admin(self, name: str) -> Path:
+        """What the store knows about the worktree of that name."""
+        return self.store / "worktrees" / check_worktree_name(name)
+
+    def place(self, name: str, index: Path | None = None) -> Place:
+        """Where git works on a worktree; its ``.git`` pointer is never asked."""
+        return Place(self.admin(name), self.store, self.worktree(name), index)
+
+
+def make_store(layout: Layout, user_common_dir: Path, head: str) -> None:
+    """Make or finish the store; raises GitError when a folder of it is a link."""
+    store = layout.store
+    for folder in (layout.folder, store, layout.worktrees):
+        if folder.is_symlink():
+            raise GitError(
+                f"{folder} is a symbolic link.", "Remove it: the run keeps its work there."
+            )
+    for name in ("objects/info", "objects/pack", "refs/heads", "info", "worktrees"):
+        (store / name).mkdir(parents=True, exist_ok=True)
+    layout.worktrees.mkdir(exist_ok=True)
+    _write(store / "config", _CONFIG)
+    _write(store / "info" / "attributes", _ATTRIBUTES)
+    _write(store / "objects" / "info" / "alternates", _lenders(user_common_dir / "objects"))
+    exclude = store / "info" / "exclude"
+    if not exclude.exists():  # fixed at the start, so that the run has one idea of what is ignored
+        theirs = user_common_dir / "info" / "exclude"
+        replace_file(exclude, theirs.read_bytes() if theirs.is_file() else b"")
+    _write(store / "HEAD", f"ref: {head}\n")
+
+
+def sweep(store: Path) -> None:
+    """Remove the locks and half-made files that a killed owner of the store left behind."""
+    for lock in sorted(store.rglob("*.lock")):
+        lock.unlink(missing_ok=True)
+    for folder in (*store.glob("publish-*"), store / "shared"):
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def replace_file(path: Path, content: bytes) -> None:
+    """Give a file its content at once: after a kill it is the old one or the new one."""
+    temporary = path.with_name(f"{path.name}.new")
+    temporary.unlink(missing_ok=True)
+    temporary.write_bytes(content)
+    temporary.replace(path)
+
+
+def _write(path: Path, text: str) -> None:
+    content = os.fsencode(text)
+    if not path.is_file() or path.read_bytes() != content:
+        replace_file(path, content)
+
+
+def _lenders(objects: Path) -> str:
+    """The object folders to borrow from: the user's, and those the user borrows from."""
+    found, level = list[Path](), [objects]
+    for _ in range(_ALTERNATES_DEPTH):
+        new = [each for each in dict.fromkeys(level) if each not in found]
+        found += new
+        level = [borrowed for each in new for borrowed in _alternates(each)]
+    return "".join(f"{each}\n" for each in found)
+
+
+def _alternates(objects: Path) -> list[Path]:
+    try:
+        lines = os.fsdecode((objects / "info" / "alternates").read_bytes()).split("\n")
+    except FileNotFoundError:
+        return []
+    return [
+        Path(os.path.normpath(objects / line)) for line in lines if line and line[0] not in '#"'
+    ]

@@ -1,0 +1,66 @@
+"""Which names may become folders and refs, and which file names git could take for its own."""
+
+import re
+from typing import Final
+
+from ..state.errors import GitError, UsageError
+
+RUN_NAME_LIMIT: Final = 64
+_NAME: Final = re.compile(r"[a-z0-9][a-z0-9._-]*")
+_REF: Final = re.compile(r"refs(/[A-Za-z0-9_][A-Za-z0-9._-]*)+")
+_COMMIT: Final = re.compile(r"[0-9a-f]{40}")
+# Code points that HFS+ drops from names: ".g<one of these>it" is ".git" there.
+_INVISIBLE: Final = re.compile("[\u200c-\u200f\u202a-\u202e\u206a-\u206f\ufeff]")
+
+
+def check_run_name(name: str) -> str:
+    """The name itself when it may name a run; raises UsageError."""
+    if len(name) > RUN_NAME_LIMIT or not _fits(_NAME, name):
+        raise UsageError(
+            f"'{name[:RUN_NAME_LIMIT]}' is not a run name.",
+            "Run names are lower-case letters, digits, '.', '_' and '-', at most 64 of them, "
+            "and begin with a letter or a digit.",
+        )
+    return name
+
+
+def check_worktree_name(name: str) -> str:
+    """The name itself when it may name a worktree; raises GitError."""
+    if not _fits(_NAME, name):
+        raise GitError(f"'{name}' is not a worktree name.")
+    return name
+
+
+def check_ref(ref: str) -> str:
+    """The full ref name itself when it is one that we make; raises GitError."""
+    if not _fits(_REF, ref):
+        raise GitError(f"'{ref}' is not a full ref name.")
+    return ref
+
+
+def check_commit(commit: str) -> str:
+    """The object id itself when it is 40 hex digits; raises GitError."""
+    if not _COMMIT.fullmatch(commit):
+        raise GitError(f"'{commit}' is not a full object id.")
+    return commit
+
+
+def branch_ref(branch: str) -> str:
+    """The full ref name of a branch given by its short or full name; raises GitError."""
+    return check_ref(branch if branch.startswith("refs/") else f"refs/heads/{branch}")
+
+
+def is_like_dot_git(name: str) -> bool:
+    """Whether some file system takes this file name for ``.git``."""
+    plain = _INVISIBLE.sub("", name).split(":", 1)[0].rstrip(". ").lower()
+    return plain in (".git", "git~1")
+
+
+def _fits(pattern: re.Pattern[str], name: str) -> bool:
+    # Git refuses refs with these, so nothing that becomes part of a ref may have them.
+    parts = name.split("/")
+    return (
+        pattern.fullmatch(name) is not None
+        and ".." not in name
+        and not any(part.endswith((".", ".lock")) for part in parts)
+    )

@@ -1,0 +1,185 @@
+"""The run's repository, whole: what the lifecycle asks of git, each method in a few lines.
+
+Every method may be repeated: it looks first and does what is missing.  They are safe to call from
+several threads for different worktrees and refs.
+"""
+
+from collections.abc import Sequence
+from functools import cached_property
+from pathlib import Path
+from threading import Lock
+
+from ..state.errors import GitError
+from ..state.git_values import Merge, Snapshot
+from ..state.records import FileChange, Identity
+from . import diffs, evidence, integration, objects
+from .layout import Layout, make_store, sweep
+from .names import branch_ref, check_commit, check_ref, check_run_name
+from .program import Place, git
+from .publication import Publication, is_ancestor
+from .refs import Refs
+from .sharing import share
+from .user_git import UserGit, locate
+from .worktrees import BASE_REF, Worktrees, teardown
+
+SUPERSEDED_PREFIX = "refs/dispatch/superseded"
+
+
+class RunRepository:
+    """The git store of one run in ``folder``, its worktrees, and what it publishes."""
+
+    def __init__(self, target_root: Path, folder: Path, run_name: str) -> None:
+        self._target_root = target_root
+        self._run_name = check_run_name(run_name)
+        self._layout = Layout(folder.absolute())
+        self._store = self._layout.store
+        self._refs = Refs(self._store)
+        self._worktrees = Worktrees(self._layout, self._refs)
+        self._notes = f"refs/notes/dispatch/{run_name}"
+        self._noting = Lock()
+
+    def ensure_store(self, base: str, branch: str) -> None:
+        """Make the store if it is not there: objects borrowed, ``branch`` at ``base``, base pinned.
+
+        A branch that went on from ``base`` is left where it is; raises RefMoved when it is
+        anywhere else or the run's name is already pinned to another base.
+        """
+        ref = branch_ref(branch)
+        make_store(self._layout, self._user.common_dir, ref)
+        sweep(self._store)
+        self._publication.pin(check_commit(base))
+        self._refs.move(BASE_REF, base, None)
+        tip = self._refs.tip(ref)
+        if tip is None or not is_ancestor(self._store, base, tip):
+            self._refs.move(ref, base, None)
+
+    def tip(self, ref: str) -> str | None:
+        """Where a full ref name of the run's store points; null when it does not exist."""
+        return self._refs.tip(ref)
+
+    def move(self, ref: str, new: str, old: str | None) -> None:
+        """Compare-and-swap a ref of the run's store (null: create); raises RefMoved."""
+        self._refs.move(ref, new, old)
+
+    def is_ancestor(self, old: str, new: str) -> bool:
+        """Whether ``old`` is reachable from ``new``."""
+        return is_ancestor(self._store, check_commit(old), check_commit(new))
+
+    def unreachable(self, commits: Sequence[str], tip: str) -> tuple[str, ...]:
+        """Those of ``commits`` that are not reachable from ``tip``, in their order."""
+        known = objects.holds(self._store, tuple(map(check_commit, commits)))
+        wanted = "".join([*(f"{each}\n" for each in known), f"^{check_commit(tip)}\n"]).encode()
+        listed = git(Place(self._store), "rev-list", "--stdin", stdin=wanted).stdout
+        outside = frozenset(listed.decode().split())
+        return tuple(each for each in commits if each in outside or each not in known)
+
+    def ensure_worktree(self, name: str, commit: str, branch: str | None) -> Path:
+        """A clean worktree at a commit: reused when it is exactly that, else rebuilt from refs.
+
+        A worktree that holds content no ref reaches is first kept under a rescue ref.
+        """
+        return self._worktrees.ensure(name, commit, branch)
+
+    def existing_worktree(self, name: str) -> Path | None:
+        """The worktree's path when it is there."""
+        return self._worktrees.existing(name)
+
+    def remove_worktree(self, name: str) -> None:
+        """Remove a worktree, its content kept; none there is fine."""
+        self._worktrees.remove(name)
+
+    def teardown(self) -> int:
+        """Remove all worktrees, their content kept; how many were there."""
+        return teardown(self._worktrees)
+
+    def restore(self, worktree: Path, tree: str) -> None:
+        """Make a worktree's files that are not ignored exactly those of a tree."""
+        self._worktrees.restore(self._name(worktree), check_commit(tree))
+
+    def share(self, worktree: Path, paths: Sequence[str]) -> None:
+        """Copy ignored paths of the user's tree into a worktree, by reflink where possible."""
+        name = self._name(worktree)
+        base = self._worktrees.built_at(name)
+        if base is None:
+            raise GitError(f"There is no worktree {name} to share into.")
+        for path in paths:
+            share(self._layout, self._user.root, name, base, path)
+
+    def snapshot(self, worktree: Path, base: str) -> Snapshot:
+        """The worktree's tree and its changes since ``base``, by the ignore rules of ``base``."""
+        return evidence.snapshot(self._layout, self._name(worktree), check_commit(base))
+
+    def keep(self, ref: str, tree: str, parent: str, identity: Identity, time: int) -> str:
+        """Make a tree reachable from a ref of the store through a commit on ``parent``; its id."""
+        message = f"Kept as {check_ref(ref)}"
+        kept = objects.make_commit(self._store, tree, (parent,), message, identity, time)
+        self._refs.put(ref, kept, SUPERSEDED_PREFIX)
+        return kept
+
+    def publish_ref(self, ref: str, commit: str) -> None:
+        """Make a ref below ``refs/dispatch/<run>/`` in the user's repository, with its objects."""
+        self._publication.ref(check_ref(ref), check_commit(commit))
+
+    def tree_of(self, commit: str) -> str:
+        """The tree id of a commit."""
+        return objects.tree_of(self._store, commit)
+
+    def changes(self, old: str, new: str) -> tuple[FileChange, ...]:
+        """How two commits or trees differ, sorted by path, renames recognised."""
+        return diffs.changes(self._store, old, new)
+
+    def diff(self, old: str, new: str) -> str:
+        """Two commits or trees as one patch, whole: raises GitError when it is over 256 MiB."""
+        return diffs.diff(self._store, old, new)
+
+    def merge(self, ours: str, theirs_tree: str, base: str) -> Merge:
+        """Merge a tree that was made on ``base`` into commit ``ours``."""
+        return integration.merge(self._store, ours, theirs_tree, base)
+
+    def pick(self, onto: str, source_tree: str, paths: Sequence[str]) -> str:
+        """The tree of commit ``onto`` with ``paths`` as they are, or are not, in another tree."""
+        return integration.pick(self._store, onto, source_tree, paths)
+
+    def commit(self, tree: str, parent: str, message: str, identity: Identity, time: int) -> str:
+        """Make a commit object; the same arguments always give the same id.
+
+        Raises GitError when it would change nothing or say nothing.
+        """
+        if tree == objects.tree_of(self._store, parent):
+            raise GitError(f"git commit: nothing to commit, {parent} has the same tree.")
+        return objects.make_commit(self._store, tree, (parent,), message, identity, time)
+
+    def note(self, commit: str, text: str, identity: Identity, time: int) -> None:
+        """Attach a note; never changes the commit's id."""
+        with self._noting:
+            old = self._refs.tip(self._notes)
+            new = objects.with_note(self._store, old, commit, text, identity, time)
+            self._refs.move(self._notes, new, old)
+
+    def patch(self, commit: str) -> str:
+        """A commit as a patch, capped with a mark at 1 MiB."""
+        return diffs.patch(self._store, commit)
+
+    def publish(self, branch: str, commit: str, expected: str | None) -> None:
+        """Bring ``branch`` of the user's repository from ``expected`` to ``commit``, and the notes.
+
+        Raises RefMoved.
+        """
+        self._publication.branch(branch_ref(branch), check_commit(commit), expected)
+        notes = self._refs.tip(self._notes)
+        if notes is not None:
+            self._publication.notes(self._notes, notes)
+
+    @cached_property
+    def _user(self) -> UserGit:
+        return locate(self._target_root)
+
+    @cached_property
+    def _publication(self) -> Publication:
+        return Publication(self._user, self._store, self._run_name)
+
+    def _name(self, worktree: Path) -> str:
+        name = worktree.name
+        if worktree.absolute() != self._layout.worktree(name):
+            raise GitError(f"{worktree} is not a worktree of this run.")
+        return name

@@ -1,0 +1,122 @@
+"""Git in the user's own repository: read with care, written only where a run's own refs are."""
+
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Final
+
+from attrs import frozen
+
+from ..state.errors import UsageError
+from .program import Output, Place, git
+
+_SWITCHES: Final[Mapping[str, Mapping[str, str]]] = {
+    "filter": {"clean": "", "smudge": "", "process": "", "required": "false"},
+    "diff": {"textconv": "", "command": ""},
+    "merge": {"driver": "false"},
+    "trailer": {"cmd": "", "command": ""},
+}
+_NOT_BARE: Final = "Use a clone with a working tree."
+
+
+@frozen
+class UserGit:
+    """The user's repository: working tree, its git folder, and the folder of objects and refs."""
+
+    root: Path
+    git_dir: Path
+    common_dir: Path
+
+    def run(
+        self, *arguments: str, stdin: bytes = b"", accept: Sequence[int] = (0,), cut: int = 0
+    ) -> Output:
+        """Run a git command there with every driver of the repository's configuration off.
+
+        ``cut`` is the number of bytes after which output is dropped; 0: not at all.
+        """
+        place = Place(self.git_dir, self.common_dir, self.root)
+        settings = self._switched_off()
+        if cut:
+            return git(place, *arguments, stdin=stdin, settings=settings, limit=cut, cut=True)
+        return git(place, *arguments, stdin=stdin, accept=accept, settings=settings)
+
+    def text(self, *arguments: str) -> str:
+        """The first line that a command prints; empty when it exits 1."""
+        output = self.run(*arguments, accept=(0, 1))
+        return output.stdout.decode("utf-8", "backslashreplace").split("\n", 1)[0]
+
+    def tip(self, ref: str) -> str | None:
+        """Where a full ref name points; null when it does not exist."""
+        return self.text("rev-parse", "--verify", "--quiet", "--end-of-options", ref) or None
+
+    def _switched_off(self) -> dict[str, str]:
+        place = Place(self.git_dir, self.common_dir)
+        listed = git(place, "config", "--list", "--name-only", "-z", "--includes").stdout
+        settings = dict[str, str]()
+        for raw in listed.split(b"\0"):
+            section, _, rest = os.fsdecode(raw).partition(".")
+            driver = rest.rpartition(".")[0]
+            for key, value in _SWITCHES.get(section, {}).items() if driver else ():
+                settings[f"{section}.{driver}.{key}"] = value
+        return settings
+
+
+def locate(path: Path) -> UserGit:
+    """The repository whose working tree holds ``path``; raises UsageError, each with a hint."""
+    asked = git(
+        None,
+        "rev-parse",
+        "--path-format=absolute",
+        "--is-bare-repository",
+        "--git-dir",
+        "--git-common-dir",
+        cwd=_folder(path),
+        accept=(0, 128),
+        variables=user_variables(),
+    )
+    if asked.code:
+        if "bare repository" in asked.stderr:
+            raise UsageError(f"{path} is a bare repository.", _NOT_BARE)
+        if "not a git repository" in asked.stderr:
+            hint = "Run `git init` there and make a first commit, or name another folder."
+            raise UsageError(f"{path} is not a git repository.", hint)
+        raise UsageError(f"Git cannot open the repository at {path}: {asked.stderr}")
+    bare, git_dir, common_dir, *_ = os.fsdecode(asked.stdout).split("\n")
+    if bare == "true":
+        raise UsageError(f"{path} is a bare repository.", _NOT_BARE)
+    top = git(
+        None,
+        "rev-parse",
+        "--path-format=absolute",
+        "--show-toplevel",
+        cwd=_folder(path),
+        accept=(0, 128),
+        variables=user_variables(),
+    )
+    root = os.fsdecode(top.stdout).rstrip("\n")
+    if not root:
+        raise UsageError(f"{path} is inside a git folder.", "Name the folder of the working tree.")
+    return UserGit(Path(root), Path(git_dir), Path(common_dir))
+
+
+def user_variables() -> dict[str, str | None]:
+    """What lets git read the user's own configuration; only for commands that run nothing."""
+    names = ("HOME", "XDG_CONFIG_HOME", "GIT_CONFIG_GLOBAL")
+    return {name: os.environ.get(name) for name in names}
+
+
+def _folder(path: Path) -> Path:
+    try:
+        str(path.absolute()).encode("utf-8")
+    except UnicodeEncodeError:
+        raise UsageError(
+            f"The path {path!r} is not UTF-8.", "Move the repository to a plain path."
+        ) from None
+    if not str(path.absolute()).isprintable():
+        raise UsageError(
+            f"The path {str(path)!r} has control characters.",
+            "Move the repository to a plain path.",
+        )
+    if not path.is_dir():
+        raise UsageError(f"{path} is not a folder.", "Name the folder of a git repository.")
+    return path
