@@ -72,7 +72,7 @@ class RunShellTool:
 
 
 def _said(output: Path) -> str:
-    text = plain(output.read_text(encoding="utf-8", errors="replace", newline="")).rstrip("\n")
+    text = plain(output.read_bytes().decode(errors="replace")).rstrip("\n")
     return cut(text, output) or "(no output)"
 
 
