@@ -31,50 +31,67 @@ _REPOSITORY: Final = b"160000"
 
 
 @frozen
+class Held:
+    """What a worktree holds; ``strange`` are the paths that no tree can have."""
+
+    snapshot: Snapshot
+    strange: tuple[bytes, ...]
+
+
+@frozen
 class _Content:
-    """Paths as bytes: what is to be removed from and put into the index, and what cannot be."""
+    """Paths to take out of the index and to put in, and why others cannot be put in."""
 
     gone: tuple[bytes, ...]
     present: tuple[bytes, ...]
-    problems: tuple[str, ...]
+    problems: dict[bytes, str]
 
 
-def snapshot(layout: Layout, name: str, base: str, index: Path | None = None) -> Snapshot:
+def snapshot(layout: Layout, name: str, base: str) -> Snapshot:
     """The content of a worktree as a tree and its changes since commit ``base``.
 
     Files are ignored by the rules of ``base`` only.  With ``problems`` the tree may lack what they
-    name.  ``index`` is where to leave the index that was made.  Raises GitError.
+    name.  Raises GitError.
     """
+    return look(layout, name, base).snapshot
+
+
+def look(layout: Layout, name: str, base: str, index: Path | None = None) -> Held:
+    """The same with the paths that the tree lacks; ``index`` is where to leave git's index."""
     for left in reversed(range(_TRIES)):
         try:
-            return _snapshot(layout, name, base, index)
+            return _look(layout, name, base, index)
         except GitError:
             if not left:
                 raise
     raise AssertionError("unreachable")
 
 
-def _snapshot(layout: Layout, name: str, base: str, leave: Path | None) -> Snapshot:
+def pointer_text(layout: Layout, name: str) -> bytes:
+    """What belongs into the ``.git`` file of a worktree."""
+    return os.fsencode(f"gitdir: {layout.admin(name)}\n")
+
+
+def _look(layout: Layout, name: str, base: str, leave: Path | None) -> Held:
     with tempfile.TemporaryDirectory(prefix="dispatch-index-") as folder:
         index, rules = Path(folder) / "index", Path(folder) / "rules"
         rules.write_bytes(rules_of(layout.store, base))
         place = layout.place(name, index)
         _start_index(layout, name, base, index)
-        content = _look(place, rules)
-        problems = list(content.problems)
+        content = _read(place, rules)
+        problems = {**_problem_of_pointer(layout, name), **content.problems}
         _feed(place, ("--force-remove",), content.gone)
         refused = _feed(place, ("--add", "--remove", "--replace"), content.present)
         if refused:
-            problems.append(f"Git refuses some of the files: {refused}.")
+            problems |= {path: f"Git refuses {shown(path)}: {refused}." for path in content.present}
         tree = git(place, "write-tree").stdout.decode().strip()
         if leave is not None:
             shutil.copy2(index, leave)
     base_tree = tree_of(layout.store, base)
     adopt(layout.store, base_tree, tree)
     found = changes(layout.store, base_tree, tree)
-    problems += _problems_of_changes(layout, name, base, found)
-    problems += _problem_of_pointer(layout, name)
-    return Snapshot(tree, found, tuple(sorted(problems)[:PROBLEM_LIMIT]))
+    sentences = sorted([*problems.values(), *_problems_of_changes(layout, name, base, found)])
+    return Held(Snapshot(tree, found, tuple(sentences[:PROBLEM_LIMIT])), tuple(problems))
 
 
 def _start_index(layout: Layout, name: str, base: str, index: Path) -> None:
@@ -87,7 +104,7 @@ def _start_index(layout: Layout, name: str, base: str, index: Path) -> None:
         git(Place(layout.store, index=index), "read-tree", base)
 
 
-def _look(place: Place, rules: Path) -> _Content:
+def _read(place: Place, rules: Path) -> _Content:
     assert place.work_tree is not None
     root = os.fsencode(place.work_tree)
     exclude = f"--exclude-from={rules}"
@@ -108,7 +125,7 @@ def _look(place: Place, rules: Path) -> _Content:
     for path in gone:
         if is_not_text(path):
             problems[path] = f"{shown(path)} was deleted, and its name is not UTF-8."
-    return _Content(tuple(gone), tuple(kept), tuple(problems.values()))
+    return _Content(tuple(gone), tuple(kept), problems)
 
 
 def _submodules(place: Place) -> frozenset[bytes]:
@@ -150,19 +167,15 @@ def _problems_of_changes(
                 )
 
 
-def _problem_of_pointer(layout: Layout, name: str) -> Iterator[str]:
+def _problem_of_pointer(layout: Layout, name: str) -> dict[bytes, str]:
     pointer = layout.worktree(name) / ".git"
     if not os.path.lexists(pointer):
         pointer.write_bytes(pointer_text(layout, name))
     elif pointer.is_symlink() or not pointer.is_file():
-        yield "The worktree's .git file was replaced; remove what is there now."
+        return {b".git": "The worktree's .git file was replaced; remove what is there now."}
     elif pointer.read_bytes() != pointer_text(layout, name):
-        yield "The worktree's .git file was changed; remove it, and it will be made again."
-
-
-def pointer_text(layout: Layout, name: str) -> bytes:
-    """What belongs into the ``.git`` file of a worktree."""
-    return os.fsencode(f"gitdir: {layout.admin(name)}\n")
+        return {b".git": "The worktree's .git file was changed; remove it, it will be made again."}
+    return {}
 
 
 def _listed(place: Place, *arguments: str, stdin: bytes = b"") -> list[bytes]:

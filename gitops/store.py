@@ -20,7 +20,7 @@ from .publication import Publication, is_ancestor
 from .refs import Refs
 from .sharing import share
 from .user_git import UserGit, locate
-from .worktrees import BASE_REF, Worktrees, teardown
+from .worktrees import BASE_REF, REMOVED_PREFIX, Worktrees, teardown
 
 SUPERSEDED_PREFIX = "refs/dispatch/superseded"
 
@@ -86,7 +86,7 @@ class RunRepository:
 
     def remove_worktree(self, name: str) -> None:
         """Remove a worktree, its content kept; none there is fine."""
-        self._worktrees.remove(name)
+        self._worktrees.remove(name, REMOVED_PREFIX)
 
     def teardown(self) -> int:
         """Remove all worktrees, their content kept; how many were there."""

@@ -9,21 +9,21 @@ Nothing is removed before its content is reachable from a ref of the store or se
 import os
 import shutil
 import stat
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Final
 
 from ..state.errors import GitError, RefMoved
-from ..state.git_values import Snapshot
 from ..state.records import Identity
-from .evidence import pointer_text, snapshot
+from .evidence import look, pointer_text
 from .layout import Layout, replace_file
 from .names import branch_ref, check_commit, check_worktree_name
 from .objects import commit_time, make_commit, tree_of
 from .program import Place, git
 from .refs import Refs
 
-RESCUE_PREFIX: Final = "refs/dispatch/rescue"
+RESCUE_PREFIX: Final = "refs/dispatch/rescue"  # what was there and nobody expected
+REMOVED_PREFIX: Final = "refs/dispatch/removed"  # what the run was done with
 BASE_REF: Final = "refs/dispatch/base"
 EMPTY_HEAD: Final = "ref: refs/heads/none"
 _RESCUER: Final = Identity(name="dispatch", email="dispatch@localhost")
@@ -50,14 +50,15 @@ class Worktrees:
             self._build(name, commit)
         else:
             self._write_links(name)
-            held = self._look(name)
-            if held.problems or held.tree != tree_of(self._layout.store, commit):
-                if self._keep(name, held):
-                    # Nobody worked in it, so what is ignored there may stay and be useful.
-                    self._change(name, commit)
-                else:
-                    self._discard(name)
-                    self._build(name, commit)
+            tree = self._keep(name, RESCUE_PREFIX)
+            if tree is None:
+                self._discard(name)
+                self._build(name, commit)
+            elif tree != tree_of(self._layout.store, commit):
+                # Nobody worked in it, so what is ignored there may stay and be useful.
+                self._change(name, commit)
+            else:
+                self._take_index(name)
         head = commit if ref is None else f"ref: {ref}"
         self._hand_out(name, commit, head)
         return self._layout.worktree(name)
@@ -70,22 +71,16 @@ class Worktrees:
         built_at = self.built_at(name)
         if self.existing(name) is None or built_at is None:
             raise GitError(f"There is no worktree {name} to restore.")
-        held = self._look(name)
-        if held.tree == tree and not held.problems:
-            return
         head = (self._layout.admin(name) / "HEAD").read_text().strip()
-        self._keep(name, held)
-        if held.problems:
-            self._discard(name)
-            self._build(name, tree)
-        else:
+        if self._keep(name, REMOVED_PREFIX) != tree:
             self._change(name, tree)
+        self._write_links(name)
         self._hand_out(name, built_at, head)
 
     def existing(self, name: str) -> Path | None:
         """The worktree's path when it is there and was handed out."""
         path = self._layout.worktree(name)
-        return path if path.is_dir() and not path.is_symlink() and self.built_at(name) else None
+        return path if _is_folder(path) and self.built_at(name) else None
 
     def built_at(self, name: str) -> str | None:
         """The commit that a worktree was made at."""
@@ -94,21 +89,21 @@ class Worktrees:
         except FileNotFoundError:
             return None
 
-    def remove(self, name: str) -> bool:
-        """Remove a worktree, its content kept; whether one was there."""
+    def remove(self, name: str, keep_below: str) -> bool:
+        """Remove a worktree, its content kept under a ref; whether one was there."""
         self._clear_half_made(name)
-        path = self.existing(name)
-        if path is None:
+        if self.existing(name) is None:
             return False
-        self._keep(name, self._look(name))
+        self._keep(name, keep_below)
         self._discard(name)
         return True
 
     def names(self) -> tuple[str, ...]:
-        """Every folder that lies where worktrees do, sorted."""
+        """Every folder or link that lies where worktrees do, sorted."""
         if not self._layout.worktrees.is_dir():
             return ()
-        return tuple(sorted(each.name for each in self._layout.worktrees.iterdir()))
+        there = self._layout.worktrees.iterdir()
+        return tuple(sorted(each.name for each in there if each.is_dir() or each.is_symlink()))
 
     def _take_branch(self, name: str, commit: str, branch: str) -> str:
         ref = branch_ref(branch)
@@ -126,35 +121,37 @@ class Worktrees:
         self._refs.move(ref, commit, tip)
         return ref
 
-    def _look(self, name: str) -> Snapshot:
+    def _keep(self, name: str, prefix: str) -> str | None:
+        """Make a worktree's content safe; its tree when some commit had it already, else null."""
         base = self.built_at(name)
-        if base is None:
-            raise GitError(f"There is no worktree {name}.")
-        return snapshot(self._layout, name, base, self._layout.admin(name) / "found-index")
-
-    def _keep(self, name: str, held: Snapshot) -> bool:
-        """Make a worktree's content safe; whether it was so already."""
-        if held.problems:
-            self._set_aside(name)
-            return False
-        if held.tree in self._reachable_trees():
-            return True
-        parent = self.built_at(name)
-        assert parent is not None
-        time = commit_time(self._layout.store, parent)
+        assert base is not None  # only handed out worktrees are kept
+        index = self._layout.admin(name) / "found-index"
+        held = look(self._layout, name, base, index)
+        if held.strange:
+            self._set_aside(name, held.strange)
+            held = look(self._layout, name, base, index)
+        tree = held.snapshot.tree
+        if tree in self._reachable_trees():
+            return tree
+        time = commit_time(self._layout.store, base)
         message = f"Content found in worktree {name}"
-        found = make_commit(self._layout.store, held.tree, (parent,), message, _RESCUER, time)
-        prefix = f"{RESCUE_PREFIX}/{name}"
-        self._refs.move(f"{prefix}/{_next(self._refs.below(prefix))}", found, None)
-        return False
+        found = make_commit(self._layout.store, tree, (base,), message, _RESCUER, time)
+        below = f"{prefix}/{name}"
+        self._refs.move(f"{below}/{_next(self._refs.below(below))}", found, None)
+        return None
 
-    def _set_aside(self, name: str) -> None:
-        """Move a worktree that git cannot keep whole to where nobody touches it."""
-        folder = self._layout.set_aside
-        folder.mkdir(exist_ok=True)
-        numbers = {each.name: "" for each in folder.glob(f"{name}.*")}
-        number = _next({each.removeprefix(f"{name}."): "" for each in numbers})
-        self._layout.worktree(name).rename(folder / f"{name}.{number}")
+    def _set_aside(self, name: str, paths: tuple[bytes, ...]) -> None:
+        """Move what git cannot keep out of a worktree, to where nobody touches it."""
+        there = self._layout.set_aside.glob(f"{name}.*")
+        number = _next(each.name.rpartition(".")[2] for each in there)
+        for path in paths:
+            source = self._layout.worktree(name) / os.fsdecode(path)
+            if os.path.lexists(source):  # not when it went with a folder above it
+                target = self._layout.set_aside / f"{name}.{number}" / os.fsdecode(path)
+                target.parent.mkdir(parents=True, exist_ok=True)
+                if _is_folder(source):
+                    source.chmod(source.stat().st_mode | stat.S_IRWXU)  # else it cannot be moved
+                source.rename(target)
 
     def _reachable_trees(self) -> frozenset[str]:
         """The trees of the base and of every commit of the run."""
@@ -170,8 +167,8 @@ class Worktrees:
         if self.existing(name) is not None:
             for lock in admin.glob("*.lock"):
                 lock.unlink(missing_ok=True)
-        elif os.path.lexists(path) and (path.is_symlink() or not admin.is_dir()):
-            self._set_aside(name)
+        elif os.path.lexists(path) and not (_is_folder(path) and admin.is_dir()):
+            self._set_aside(name, (b"",))
         else:
             self._discard(name)
 
@@ -205,7 +202,11 @@ class Worktrees:
         admin = self._layout.admin(name)
         place = self._layout.place(name, admin / "found-index")
         git(place, "read-tree", "--reset", "-u", "--no-recurse-submodules", treeish)
-        # Agents may have an index of their own; ours is what we compare with.
+        self._take_index(name)
+
+    def _take_index(self, name: str) -> None:
+        admin = self._layout.admin(name)
+        # Agents may have the one that git knows; ours is what we compare with.
         shutil.copy2(admin / "found-index", admin / "index")
         (admin / "found-index").replace(admin / "built-index")
 
@@ -224,7 +225,7 @@ def teardown(worktrees: Worktrees) -> int:
     for name in worktrees.names():
         try:
             check_worktree_name(name)
-            removed += worktrees.remove(name)
+            removed += worktrees.remove(name, RESCUE_PREFIX)
         except (GitError, OSError) as error:
             failures.append(f"{name}: {error}")
     if failures:
@@ -251,12 +252,16 @@ def _retry_writable(function: Callable[..., object], path: str, error: object) -
     for each in (Path(path).parent, Path(path)):
         if each.exists() and not each.is_symlink():
             each.chmod(each.stat().st_mode | stat.S_IRWXU)
-    if Path(path).is_dir() and not Path(path).is_symlink():
+    if _is_folder(Path(path)):
         shutil.rmtree(path)
     else:
         function(path)
 
 
-def _next(taken: dict[str, str]) -> int:
-    numbers = [int(each.rsplit("/", 1)[-1]) for each in taken if each.rsplit("/", 1)[-1].isdigit()]
-    return max(numbers, default=0) + 1
+def _is_folder(path: Path) -> bool:
+    return path.is_dir() and not path.is_symlink()
+
+
+def _next(taken: Iterable[str]) -> int:
+    ends = [each.rpartition("/")[2] for each in taken]
+    return max((int(end) for end in ends if end.isdigit()), default=0) + 1
