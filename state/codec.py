@@ -310,6 +310,8 @@ def _free(raw: object) -> object:
         return tuple(_free(item) for item in raw)
     if isinstance(raw, dict):
         return {_text(key, str): _free(item) for key, item in raw.items()}
+    if type(raw) is float:
+        return _number(raw, float)
     if raw is None or type(raw) in _SCALARS:
         return raw
     raise _refusal(f"{_shown(raw)} is not a plain value")

@@ -344,6 +344,7 @@ class Run(Record):
     """The whole document of one run."""
 
     schema_version: str = SCHEMA_VERSION
+    upgraded_from: str | None = None  # the version the document was first written in, if older
     name: str
     status: RunStatus = RunStatus.PLANNING
     spec_path: str

@@ -15,7 +15,17 @@ from .yaml_scalars import NotCanonical, YamlError
 
 MAX_BYTES: Final = 64 * 1024 * 1024  # of one file
 
-__all__ = ["MAX_BYTES", "YamlError", "decode", "dumps", "entry", "item", "lines", "loads"]
+__all__ = [
+    "MAX_BYTES",
+    "YamlError",
+    "decode",
+    "dumps",
+    "entry",
+    "item",
+    "line_of",
+    "lines",
+    "loads",
+]
 
 _NOT_BLANK: Final = re.compile(r"[^ \t\n]")
 
@@ -71,6 +81,13 @@ def lines(text: str) -> Mapping[tuple[str | int, ...], int]:
     from . import yaml_foreign  # heavy: only for what a person wrote
 
     return yaml_foreign.read(text).lines
+
+
+def line_of(lines: Mapping[tuple[str | int, ...], int], path: tuple[str | int, ...]) -> int:
+    """The line of a part, or of the nearest thing around it that is there."""
+    while path and path not in lines:
+        path = path[:-1]
+    return lines.get(path, 1)
 
 
 def _entry(key: str, value: object, indent: int, lead: str, write: Callable[[str], object]) -> None:

@@ -1,0 +1,121 @@
+"""One process per run: a lock that the kernel frees when its holder dies, however it dies."""
+
+import contextlib
+import errno
+import fcntl
+import os
+import socket
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Final, Self
+
+from .clean_text import clean
+from .clock import SystemClock
+from .durable import make_folder
+from .errors import LockedError, StorageError
+
+LOCK: Final = "lock"  # never deleted: deleting it would let two processes lock two files
+
+# ``holder`` takes the lock for an instant; whoever starts meanwhile waits that out.
+TRIES: Final = 5
+SECONDS_BETWEEN_TRIES: Final = 0.02
+_SHOWN_BYTES: Final = 300
+
+_FLAGS: Final = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
+_BUSY: Final = frozenset({errno.EWOULDBLOCK, errno.EACCES})
+
+
+_CLOCK: Final = SystemClock({})  # what is pinned for commits does not concern it
+
+
+class RunLock:
+    """Being the one process that owns the run in ``folder``, as a context manager.
+
+    ``now`` tells the start time that is written into the lock for people.  Entering makes the
+    folder where there is none, and raises LockedError naming the process that owns the run.
+    """
+
+    def __init__(self, folder: Path, now: Callable[[], str] = _CLOCK.now) -> None:
+        self._folder = folder
+        self._now = now
+        self._descriptor = -1
+
+    def __enter__(self) -> Self:
+        make_folder(self._folder)
+        descriptor = _open(self._folder / LOCK)
+        try:
+            if not _taken(descriptor, fcntl.LOCK_EX, TRIES):
+                raise LockedError(
+                    f"Run {self._folder.name} is in the hands of {_described(descriptor)}.",
+                    "Wait for it, or stop it; its work is kept.",
+                )
+            _describe(descriptor, self._now())
+        except BaseException:
+            os.close(descriptor)
+            raise
+        self._descriptor = descriptor
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        os.close(self._descriptor)
+
+
+def holder(folder: Path) -> str | None:
+    """Who owns the run in ``folder`` at this moment; null: nobody."""
+    try:
+        descriptor = os.open(folder / LOCK, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    except OSError as error:
+        raise _storage_error(folder / LOCK, error) from error
+    try:
+        return None if _taken(descriptor, fcntl.LOCK_SH, 1) else _described(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _open(path: Path) -> int:
+    # CLOEXEC is in the flags: a surviving child must not keep the lock of a dead parent.
+    try:
+        return os.open(path, _FLAGS, 0o600)
+    except OSError as error:
+        raise _storage_error(path, error) from error
+
+
+def _taken(descriptor: int, kind: int, tries: int) -> bool:
+    """Whether the lock could be had."""
+    for last in (*[False] * (tries - 1), True):
+        try:
+            fcntl.flock(descriptor, kind | fcntl.LOCK_NB)
+        except OSError as error:
+            if error.errno not in _BUSY:
+                raise StorageError(
+                    f"This file system has no locks: {error.strerror}.",
+                    "Keep the repository on a local disk.",
+                ) from error
+            if not last:
+                time.sleep(SECONDS_BETWEEN_TRIES)
+        else:
+            return True
+    return False
+
+
+def _describe(descriptor: int, now: str) -> None:
+    """Write down who holds the lock; only for people, so a full disk is no reason to stop."""
+    line = f"process {os.getpid()} on {socket.gethostname()}, started {now}\n"
+    with contextlib.suppress(OSError):
+        os.ftruncate(descriptor, 0)
+        os.pwrite(descriptor, line.encode(), 0)
+
+
+def _described(descriptor: int) -> str:
+    text = os.pread(descriptor, _SHOWN_BYTES, 0).decode("utf-8", "replace")
+    return " ".join(clean(text).split()) or "another process"
+
+
+def _storage_error(path: Path, error: OSError) -> StorageError:
+    return StorageError(
+        f"Cannot open the lock {path}: {error.strerror}.",
+        "It must be a plain file in a folder you may write to.",
+    )
