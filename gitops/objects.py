@@ -111,11 +111,11 @@ def adopt(store: Path, old: str, new: str) -> None:
         new,
     )
     wanted = {new}
-    for record in output.stdout.split(b"\0"):
-        if record.startswith(b":"):
-            _, mode, _, object_id, _ = record.decode().split(" ")
-            if mode != _LINK_TO_REPOSITORY and object_id != _NOTHING:
-                wanted.add(object_id)
+    fields = iter(output.stdout.split(b"\0")[:-1])
+    for head, _ in zip(fields, fields, strict=True):
+        _, mode, _, object_id, _ = head.decode().split(" ")
+        if mode != _LINK_TO_REPOSITORY and object_id != _NOTHING:
+            wanted.add(object_id)
     with opened(store) as objects:
         for object_id in sorted(wanted):
             name = ObjectID(object_id.encode())
