@@ -1,0 +1,45 @@
+"""What a role may ask for when an agent is made ready: tools over its tree, guidance, evidence."""
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Final
+
+from attrs import frozen
+
+from ..state.config import Limits
+from ..state.durable import make_folder, replace
+from .guidance import collect
+from .sandbox import CommandRunner
+from .templates import render
+from .tools import Tool, toolset
+
+EVIDENCE: Final = "evidence"  # subfolder of an attempt's folder
+
+
+@frozen(kw_only=True)
+class Workshop:
+    """One attempt's; ``root`` is the tree the agent sees, ``folder`` the attempt's own."""
+
+    root: Path
+    folder: Path
+    limits: Limits
+    commands: CommandRunner | None
+
+    def reading(self, also: Iterable[Path] = ()) -> tuple[Tool, ...]:
+        """``grep``, ``read_file`` and ``search_files``; ``also`` are files outside the tree."""
+        return toolset(self.root, self.folder, writable=False, extra_files=also)
+
+    def working(self) -> tuple[Tool, ...]:
+        """The reading tools, and those that write and run."""
+        return toolset(self.root, self.folder, writable=True, commands=self.commands)
+
+    def guidance(self) -> str:
+        """What the repository tells those who work on it, as a part of a seed."""
+        return render("guidance", guidance=collect(self.root)).strip()
+
+    def evidence(self, name: str, text: str) -> Path:
+        """Write a file that the agent may read, outside its tree; its absolute path."""
+        folder = self.folder.absolute() / EVIDENCE
+        make_folder(folder)
+        replace(folder / name, text.encode("utf-8", "backslashreplace"))
+        return folder / name
