@@ -80,6 +80,10 @@ class LitellmClient:
         """Close the connections; harmless when there are none, or litellm was never loaded."""
         if "litellm" in sys.modules:
             litellm = _litellm()
+            # One client is kept outside of litellm's list, and would be used again after closing.
+            shared: _HttpClient | None = vars(litellm).pop("module_level_aclient", None)
+            if shared is not None:
+                await shared.close()
             await litellm.close_litellm_async_clients()
             litellm.in_memory_llm_clients_cache.flush_cache()
 
@@ -230,6 +234,10 @@ class _Stream(Protocol):
     async def aclose(self) -> None: ...
 
 
+class _HttpClient(Protocol):
+    async def close(self) -> None: ...
+
+
 class _Cache(Protocol):
     def flush_cache(self) -> None: ...
 
@@ -316,7 +324,9 @@ def _model_error(error: Exception, secrets: Iterable[str]) -> ModelError:
     elif "ContextWindow" in type(cause).__name__:
         kind = ModelErrorKind.CONTEXT
     else:
-        kind = kind_of(status if isinstance(status, int) else None, text)
+        # The code that tells a quota from a rate may stand in the body only.
+        words = f"{text} {getattr(cause, 'body', None) or ''}"
+        kind = kind_of(status if isinstance(status, int) else None, words)
     headers = getattr(cause, "litellm_response_headers", None) or {}
     return ModelError(kind, safe_message(provider_words(text), secrets), retry_after(dict(headers)))
 

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from ...state.errors import UsageError
-from ...state.yaml_text import loads
+from ...state.yaml_text import decode, loads
 from .script import Call, Drip, Reply, Rule, Script, ScriptError, Tokens, When
 
 T = TypeVar("T")
@@ -17,7 +17,7 @@ NONE = "none"  # usage
 def read_script(path: Path) -> Script:
     """The script in a file; raises UsageError for a file that cannot be read or is no script."""
     try:
-        data = loads(path.read_text(encoding="utf-8"))
+        data = loads(decode(path.read_bytes()))
     except (OSError, ValueError) as error:
         raise UsageError(f"{path}: cannot be read as a script: {error}.") from error
     return script_from(data, str(path))
