@@ -215,7 +215,9 @@ def _add_run(parser: argparse.ArgumentParser) -> None:
         "-v", "--verbose", action="store_true", help="show what agents say as they say it"
     )
     parser.add_argument(
-        "--no-sandbox", action="store_true", help="go on although commands cannot be confined"
+        "--no-sandbox",
+        action="store_true",
+        help="run commands unconfined (in this version they always are)",
     )
     _repo(parser)
 
@@ -248,7 +250,7 @@ def _add_graph(parser: argparse.ArgumentParser) -> None:
     target = parser.add_mutually_exclusive_group()
     target.add_argument("--output", type=Path, metavar="FILE", help="write there, not to stdout")
     target.add_argument(
-        "--write", type=Path, metavar="FILE", help="bring both diagrams of a document up to date"
+        "--write", type=Path, metavar="FILE", help="renew the diagrams and tables of a document"
     )
     _repo(parser)
 
@@ -261,9 +263,7 @@ def _add_teardown(parser: argparse.ArgumentParser) -> None:
 def _add_clean(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("name", nargs="?", metavar="RUN", help=RUN_HELP)
     parser.add_argument("--all", action="store_true", help="every run of the repository")
-    parser.add_argument(
-        "--force", action="store_true", help="also when finished work is only in this run"
-    )
+    parser.add_argument("--force", action="store_true", help="even if rescued work goes with it")
     _repo(parser)
 
 
@@ -333,7 +333,7 @@ VERBS: Final = (
         (
             "dispatch clean login-form",
             "dispatch clean --all",
-            "dispatch clean login-form --force    even if its work is nowhere else",
+            "dispatch clean login-form --force    even if rescued work goes with it",
         ),
         _add_clean,
     ),

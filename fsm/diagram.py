@@ -6,11 +6,8 @@ from typing import Final
 from attrs import frozen
 
 from ..state.enums import RunStatus, TaskStatus
-from ..state.errors import UsageError
 from .lifecycle import FINAL, FIRST, RUN_TABLE, TASK_FINAL, TASK_TABLE
 
-BEGIN: Final = "<!-- lifecycle:begin -->"
-END: Final = "<!-- lifecycle:end -->"
 _HIGHLIGHT: Final = "#ffd966"
 
 
@@ -82,27 +79,6 @@ def dot(machine: Machine, current: Collection[str] = ()) -> str:
         for source, target, label in _arrows(machine)
     ]
     return "\n".join((*lines, "}")) + "\n"
-
-
-def lifecycle_block() -> str:
-    """Both diagrams as they stand in a document, markers included."""
-    parts = [
-        f"The lifecycle of a {machine.name}:\n\n```mermaid\n{mermaid(machine)}```\n"
-        for machine in MACHINES.values()
-    ]
-    return "\n".join((BEGIN, *parts, END))
-
-
-def refreshed(document: str, name: str) -> str:
-    """The document with the diagrams between its markers replaced; ``name`` is for the refusal."""
-    before, begin, rest = document.partition(BEGIN)
-    _, end, after = rest.partition(END)
-    if not begin or not end:
-        raise UsageError(
-            f"{name} has no place for the diagrams.",
-            f"Put the two lines {BEGIN} and {END} where they belong.",
-        )
-    return before + lifecycle_block() + after
 
 
 def _arrows(machine: Machine) -> list[tuple[str, str, str]]:

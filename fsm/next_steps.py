@@ -38,8 +38,8 @@ REMEDIES: Final[Mapping[FailureKind, str]] = {
 }
 
 
-def next_steps(run: Run) -> tuple[str, ...]:
-    """Sentences and commands, most urgent first; never empty."""
+def next_steps(run: Run, live: bool = False) -> tuple[str, ...]:
+    """Sentences and commands, most urgent first; never empty.  ``live``: a process works on it."""
     waiting = [each for each in run.escalations if each.answer is None]
     steps = [f"Answer the question {each.id}: {each.question}" for each in waiting]
     if run.status is RunStatus.DONE:
@@ -51,5 +51,8 @@ def next_steps(run: Run) -> tuple[str, ...]:
     if run.status is RunStatus.FAILED:
         if run.failure is not None:
             steps.append(REMEDIES[run.failure.kind])
+        steps.append("Then start a new run under another name; what this one committed stays.")
         return (*steps, f"Read the whole story: dispatch report {run.name} --format md")
-    return (*steps, f"Continue it, unless it is running: dispatch {run.name}")
+    if live:
+        return (*steps, "Nothing else: a process is working on it.")
+    return (*steps, f"Continue it: dispatch {run.name}")

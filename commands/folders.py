@@ -1,0 +1,47 @@
+"""Where the runs of a repository are, as every verb that looks at one finds them."""
+
+from difflib import get_close_matches
+from pathlib import Path
+
+from ..gitops.names import check_run_name
+from ..gitops.target import RUN_FOLDER
+from ..gitops.user_git import locate
+from ..state.document import DOCUMENT, load_run
+from ..state.errors import UsageError
+from ..state.lock import LOCK
+from ..state.records import Run
+
+
+def runs_folder(repo: Path) -> Path:
+    """The folder that holds the runs of the repository at ``repo``; it may not exist."""
+    return locate(repo).root / RUN_FOLDER
+
+
+def run_names(folder: Path) -> tuple[str, ...]:
+    """The runs that are there, sorted; files and folders that are no runs are left out."""
+    if not folder.is_dir():
+        return ()
+    return tuple(sorted(each.name for each in folder.iterdir() if _is_run(each)))
+
+
+def folder_of(repo: Path, name: str) -> Path:
+    """The folder of a run that is there; raises UsageError, naming those that are."""
+    folder = runs_folder(repo)
+    known = run_names(folder)
+    if check_run_name(name) not in known:
+        near = get_close_matches(name, known, n=1)
+        hint = f"Did you mean {near[0]}?" if near else f"Known runs: {', '.join(known) or 'none'}."
+        raise UsageError(f"There is no run {name} in {folder.parent}.", hint)
+    return folder / name
+
+
+def open_run(repo: Path, name: str) -> tuple[Path, Run]:
+    """A run's folder and its document, only to be read."""
+    folder = folder_of(repo, name)
+    return folder, load_run(folder / DOCUMENT)
+
+
+def _is_run(folder: Path) -> bool:
+    # One that was killed in its first moments has a lock, but no document yet.
+    marks = (DOCUMENT, LOCK)
+    return not folder.is_symlink() and any((folder / mark).is_file() for mark in marks)

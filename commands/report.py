@@ -1,0 +1,30 @@
+"""``dispatch report RUN``: where a run's report is, or its text."""
+
+from argparse import Namespace
+
+from ..fsm.lifecycle import FINAL
+from ..fsm.report import render_report
+from ..fsm.report_file import REPORT, difference
+from ..state.clock import SystemClock
+from ..state.durable import write_text_atomic
+from ..state.errors import ExitCode
+from ..state.records import Run
+from .folders import open_run
+
+
+def run(args: Namespace) -> int:
+    """Print the report's path or its text; one that is missing is made from the document."""
+    folder, document = open_run(args.repo, args.name)
+    path = folder / REPORT
+    if not path.is_file():
+        diff = difference(document, folder)
+        write_text_atomic(path, render_report(document, gate_diff=diff, now=_end(document)))
+    print(path if args.format == "path" else path.read_text(encoding="utf-8").rstrip("\n"))
+    return ExitCode.DONE
+
+
+def _end(run: Run) -> str:
+    """When a run ended, or now; so that a report made again says the same."""
+    if run.status in FINAL and run.history:
+        return run.history[-1].at
+    return SystemClock().now()

@@ -1,0 +1,105 @@
+"""The settings as documents describe them: what each key means, its JSON schema, its table."""
+
+import json
+from collections.abc import Iterator, Mapping
+from typing import Any, Final
+
+from attrs import fields
+
+from ..agents.schema import Schema, schema
+from ..state.codec import unstructure
+from ..state.config import Config, ModelConfig, Price, Provider
+
+SCHEMA_DIALECT: Final = "http://json-schema.org/draft-07/schema#"
+ANY_KEY: Final = "MODEL"  # stands for the keys that users choose
+
+MEANINGS: Final[Mapping[str, str]] = {
+    "buildGate": "commands that must succeed for the tree to be good, run in order",
+    "modelConfig": "the model of each role",
+    "modelConfig.planner": "turns the spec into tasks",
+    "modelConfig.implementer": "carries out a task",
+    "modelConfig.critic": "reviews one task",
+    "modelConfig.gateCritic": "judges a whole level",
+    "modelConfig.greybeard": "rules on moderate deviations from the plan",
+    "modelConfig.attribution": "says which task a new failure comes from",
+    "modelConfig.fixAgent": "repairs what a review or the build gate found",
+    "provider": "a compatible endpoint; without it, model names are litellm's",
+    "provider.baseURL": "where the endpoint is",
+    "provider.adapter": "the wire format: openai, openai-compatible or anthropic",
+    "provider.apiKeyEnv": "the environment variable that holds the key",
+    "commitStrategy": "one commit for each task; there is no other strategy",
+    "maxParallel": "how many agents work at a time",
+    "isolation": "a worktree for each task, or one for all tasks of a level",
+    "setup": "commands run in each new worktree before anything else",
+    "share": "ignored paths, such as node_modules, copied into each new worktree",
+    "commandTimeoutSeconds": "after how many seconds a command is ended",
+    "outputLimitBytes": "how much of a command's output is kept",
+    "limits": "what one attempt of an agent may use; null: no limit of that kind",
+    "limits.turns": "model turns",
+    "limits.tokens": "input and output tokens together",
+    "limits.usd": "US dollars",
+    "limits.wallSeconds": "seconds from its start",
+    "limits.silenceSeconds": "seconds without any progress",
+    "prices": "US dollars per million tokens, for models whose price is not known",
+    "prices.MODEL.input": "tokens sent",
+    "prices.MODEL.output": "tokens received",
+    "prices.MODEL.cached": "tokens sent that the provider had cached",
+    "authorName": "who stands on commits; null: the repository's user.name",
+    "authorEmail": "null: the repository's user.email",
+    "verifySubmissions": "run the task's commands, or the build gate, on each submission",
+}
+
+
+def config_schema() -> Schema:
+    """The JSON schema of ``dispatch-config.yaml``, in the dialect that editors take."""
+    whole = schema(Config)
+    for path, node, required in _walk(whole):
+        node["description"] = f"{MEANINGS[path][:1].upper()}{MEANINGS[path][1:]}."
+        if not required:
+            node["default"] = _default(path)
+    title = {"$schema": SCHEMA_DIALECT, "title": "dispatch-config.yaml"}
+    return {**title, **whole}
+
+
+def settings_table() -> str:
+    """Every key as a row of a Markdown table."""
+    rows = ["| key | default | meaning |", "|---|---|---|"]
+    for path, _, required in _walk(schema(Config)):
+        default = "required" if required else _shown(_default(path))
+        rows.append(f"| `{path}` | {default} | {MEANINGS[path]} |")
+    return "\n".join(rows)
+
+
+def _shown(default: object) -> str:
+    if isinstance(default, dict) and default:
+        return "below"
+    if isinstance(default, float) and default.is_integer():
+        default = int(default)
+    return f"`{json.dumps(default)}`"
+
+
+def _walk(node: Schema, above: str = "") -> Iterator[tuple[str, Schema, bool]]:
+    """Each key's path, its schema and whether it must be there, in the order of the classes."""
+    for key, inner in node.get("properties", {}).items():
+        path = f"{above}{key}"
+        yield path, inner, key in node["required"]
+        for part in (inner, *inner.get("anyOf", ())):
+            yield from _walk(part, f"{path}.")
+            if isinstance(part.get("additionalProperties"), dict):
+                yield from _walk(part["additionalProperties"], f"{path}.{ANY_KEY}.")
+
+
+def _default(path: str) -> Any:
+    """What a key is when it is left out."""
+    models = ModelConfig(**{each.name: "" for each in fields(ModelConfig)})
+    value: Any = unstructure(
+        Config(
+            build_gate=(),
+            model_config=models,
+            provider=Provider(base_url="", adapter="") if "." in path else None,
+            prices={ANY_KEY: Price(input=0, output=0)} if "." in path else {},
+        )
+    )
+    for key in path.split("."):
+        value = value[key]
+    return value
