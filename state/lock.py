@@ -6,12 +6,11 @@ import fcntl
 import os
 import socket
 import time
-from collections.abc import Callable
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Final, Self
+from typing import Final
 
 from .clean_text import clean
-from .clock import SystemClock
 from .durable import make_folder
 from .errors import LockedError, StorageError
 
@@ -26,39 +25,24 @@ _FLAGS: Final = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
 _BUSY: Final = frozenset({errno.EWOULDBLOCK, errno.EACCES})
 
 
-_CLOCK: Final = SystemClock({})  # what is pinned for commits does not concern it
+@contextlib.contextmanager
+def hold(folder: Path, now: str) -> Iterator[None]:
+    """Be the one process that owns the run in ``folder``; ``now`` is written down for people.
 
-
-class RunLock:
-    """Being the one process that owns the run in ``folder``, as a context manager.
-
-    ``now`` tells the start time that is written into the lock for people.  Entering makes the
-    folder where there is none, and raises LockedError naming the process that owns the run.
+    Makes the folder where there is none.  Raises LockedError naming the process that owns the run.
     """
-
-    def __init__(self, folder: Path, now: Callable[[], str] = _CLOCK.now) -> None:
-        self._folder = folder
-        self._now = now
-        self._descriptor = -1
-
-    def __enter__(self) -> Self:
-        make_folder(self._folder)
-        descriptor = _open(self._folder / LOCK)
-        try:
-            if not _taken(descriptor, fcntl.LOCK_EX, TRIES):
-                raise LockedError(
-                    f"Run {self._folder.name} is in the hands of {_described(descriptor)}.",
-                    "Wait for it, or stop it; its work is kept.",
-                )
-            _describe(descriptor, self._now())
-        except BaseException:
-            os.close(descriptor)
-            raise
-        self._descriptor = descriptor
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        os.close(self._descriptor)
+    make_folder(folder)
+    descriptor = _open(folder / LOCK)
+    try:
+        if not _taken(descriptor, fcntl.LOCK_EX, TRIES):
+            raise LockedError(
+                f"Run {folder.name} is in the hands of {_described(descriptor)}.",
+                "Wait for it, or stop it; its work is kept.",
+            )
+        _describe(descriptor, now)
+        yield
+    finally:
+        os.close(descriptor)
 
 
 def holder(folder: Path) -> str | None:

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from typing import Final
 
 REDACTED: Final = "[redacted]"
-SHORTEST_SECRET: Final = 4  # shorter values are no secrets, and would garble every text
+SHORTEST_SECRET: Final = 6  # shorter values are no secrets, and would garble every text
 
 # Shapes that only keys have, of providers whose keys an agent could meet.
 _KEY_SHAPES: Final = re.compile(
