@@ -78,6 +78,8 @@ def _bad_text(raw: str) -> str | None:
         return "it contains a character that turns the direction of writing"
     if raw.startswith("~"):
         return "a home folder is not part of it"
+    if "://" in raw:
+        return "it is a URL, not a path"
     if len(raw.encode()) > MAX_PATH_BYTES:
         return f"it is longer than {MAX_PATH_BYTES} bytes"
     return None

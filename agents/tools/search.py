@@ -8,7 +8,7 @@ from msgspec import Meta
 
 from .glob import Glob
 from .outputs import Outputs, plain
-from .paths import Refused
+from .paths import Refused, shown
 from .patterns import Pattern
 from .tool import FileTool
 from .tree import Tree
@@ -78,6 +78,8 @@ def grep_tool(tree: Tree, outputs: Outputs) -> FileTool[Grep]:
                 except OSError:
                     continue  # removed or swapped while we looked
                 except Refused:
+                    if not walk.is_folder:
+                        raise
                     large += 1
                     continue
                 if b"\0" in data[:_SNIFFED]:
@@ -95,7 +97,7 @@ def grep_tool(tree: Tree, outputs: Outputs) -> FileTool[Grep]:
                 f"the first {arguments.max_results} of {total} matches in {files} files"
             )
         if large:
-            found.notes.append(f"{large} files were too large or not plain and were not searched")
+            found.notes.append(f"not searched, too large or not plain files: {large}")
         return _reply(found, walk, "No matches.", outputs)
 
     return FileTool("grep", _GREP, Grep, body)
@@ -107,7 +109,9 @@ def search_files_tool(tree: Tree, outputs: Outputs) -> FileTool[SearchFiles]:
     def body(arguments: SearchFiles) -> str:
         glob = _glob(arguments.pattern)
         walk = Walk(tree, arguments.path)
-        above = len(tree.start(arguments.path)[0])
+        if not walk.is_folder:
+            raise Refused(f"The path {shown(arguments.path)} is a file; name a folder.")
+        above = len(walk.start)
         found = _Found()
         total = 0
         for names in walk:
@@ -139,7 +143,7 @@ def _glob(pattern: str) -> Glob:
 
 
 def _show(
-    shown: list[str], names: Names, data: bytes, numbers: Sequence[int], context: int
+    reply: list[str], names: Names, data: bytes, numbers: Sequence[int], context: int
 ) -> None:
     """Add the lines of one file; groups that do not touch are parted by ``--``."""
     lines = data.decode("utf-8", errors="replace").removesuffix("\n").split("\n")
@@ -147,10 +151,10 @@ def _show(
     matching = frozenset(numbers)
     last = None
     for number in _around(numbers, context, len(lines)):
-        if context and shown and (last is None or number > last + 1):
-            shown.append("--")
+        if context and reply and (last is None or number > last + 1):
+            reply.append("--")
         mark = ":" if number in matching else "-"
-        shown.append(f"{path}{mark}{number + 1}{mark}{_short(lines[number])}")
+        reply.append(f"{path}{mark}{number + 1}{mark}{_short(lines[number])}")
         last = number
 
 

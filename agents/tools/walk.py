@@ -27,19 +27,19 @@ class Walk:
     def __init__(self, tree: Tree, raw: str) -> None:
         self.stopped = ""
         self._tree = tree
-        self._start, self._is_folder = tree.start(raw)
+        self.start, self.is_folder = tree.start(raw)
         self._entries = 0
         self._end = time.monotonic() + MAX_SECONDS
 
     def __iter__(self) -> Iterator[Names]:
         """Plain files as names from the root, sorted by name in every folder."""
-        if not self._is_folder:
-            yield self._start
+        if not self.is_folder:
+            yield self.start
             return
         files: list[ignore.IgnoreFile] = [ignore.parse(self._tree.exclude_file(), 0)]
-        for depth in range(len(self._start)):
-            files.append(self._ignore_file(self._start[:depth]))
-        yield from self._folder(self._start, files)
+        for depth in range(len(self.start)):
+            files.append(self._ignore_file(self.start[:depth]))
+        yield from self._folder(self.start, files)
 
     def _folder(self, names: Names, above: list[ignore.IgnoreFile]) -> Iterator[Names]:
         try:
