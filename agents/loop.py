@@ -53,7 +53,7 @@ V = TypeVar("V")
 class Log(Protocol):
     """Where the messages go before anything is done about them."""
 
-    def append(self, message: Message) -> None:
+    def append(self, message: Message, /) -> None:
         """Keep one message; what the model said is durable when this returns."""
         ...
 
