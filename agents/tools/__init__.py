@@ -34,6 +34,7 @@ def toolset(
     run_shell when there are ``commands``.  ``extra_files`` are absolute paths outside the tree that
     read_file may open.  Raises ValueError for a relative root, OSError for one that is not there.
     """
+    folder.mkdir(parents=True, exist_ok=True)
     tree = Tree(root, staging=folder, opener=opener)
     seen, outputs = Seen(), Outputs(folder)
     extra = {str(path): path for path in extra_files}
