@@ -65,9 +65,8 @@ def compare(
     if regressions or fresh:
         reasons = [f"`{command}` {why}." for command, why in regressions]
         if fresh:
-            reasons.append(
-                f"{len(fresh)} failures are not in the baseline, first: {fresh[0].message}"
-            )
+            count = "A failure is" if len(fresh) == 1 else f"{len(fresh)} failures are"
+            reasons.append(f"{count} not in the baseline, first: {fresh[0].message}")
         return Comparison(
             outcome=VerificationOutcome.RETRY,
             reasons=tuple(reasons),

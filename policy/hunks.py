@@ -65,13 +65,18 @@ def _families(hunks: Iterable[Hunk]) -> Mapping[str, str]:
 
 def _missing_facts(wanted: Sequence[Hunk], present: Sequence[Hunk]) -> Iterator[Hunk]:
     placed = {(hunk.path, hunk.fact) for hunk in present}
-    anywhere = {hunk.fact for hunk in present}
+    anywhere = {hunk.fact for hunk in present if hunk.fact}
     for hunk in wanted:
         if hunk.is_presence and (hunk.path, hunk.fact) not in placed:
             yield hunk
         # A mode or a binary content follows its file to where a sibling renamed it.
-        if hunk.fact and not hunk.is_presence and hunk.fact not in anywhere:
+        if hunk.fact and not hunk.is_presence and not _among(hunk.fact, anywhere):
             yield hunk
+
+
+def _among(fact: str, facts: Iterable[str]) -> bool:
+    # Two patches may shorten the same object id to different lengths.
+    return any(fact.startswith(each) or each.startswith(fact) for each in facts)
 
 
 def _missing_lines(wanted: Sequence[Hunk], present: Sequence[Hunk]) -> Iterator[Hunk]:

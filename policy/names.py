@@ -6,6 +6,15 @@ from typing import Final
 
 MAX_NAME_LENGTH: Final = 64
 
+# The program's own words, now and later: a run of such a name could not be spoken of.
+RESERVED_NAMES: Final = frozenset(
+    {
+        *("all", "answer", "attach", "clean", "completion", "config", "demo", "diff", "doctor"),
+        *("export", "graph", "help", "init", "logs", "mcp", "plan", "pr", "replay", "report"),
+        *("rescue", "retry", "route", "run", "schema", "status", "stop", "teardown", "version"),
+    }
+)
+
 _RUN_NAME: Final = re.compile(r"[a-z0-9][a-z0-9._-]*")
 _ID_HINT: Final = re.compile(r"[a-z][a-z0-9-]*")
 _LEVEL_BRANCH: Final = re.compile(r".*-level-[0-9]+")

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator, Sequence
+from itertools import pairwise
 from typing import Final
 
 from attrs import frozen
@@ -50,15 +51,13 @@ class Hunk:
 def parse_patch(text: str) -> tuple[Hunk, ...]:
     """The hunks of a patch as ``git diff`` or ``git show`` writes it, with a/ and b/ prefixes.
 
-    Binary files are compared by object id: write such patches with ``--full-index``.  Raises
+    A binary file is known by its object id, as much of it as the patch spells out.  Raises
     ValueError when a hunk has fewer lines than it announces: the patch was cut.
     """
     lines = text.split("\n")
     starts = [number for number, line in enumerate(lines) if line.startswith(_SECTION)]
-    ends = [*starts[1:], len(lines)]
-    return tuple(
-        hunk for start, end in zip(starts, ends, strict=True) for hunk in _file(lines[start:end])
-    )
+    bounds = pairwise([*starts, len(lines)])
+    return tuple(hunk for start, end in bounds for hunk in _file(lines[start:end]))
 
 
 def _file(lines: Sequence[str]) -> Iterator[Hunk]:

@@ -198,6 +198,9 @@ def test_a_dropped_deletion_mode_or_binary_is_named(diff: Diff) -> None:
     other = diff({"b": b"\0a"}, {"b": b"\0c"})
     assert missing_hunks(binary, binary) == ()
     assert missing_hunks(binary, other) == parse_patch(binary)
+    (content,) = (hunk.fact for hunk in parse_patch(binary) if hunk.fact.startswith("content"))
+    shorter = binary.replace(content.removeprefix("content "), content[8:17])
+    assert missing_hunks(binary, shorter) == missing_hunks(shorter, binary) == ()
     mode = "diff --git a/f b/f\nold mode 100644\nnew mode 100755\n"
     assert missing_hunks(mode, "") == (Hunk("f", None, MODIFIED, fact="mode 100755"),)
 

@@ -1,6 +1,13 @@
 """What follows each outcome of an attempt."""
 
-from dispatch.policy.outcomes import Action, Remedy, fresh_attempt, remedy
+from dispatch.policy.outcomes import (
+    PROVIDER_FAULTS,
+    Action,
+    Remedy,
+    fresh_attempt,
+    is_providers_fault,
+    remedy,
+)
 from dispatch.state.enums import AttemptOutcome
 
 WORTH_A_FRESH_ONE = {
@@ -30,3 +37,10 @@ def test_one_fresh_attempt_is_made_and_no_second() -> None:
     assert remedy(AttemptOutcome.NO_OUTPUT, 1) == Remedy(
         Action.FAIL, "the agent stopped without an answer, also with a fresh agent"
     )
+
+
+def test_the_providers_faults_are_told_from_the_agents() -> None:
+    faults = {outcome for outcome in AttemptOutcome if is_providers_fault(outcome)}
+    assert faults == PROVIDER_FAULTS
+    assert AttemptOutcome.PROVIDER_OVERLOAD in faults
+    assert AttemptOutcome.NO_OUTPUT not in faults

@@ -6,9 +6,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dispatch.policy.names import default_run_name, id_hint_problems, run_name_problems
+from dispatch.policy.names import (
+    RESERVED_NAMES,
+    default_run_name,
+    id_hint_problems,
+    run_name_problems,
+)
 
-VERBS = ("teardown", "clean")
+VERBS = RESERVED_NAMES
 
 
 @pytest.mark.parametrize("name", ["a", "0", "run-20260101-000000", "a.b_c-d", "x" * 64])
