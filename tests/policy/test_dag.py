@@ -147,6 +147,7 @@ def test_a_graph_full_of_cycles_gives_a_bounded_report() -> None:
 
 
 def test_the_level_of_a_new_task_needs_the_levels_of_its_dependencies() -> None:
+    """[W-46] Levels are computed by us, so that a planner cannot get stuck on a wrong one."""
     assert level_of((), {}) == 1
     assert level_of(("a", "b"), {"a": 3, "b": 1}) == 4
     with pytest.raises(KeyError):
