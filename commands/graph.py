@@ -10,7 +10,6 @@ from typing import Final
 from ..fsm.diagram import MACHINES, dot, mermaid
 from ..state.errors import DispatchError, ExitCode, UsageError
 from .folders import open_run
-from .generated import refreshed
 
 PICTURE_SECONDS: Final = 60.0  # graphviz needs far less than one
 
@@ -69,6 +68,8 @@ def _put(content: bytes, output: Path | None) -> None:
 
 
 def _refresh(path: Path) -> None:
+    from .generated import refreshed  # loads what makes schemas, which a diagram does not need
+
     if not path.is_file():
         raise UsageError(f"There is no document {path}.", "Name an existing Markdown file.")
     old = path.read_text(encoding="utf-8")

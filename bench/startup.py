@@ -1,0 +1,52 @@
+"""How long ``--help`` and ``status`` take beside a bare interpreter.
+
+Run it with the environment's own interpreter: ``.venv/bin/python bench/startup.py``.
+"""
+
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Final
+
+ROUNDS: Final = 15
+BARE: Final = ("-c", "pass")
+# What is measured, and how many times a bare interpreter it may take.
+LIMITS: Final[tuple[tuple[str, tuple[str, ...], float], ...]] = (
+    ("--help", ("-m", "dispatch", "--help"), 6.0),
+    ("graph", ("-m", "dispatch", "graph"), 25.0),
+    ("status", ("-m", "dispatch", "status"), 25.0),
+)
+
+
+def milliseconds(arguments: Sequence[str], cwd: Path) -> float:
+    """The median wall time of a process, after one that warms the caches."""
+    times = []
+    for _ in range(ROUNDS + 1):
+        start = time.perf_counter()
+        subprocess.run([sys.executable, *arguments], cwd=cwd, check=True, capture_output=True)
+        times.append((time.perf_counter() - start) * 1000)
+    return statistics.median(times[1:])
+
+
+def main() -> int:
+    """Print one line for each command; exit code 1 when one is over its limit."""
+    failed = False
+    with tempfile.TemporaryDirectory() as folder:
+        subprocess.run(["git", "init", "-q", folder], check=True)
+        bare = milliseconds(BARE, Path(folder))
+        print(f"{'bare python':<12} {bare:7.1f} ms")
+        for name, arguments, limit in LIMITS:
+            took = milliseconds(arguments, Path(folder))
+            over = took / bare > limit
+            failed = failed or over
+            mark = "  OVER" if over else ""
+            print(f"{name:<12} {took:7.1f} ms {took / bare:5.1f}x of at most {limit:g}x{mark}")
+    return int(failed)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

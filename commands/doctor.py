@@ -1,0 +1,171 @@
+"""``dispatch doctor``: whether this machine and repository have what a run needs, line by line."""
+
+import json
+import os
+import shutil
+import sys
+from argparse import Namespace
+from collections.abc import Callable, Iterator, Mapping
+from enum import StrEnum
+from importlib.metadata import version
+from pathlib import Path
+from typing import Final
+
+from attrs import frozen
+
+from ..agents.executors.litellm_client import missing_key
+from ..agents.executors.scripted_client import script_path
+from ..agents.tools.beneath import openat2_works
+from ..gitops.program import OLDEST_GIT, check_git_version, git
+from ..gitops.target import open_target
+from ..gitops.user_git import locate
+from ..state.clean_text import clean
+from ..state.codec import unstructure
+from ..state.config_file import load_config
+from ..state.durable import sync_method
+from ..state.enums import Role
+from ..state.errors import DispatchError, ExitCode
+from ..state.lock import holder
+from .folders import run_names, runs_folder
+from .init import UNKNOWN_GATE
+
+JSON_VERSION: Final = 1
+MIN_FREE_BYTES: Final = 1024**3  # worktrees and logs of a small run; a large one says so itself
+USER_NAMESPACES: Final = Path("/proc/sys/user/max_user_namespaces")
+
+
+class Result(StrEnum):
+    """What a line of the examination comes to; only ``missing`` keeps a run from starting."""
+
+    OK = "ok"
+    NOTE = "note"
+    MISSING = "missing"
+
+
+@frozen
+class Check:
+    """One thing that was looked at."""
+
+    name: str
+    result: Result
+    text: str
+
+
+def run(args: Namespace) -> int:
+    """Print what was looked at; exit code 1 when something that a run needs is missing."""
+    checks = examine(args.repo, os.environ)
+    healthy = all(each.result is not Result.MISSING for each in checks)
+    if args.json:
+        data = {"version": JSON_VERSION, "ok": healthy, "checks": unstructure(checks)}
+        print(json.dumps(data, indent=2))
+    else:
+        width = max(len(each.name) for each in checks)
+        for each in checks:
+            text = clean(each.text).replace("\n", "\n" + " " * (width + 11))
+            print(f"{each.result:<7}  {each.name:<{width}}  {text}")
+    return ExitCode.DONE if healthy else ExitCode.FAILED
+
+
+def examine(repo: Path, environ: Mapping[str, str]) -> tuple[Check, ...]:
+    """Everything that can be looked at without making anything; keys are never shown."""
+    looks: tuple[tuple[str, Callable[[], Iterator[Check]]], ...] = (
+        ("python", _python),
+        ("git", _git),
+        ("repository", lambda: _repository(repo)),
+        ("configuration", lambda: _config(repo, environ)),
+        ("runs", lambda: _runs(repo)),
+        ("disk", lambda: _disk(repo)),
+        ("kernel", _kernel),
+        ("sandbox", _sandbox),
+        ("graphviz", _graphviz),
+    )
+    return tuple(check for name, look in looks for check in _guarded(name, look))
+
+
+def _guarded(name: str, look: Callable[[], Iterator[Check]]) -> Iterator[Check]:
+    try:
+        yield from look()
+    except DispatchError as error:
+        yield Check(name, Result.MISSING, str(error))
+
+
+def _python() -> Iterator[Check]:
+    number = ".".join(map(str, sys.version_info[:3]))
+    yield Check("python", Result.OK, f"{number}, litellm {version('litellm')}")
+
+
+def _git() -> Iterator[Check]:
+    check_git_version()
+    said = git(None, "version").stdout.decode("utf-8", "replace").strip()
+    oldest = ".".join(map(str, OLDEST_GIT))
+    yield Check(
+        "git", Result.OK, f"{said}; from {oldest} on it has the worktrees and merge-tree we need"
+    )
+
+
+def _repository(repo: Path) -> Iterator[Check]:
+    target = open_target(repo)
+    yield Check("repository", Result.OK, f"{target.root} at {target.head[:12]}")
+    yield from (Check("repository", Result.NOTE, warning) for warning in target.warnings)
+
+
+def _config(repo: Path, environ: Mapping[str, str]) -> Iterator[Check]:
+    config = load_config(locate(repo).root)
+    gate = ", ".join(config.build_gate)
+    if UNKNOWN_GATE in config.build_gate:
+        yield Check("configuration", Result.MISSING, "buildGate is not filled in yet")
+    else:
+        yield Check("configuration", Result.OK, f"readable; the build gate: {gate}")
+    for model in sorted({config.model_config.of(role) for role in Role}):
+        missing = None if script_path(model) else missing_key(model, config.provider, environ)
+        if missing is None:
+            yield Check("key", Result.OK, f"for {model}: there")
+        else:
+            yield Check("key", Result.MISSING, f"for {model}: set the variable {missing}")
+
+
+def _runs(repo: Path) -> Iterator[Check]:
+    folder = runs_folder(repo)
+    for name in run_names(folder):
+        live = holder(folder / name)
+        if live is not None:
+            yield Check("runs", Result.NOTE, f"{name} is in the hands of {live}")
+
+
+def _disk(repo: Path) -> Iterator[Check]:
+    free = shutil.disk_usage(repo).free
+    enough = free >= MIN_FREE_BYTES
+    text = f"{free / 1024**3:.1f} GiB free"
+    if not enough:
+        text += f"; a run wants {MIN_FREE_BYTES // 1024**3} GiB at the least"
+    yield Check("disk", Result.OK if enough else Result.MISSING, text)
+
+
+def _kernel() -> Iterator[Check]:
+    how = "openat2" if openat2_works() else "a walk by descriptors, because openat2 is not there"
+    yield Check("kernel", Result.OK, f"paths are held beneath their tree by {how}")
+    yield Check("kernel", Result.OK, f"documents reach the disk by {sync_method()}")
+
+
+def _sandbox() -> Iterator[Check]:
+    """What could confine commands is only told: this version confines none."""
+    bwrap = shutil.which("bwrap") or "not installed"
+    try:
+        namespaces = USER_NAMESPACES.read_text(encoding="ascii").strip()
+    except OSError:
+        namespaces = "unknown"
+    yield Check(
+        "sandbox",
+        Result.NOTE,
+        "commands run unconfined in this version, with your rights "
+        f"(bubblewrap: {bwrap}; user namespaces allowed: {namespaces})",
+    )
+
+
+def _graphviz() -> Iterator[Check]:
+    dot = shutil.which("dot")
+    if dot is None:
+        text = "not installed; only `dispatch graph --format svg` and png need it"
+        yield Check("graphviz", Result.NOTE, text)
+    else:
+        yield Check("graphviz", Result.OK, dot)

@@ -1,0 +1,143 @@
+"""``dispatch init``: a configuration and a spec to start from, made to fit the repository."""
+
+import json
+import os
+import sys
+from argparse import Namespace
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Final
+
+from ..gitops.user_git import locate
+from ..state.config_file import CONFIG_FILE
+from ..state.errors import ExitCode
+from .build_gate import Gate, likely_gates
+
+SPEC_FILE: Final = "spec.md"
+# The key's variable, then a model for judging and a model for working; the first key set wins.
+MODELS: Final[Mapping[str, tuple[str, str]]] = {
+    "ANTHROPIC_API_KEY": ("anthropic/claude-opus-5-5", "anthropic/claude-sonnet-5-5"),
+    "OPENAI_API_KEY": ("openai/gpt-5.6", "openai/gpt-5.6-terra"),
+    "GEMINI_API_KEY": ("gemini/gemini-3.1-pro-preview", "gemini/gemini-3.8-flash"),
+    "MISTRAL_API_KEY": ("mistral/mistral-large-4", "mistral/devstral-medium-latest"),
+    "DEEPSEEK_API_KEY": ("deepseek/deepseek-v4-pro", "deepseek/deepseek-v4-flash"),
+}
+JUDGES: Final = ("planner", "gateCritic", "greybeard")
+WORKERS: Final = ("implementer", "critic", "attribution", "fixAgent")
+UNKNOWN_GATE: Final = "echo 'buildGate in dispatch-config.yaml has to be filled in'; exit 1"
+
+SPEC: Final = """\
+# What is to be done
+
+Say what should be there in the end, and how one can tell. A planner reads this and the repository
+and makes tasks of it; what is not said here is decided by agents.
+
+## Wanted
+
+- …
+
+## Not wanted
+
+- …
+
+## How to tell that it is done
+
+- …
+"""
+
+
+def run(args: Namespace) -> int:
+    """Write the files that are missing and print their paths; nothing is ever overwritten."""
+    root = locate(args.repo).root
+    gates = likely_gates(root)
+    files = {CONFIG_FILE: config_text(gates, os.environ), SPEC_FILE: SPEC}
+    written = [name for name, text in files.items() if _write_new(root / name, text)]
+    if CONFIG_FILE in written and not gates:
+        _say("no build gate was recognised: fill in buildGate, or every run is held to a failure.")
+    _say("look at the files, then `dispatch doctor` says what is missing.")
+    return ExitCode.DONE
+
+
+def config_text(gates: Sequence[Gate], environ: Mapping[str, str]) -> str:
+    """The configuration with its comments; a pure function of what was found."""
+    return "\n".join((*_HEAD, *_gate(gates), *_models(environ), *_TAIL)) + "\n"
+
+
+def _gate(gates: Sequence[Gate]) -> Iterable[str]:
+    yield "# Commands that must succeed for the tree to be good. They run in fresh worktrees:"
+    yield "# before the first change (the baseline), on each submission and at the end."
+    yield "buildGate:"
+    for gate in gates:
+        yield f"  # from {gate.source}"
+        yield from (f"  - {json.dumps(command)}" for command in gate.commands)
+    if not gates:
+        yield f"  - {json.dumps(UNKNOWN_GATE)}"
+    yield ""
+    yield "# Run in each new worktree before anything else; must leave nothing that git would show."
+    setup = [command for gate in gates for command in gate.setup]
+    if setup:
+        yield "setup:"
+        yield from (f"  - {json.dumps(command)}" for command in setup)
+    else:
+        yield "# setup:"
+        yield "#   - make dependencies"
+    yield ""
+    yield "# Ignored paths that are copied from here into each new worktree."
+    yield "# share:"
+    yield "#   - node_modules"
+    yield ""
+
+
+def _models(environ: Mapping[str, str]) -> Iterable[str]:
+    known = [name for name in MODELS if environ.get(name)]
+    chosen = known[0] if known else next(iter(MODELS))
+    judge, worker = MODELS[chosen]
+    yield "# The model of each role, by litellm's names."
+    if known:
+        yield f"# Chosen because {chosen} is set."
+    else:
+        yield "# None of the usual key variables is set: choose one of these, and set its variable."
+    yield from (
+        f"#   {name}: {' and '.join(models)}" for name, models in MODELS.items() if name != chosen
+    )
+    yield "modelConfig:"
+    yield from (f"  {role}: {judge}" for role in JUDGES)
+    yield from (f"  {role}: {worker}" for role in WORKERS)
+    yield ""
+
+
+def _write_new(path: Path, text: str) -> bool:
+    try:
+        with path.open("x", encoding="utf-8") as file:
+            file.write(text)
+    except FileExistsError:
+        _say(f"{path} is there already and was left as it is.")
+        return False
+    print(path)
+    return True
+
+
+def _say(sentence: str) -> None:
+    print(f"dispatch: {sentence}", file=sys.stderr)
+
+
+_HEAD: Final = (
+    "# How dispatch works on this repository; all keys: `dispatch schema`.",
+    "",
+)
+_TAIL: Final = (
+    "# A compatible endpoint instead: the names above are then the endpoint's own.",
+    "# provider:",
+    "#   baseURL: https://models.example.org/v1",
+    "#   adapter: openai            # or anthropic",
+    "#   apiKeyEnv: OPENCODE_API_KEY",
+    "",
+    "# How many agents work at a time.",
+    "# maxParallel: 8",
+    "",
+    "# What one attempt of an agent may use.",
+    "# limits:",
+    "#   turns: 120",
+    "#   usd: 5",
+    "#   wallSeconds: 3600",
+)
