@@ -29,7 +29,7 @@ def frozen(value: object) -> object:
     return value
 
 
-unknown_keys = st.one_of(
+unknown_keys: st.SearchStrategy[dict[str, object]] = st.one_of(
     st.just({}), st.dictionaries(short_keys.map("x-{}".format), plain.map(frozen), max_size=2)
 )
 
