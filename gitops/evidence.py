@@ -19,7 +19,7 @@ from ..state.git_values import Snapshot
 from ..state.records import FileChange
 from .diffs import changes
 from .ignores import rules_of
-from .layout import Layout
+from .layout import Layout, pointer_text, set_settings, write_pointer
 from .objects import adopt, tree_of
 from .program import Place, git, shown
 from .screening import foreign, is_not_text, leaves, unusable
@@ -67,12 +67,8 @@ def look(layout: Layout, name: str, base: str, index: Path | None = None) -> Hel
     raise AssertionError("unreachable")
 
 
-def pointer_text(layout: Layout, name: str) -> bytes:
-    """What belongs into the ``.git`` file of a worktree."""
-    return os.fsencode(f"gitdir: {layout.admin(name)}\n")
-
-
 def _look(layout: Layout, name: str, base: str, leave: Path | None) -> Held:
+    set_settings(layout)
     with tempfile.TemporaryDirectory(prefix="dispatch-index-") as folder:
         index, rules = Path(folder) / "index", Path(folder) / "rules"
         rules.write_bytes(rules_of(layout.store, base))
@@ -170,7 +166,7 @@ def _problems_of_changes(
 def _problem_of_pointer(layout: Layout, name: str) -> dict[bytes, str]:
     pointer = layout.worktree(name) / ".git"
     if not os.path.lexists(pointer):
-        pointer.write_bytes(pointer_text(layout, name))
+        write_pointer(layout, name)
     elif pointer.is_symlink() or not pointer.is_file():
         return {b".git": "The worktree's .git file was replaced; remove what is there now."}
     elif pointer.read_bytes() != pointer_text(layout, name):

@@ -7,6 +7,7 @@ again is harmless at any point, so a half-made one is simply finished.
 import os
 import shutil
 from pathlib import Path
+from threading import get_ident
 from typing import Final
 
 from attrs import frozen
@@ -85,8 +86,7 @@ def make_store(layout: Layout, user_common_dir: Path, head: str) -> None:
     for name in ("objects/info", "objects/pack", "refs/heads", "info", "worktrees"):
         (store / name).mkdir(parents=True, exist_ok=True)
     layout.worktrees.mkdir(exist_ok=True)
-    _write(store / "config", _CONFIG)
-    _write(store / "info" / "attributes", _ATTRIBUTES)
+    set_settings(layout)
     _write(store / "objects" / "info" / "alternates", _lenders(user_common_dir / "objects"))
     exclude = store / "info" / "exclude"
     if not exclude.exists():  # fixed at the start, so that the run has one idea of what is ignored
@@ -95,20 +95,37 @@ def make_store(layout: Layout, user_common_dir: Path, head: str) -> None:
     _write(store / "HEAD", f"ref: {head}\n")
 
 
+def set_settings(layout: Layout) -> None:
+    """Give the store its settings again: where there is no sandbox, agents can write there."""
+    _write(layout.store / "config", _CONFIG)
+    _write(layout.store / "info" / "attributes", _ATTRIBUTES)
+
+
 def sweep(store: Path) -> None:
     """Remove the locks and half-made files that a killed owner of the store left behind."""
-    for lock in sorted(store.rglob("*.lock")):
+    for lock in sorted(store.rglob("*.lock")):  # no ref can be named so
         lock.unlink(missing_ok=True)
     for folder in (*store.glob("publish-*"), store / "shared"):
         shutil.rmtree(folder, ignore_errors=True)
 
 
+def pointer_text(layout: Layout, name: str) -> bytes:
+    """What belongs into the ``.git`` file of a worktree."""
+    return os.fsencode(f"gitdir: {layout.admin(name)}\n")
+
+
+def write_pointer(layout: Layout, name: str) -> None:
+    """Give a worktree its ``.git`` file, at once and with nothing else beside it."""
+    made = layout.admin(name) / f"pointer.{get_ident()}.lock"
+    made.write_bytes(pointer_text(layout, name))
+    made.replace(layout.worktree(name) / ".git")
+
+
 def replace_file(path: Path, content: bytes) -> None:
     """Give a file its content at once: after a kill it is the old one or the new one."""
-    temporary = path.with_name(f"{path.name}.new")
-    temporary.unlink(missing_ok=True)
-    temporary.write_bytes(content)
-    temporary.replace(path)
+    made = path.with_name(f"{path.name}.{get_ident()}.lock")
+    made.write_bytes(content)
+    made.replace(path)
 
 
 def _write(path: Path, text: str) -> None:

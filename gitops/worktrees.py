@@ -15,8 +15,8 @@ from typing import Final
 
 from ..state.errors import GitError, RefMoved
 from ..state.records import Identity
-from .evidence import look, pointer_text
-from .layout import Layout, replace_file
+from .evidence import look
+from .layout import Layout, replace_file, set_settings, write_pointer
 from .names import branch_ref, check_commit, check_worktree_name
 from .objects import commit_time, make_commit, tree_of
 from .program import Place, git
@@ -196,11 +196,12 @@ class Worktrees:
         if not (admin / "HEAD").exists():  # without one git does not take it for a git folder
             replace_file(admin / "HEAD", f"{EMPTY_HEAD}\n".encode())
         if not os.path.lexists(pointer):
-            replace_file(pointer, pointer_text(self._layout, name))
+            write_pointer(self._layout, name)
 
     def _checkout(self, name: str, treeish: str) -> None:
         admin = self._layout.admin(name)
         place = self._layout.place(name, admin / "found-index")
+        set_settings(self._layout)
         git(place, "read-tree", "--reset", "-u", "--no-recurse-submodules", treeish)
         self._take_index(name)
 

@@ -1,8 +1,12 @@
 """A user with a git repository: commits, branches, hooks and settings of a user's own."""
 
+import atexit
 import hashlib
 import os
+import shutil
 import subprocess
+import tempfile
+from functools import cache
 from pathlib import Path
 
 from attrs import frozen
@@ -15,6 +19,7 @@ from dispatch.state.records import Identity
 
 WRITER = Identity(name="Ann Author", email="ann@example.org")
 TIME = 1_700_000_000
+_OURS = ("heads/dispatch", "notes/dispatch", "dispatch")
 BASE_FILES = {"a.txt": "one\ntwo\nthree\n", "lib/b.txt": "b\n", ".gitignore": "*.o\ncache/\n"}
 
 
@@ -74,9 +79,9 @@ class User:
         found = dict[str, str]()
         for path in sorted(self.root.rglob("*")):
             name = path.relative_to(self.root).as_posix()
-            ours = name.startswith(("dispatch/", ".git/objects/", ".git/refs/dispatch"))
+            ours = name.startswith(("dispatch/", ".git/objects/"))
             branch = name.startswith(
-                (".git/refs/heads/dispatch", ".git/refs/notes", ".git/logs/refs/heads/dispatch")
+                tuple(f".git/{logs}refs/{ref}" for logs in ("", "logs/") for ref in _OURS)
             )
             if path.is_file() and not ours and not branch:
                 found[name] = hashlib.sha256(path.read_bytes()).hexdigest()
@@ -86,13 +91,24 @@ class User:
 def a_user(folder: Path, files: dict[str, str] | None = None) -> User:
     """A user with a repository of one commit on ``main``."""
     user = User(folder / "repo", folder / "home")
-    user.root.mkdir(parents=True)
+    folder.mkdir(parents=True, exist_ok=True)
+    shutil.copytree(_empty_repository(), user.root)
     user.home.mkdir()
-    user.git("init", "--quiet", "--initial-branch=main")
-    user.git("config", "gc.auto", "0")
     user.write(BASE_FILES if files is None else files)
     user.commit("base")
     return user
+
+
+@cache
+def _empty_repository() -> Path:
+    """Made once and copied: a test starts sooner."""
+    folder = Path(tempfile.mkdtemp(prefix="dispatch-test-"))
+    atexit.register(shutil.rmtree, folder)
+    user = User(folder / "repo", folder)
+    user.root.mkdir()
+    user.git("init", "--quiet", "--initial-branch=main")
+    user.git("config", "gc.auto", "0")
+    return user.root
 
 
 def a_run(user: User, name: str = "run") -> RunRepository:

@@ -35,7 +35,7 @@ FILES = [
 FOLDERS = ["", "d/", "d/e/", "d/s [x]/", "f/", "f/a/"]
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=15, deadline=None)
 @given(st.dictionaries(st.sampled_from(FOLDERS), st.lists(PATTERNS, max_size=5), max_size=4))
 def test_git_ignores_the_same_files_by_either(
     tmp_path_factory: pytest.TempPathFactory, rules: dict[str, list[str]]

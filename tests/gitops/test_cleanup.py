@@ -1,0 +1,151 @@
+"""Cleaning takes a run away, whole, and nothing that is not its own."""
+
+from pathlib import Path
+
+import pytest
+from fakes.git_repos import TIME, WRITER, User, a_run, a_user, make_tree, write
+
+from dispatch.gitops.cleanup import CleanReport, clean
+from dispatch.state.errors import UsageError
+
+
+def a_finished_run(user: User, name: str) -> str:
+    """A run that published a commit with a note; the commit."""
+    run = a_run(user, name)
+    tree = make_tree(user.root / "dispatch" / name / "git", {"result": name})
+    commit = run.commit(tree, user.head, "work", WRITER, TIME)
+    run.ensure_worktree("level-1", commit, f"dispatch/{name}-level-1")
+    run.note(commit, "note", WRITER, TIME)
+    run.publish(f"dispatch/{name}", commit, None)
+    write(user.root / "dispatch" / name, {"run-state.yaml": "x"})
+    return commit
+
+
+def refs(user: User) -> list[str]:
+    """The names of the user's refs."""
+    return user.git("for-each-ref", "--format=%(refname)").split("\n")
+
+
+def test_a_run_goes_whole_and_again_is_harmless(tmp_path: Path) -> None:
+    """[CLI-07, W-20]"""
+    user = a_user(tmp_path)
+    commit = a_finished_run(user, "foo")
+    notes = user.git("rev-parse", "refs/notes/dispatch/foo")
+    assert clean(user.root, "foo", force=False) == CleanReport(
+        "foo",
+        (
+            ("refs/dispatch/foo/base", user.head),
+            ("refs/heads/dispatch/foo", commit),
+            ("refs/notes/dispatch/foo", notes),
+        ),
+        folder=True,
+    )
+    assert refs(user) == ["refs/heads/main"]
+    assert not (user.root / "dispatch").exists()
+    assert clean(user.root, "foo", force=False) == CleanReport("foo", (), folder=False)
+
+
+def test_a_run_whose_name_begins_alike_is_left_alone(tmp_path: Path) -> None:
+    """[CLI-09, W-20, W-38]"""
+    user = a_user(tmp_path)
+    a_finished_run(user, "foo")
+    for name in ("foo-bar", "foo.bar", "foo-level-1"):
+        a_finished_run(user, name)
+    user.git("branch", "dispatch/foo_mine")
+    before = refs(user)
+    clean(user.root, "foo", force=True)
+    gone = {"refs/dispatch/foo/base", "refs/heads/dispatch/foo", "refs/notes/dispatch/foo"}
+    assert refs(user) == [ref for ref in before if ref not in gone]
+    assert sorted(each.name for each in (user.root / "dispatch").iterdir()) == [
+        "foo-bar",
+        "foo-level-1",
+        "foo.bar",
+    ]
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "",
+        ".",
+        "..",
+        "../repo",
+        "/",
+        "/etc",
+        "a/b",
+        "a b",
+        "A",
+        "-x",
+        "a..b",
+        "a.lock",
+        "a" * 65,
+        "é",
+    ],
+)
+@pytest.mark.parametrize("force", [False, True])
+def test_names_that_are_no_run_names_are_refused(tmp_path: Path, name: str, force: bool) -> None:
+    """[CLI-08, W-20, W-38]"""
+    user = a_user(tmp_path)
+    with pytest.raises(UsageError, match="is not a run name"):
+        clean(user.root, name, force)
+    assert (user.root / "a.txt").exists()
+
+
+def test_links_are_not_followed(tmp_path: Path) -> None:
+    """[W-20]"""
+    user = a_user(tmp_path)
+    write(tmp_path / "precious", {"file": "f"})
+    (user.root / "dispatch").mkdir()
+    (user.root / "dispatch/foo").symlink_to(tmp_path / "precious")
+    with pytest.raises(UsageError, match="is a symbolic link"):
+        clean(user.root, "foo", force=True)
+    a_finished_run(user, "bar")
+    (user.root / "dispatch/bar/out").symlink_to(tmp_path / "precious")
+    clean(user.root, "bar", force=False)
+    assert (tmp_path / "precious/file").read_text() == "f"
+
+
+def test_rescued_work_is_not_thrown_away_unasked(tmp_path: Path) -> None:
+    """In the run's store, in the user's repository, or set aside."""
+    user = a_user(tmp_path)
+    run = a_run(user, "foo")
+    for place in ("store", "user", "aside"):
+        run = a_run(user, "foo")
+        if place == "store":
+            write(run.ensure_worktree("1a", user.head, None), {"new": "n"})
+            run.ensure_worktree("1a", user.head, None)
+            name = "refs/dispatch/rescue/1a/1"
+        elif place == "user":
+            name = "refs/dispatch/foo/rescue/1a"
+            run.publish_ref(name, user.head)
+        else:
+            write(user.root / "dispatch/foo/set-aside/1a.1", {"x": "x"})
+            name = str(user.root / "dispatch/foo/set-aside/1a.1")
+        with pytest.raises(UsageError) as refusal:
+            clean(user.root, "foo", force=False)
+        assert refusal.value.message == f"Run foo holds 1 pieces of rescued work: {name}."
+        assert (user.root / "dispatch/foo").exists()
+        assert clean(user.root, "foo", force=True).folder
+        assert refs(user) == ["refs/heads/main"]
+
+
+def test_a_branch_that_is_checked_out_stays_even_when_forced(tmp_path: Path) -> None:
+    user = a_user(tmp_path)
+    commit = a_finished_run(user, "foo")
+    user.git("checkout", "--quiet", "dispatch/foo", "--")
+    with pytest.raises(UsageError, match="dispatch/foo is checked out at"):
+        clean(user.root, "foo", force=False)
+    report = clean(user.root, "foo", force=True)
+    assert report.kept == (f"dispatch/foo is checked out at {user.root} and was left.",)
+    assert "refs/heads/dispatch/foo" not in dict(report.refs)
+    assert user.head == commit
+    assert not (user.root / "dispatch").exists()
+
+
+def test_a_folder_that_is_write_protected_goes_too(tmp_path: Path) -> None:
+    user = a_user(tmp_path)
+    a_finished_run(user, "foo")
+    write(user.root / "dispatch/foo/attempts", {"deep/x": "x"})
+    (user.root / "dispatch/foo/attempts/deep").chmod(0o500)
+    assert clean(user.root, "foo", force=False).folder
+    assert not (user.root / "dispatch").exists()
