@@ -1,1 +1,246 @@
 """The composition root: configuration in, ports out; the only place that knows everyone."""
+
+import asyncio
+import contextlib
+import os
+import tempfile
+from collections.abc import AsyncIterator, Mapping
+from pathlib import Path
+from typing import Final, TextIO
+
+from attrs import frozen
+
+from .agents.executors.litellm_client import missing_key
+from .agents.executors.scripted_client import script_path
+from .agents.runner import AgentRunner
+from .agents.sandbox.policy import CommandLimits
+from .agents.sandbox.runner import CommandRunner
+from .fsm.ports import Agents, Commands, Ports, Repository, Store
+from .gitops.store import RunRepository
+from .gitops.target import Target, open_target
+from .policy.names import RESERVED_NAMES, default_run_name, run_name_problems
+from .state.clock import SystemClock
+from .state.config import Config, ModelConfig
+from .state.config_file import load_config
+from .state.document import DOCUMENT, DocumentStore
+from .state.durable import make_folder, read_regular, write_text_atomic
+from .state.enums import Role
+from .state.errors import UsageError
+from .state.journal import EventJournal
+from .state.records import Identity, Run
+
+RUNS_FOLDER: Final = "dispatch"
+SPEC: Final = "spec.md"
+MAX_SPEC_BYTES: Final = 1024 * 1024
+MAX_NAMED_CHANGES: Final = 5
+
+
+@frozen(kw_only=True)
+class Start:
+    """A run that may begin or go on: everything that can be refused was looked at."""
+
+    target: Target
+    config: Config
+    name: str
+    folder: Path
+    spec_path: str
+    spec_text: str
+    skip_baseline: bool
+    is_new: bool
+    warnings: tuple[str, ...]
+    clock: SystemClock
+
+    def open_store(self, tier: str) -> DocumentStore:
+        """The run's document, made when the run is new; the caller holds the run's lock."""
+        if not self.is_new:
+            return DocumentStore.open(self.folder)
+        # A copy, so that an interrupted run goes on with the spec that it began with.
+        write_text_atomic(self.folder / SPEC, self.spec_text)
+        identity = self.target.identity()
+        return DocumentStore.create(
+            self.folder,
+            Run(
+                name=self.name,
+                spec_path=self.spec_path,
+                target_repo_path=str(self.target.root),
+                integration_branch=branch_of(self.name),
+                base_commit=self.target.head,
+                base_branch=self.target.branch,
+                isolation=self.config.isolation,
+                identity=Identity(
+                    name=self.config.author_name or identity.name,
+                    email=self.config.author_email or identity.email,
+                ),
+                build_gate=self.config.build_gate,
+                setup=self.config.setup,
+                share=self.config.share,
+                sandbox=tier,
+                created_at=self.clock.now(),
+                skip_baseline=self.skip_baseline,
+            ),
+        )
+
+
+def branch_of(name: str) -> str:
+    """The integration branch of a run."""
+    return f"dispatch/{name}"
+
+
+def prepare_start(
+    repo: Path,
+    *,
+    name: str | None,
+    spec: Path | None,
+    skip_baseline: bool,
+    environ: Mapping[str, str] = os.environ,
+) -> Start:
+    """Look at everything that can be refused, before anything is made.
+
+    Raises UsageError or ConfigError with what is wrong, and RefMoved for a foreign branch.
+    """
+    clock = SystemClock(environ)
+    target = open_target(repo)
+    config = load_config(target.root)
+    name = default_run_name(clock.now()) if name is None else name
+    if problems := run_name_problems(name, RESERVED_NAMES):
+        raise UsageError(problems[0], "Choose another name.")
+    folder = target.root / RUNS_FOLDER / name
+    is_new = not (folder / DOCUMENT).exists()
+    if is_new:
+        spec_path = target.root / SPEC if spec is None else spec
+        spec_text = _read_spec(spec_path)
+        _require_no_branch(target, name)
+    else:
+        spec_path = folder / SPEC
+        spec_text = _read_spec(spec_path)
+    _require_keys(config, environ)
+    return Start(
+        target=target,
+        config=config,
+        name=name,
+        folder=folder,
+        spec_path=str(spec_path),
+        spec_text=spec_text,
+        skip_baseline=skip_baseline,
+        is_new=is_new,
+        warnings=(*target.warnings, *(_uncommitted(target) if is_new else ())),
+        clock=clock,
+    )
+
+
+def make_run_folder(start: Start) -> None:
+    """Make the run's folder, and git ignore it; a repetition changes nothing."""
+    start.target.exclude_run_folder()
+    make_folder(start.folder)
+
+
+@contextlib.asynccontextmanager
+async def open_ports(
+    start: Start, store: Store, *, stream: TextIO, verbose: bool
+) -> AsyncIterator[Ports]:
+    """Everything a run needs, given back at the end."""
+    journal = EventJournal(
+        start.folder, stream=stream, now=start.clock.now, secrets=_secrets(start.config)
+    )
+    # A short path outside the repository: sockets in it must not exceed 107 bytes.
+    with tempfile.TemporaryDirectory(prefix="dispatch-", ignore_cleanup_errors=True) as scratch:
+        runner = command_runner(start, Path(scratch))
+        agents = AgentRunner(
+            config=start.config,
+            journal=journal,
+            commands=runner,
+            environ=os.environ,
+            verbose=verbose,
+        )
+        repository: Repository = RunRepository(start.target.root, start.folder, start.name)
+        as_agents: Agents = agents
+        as_commands: Commands = runner
+        try:
+            yield Ports(
+                store=store,
+                agents=as_agents,
+                repository=repository,
+                commands=as_commands,
+                journal=journal,
+                clock=start.clock,
+                config=start.config,
+                folder=start.folder,
+                spec_text=start.spec_text,
+            )
+        finally:
+            await agents.aclose()
+            await asyncio.to_thread(runner.close)
+            journal.close()
+
+
+def command_runner(start: Start, scratch: Path) -> CommandRunner:
+    """The runner of the run's commands, with the limits of the configuration."""
+    limits = CommandLimits(
+        timeout_seconds=start.config.command_timeout_seconds,
+        output_bytes=start.config.output_limit_bytes,
+    )
+    return CommandRunner(start.folder, scratch, limits=limits)
+
+
+def models_of(config: ModelConfig) -> Mapping[str, tuple[str, ...]]:
+    """Each model string with the roles that use it."""
+    found: dict[str, tuple[str, ...]] = {}
+    for role in Role:
+        model = config.of(role)
+        found[model] = (*found.get(model, ()), role.value)
+    return found
+
+
+def _read_spec(path: Path) -> str:
+    hint = "Write what is to be done into it; `dispatch init` makes one to start from."
+    if not path.is_file():
+        raise UsageError(f"There is no spec {path}.", hint)
+    try:
+        text = read_regular(path, MAX_SPEC_BYTES).decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise UsageError(f"The spec {path} is not UTF-8: {error.reason}.", "Save it as UTF-8.") from None
+    if not text.strip():
+        raise UsageError(f"The spec {path} is empty.", hint)
+    return text
+
+
+def _require_no_branch(target: Target, name: str) -> None:
+    tip = target.branch_tip(branch_of(name))
+    if tip is not None:
+        raise UsageError(
+            f"There is a branch {branch_of(name)} at {tip} and no run {name}: "
+            "refusing to clobber it.",
+            "Give the run another name, or rename or delete the branch.",
+        )
+
+
+def _require_keys(config: Config, environ: Mapping[str, str]) -> None:
+    for model, roles in models_of(config.model_config).items():
+        if script_path(model) is not None:
+            continue
+        name = missing_key(model, config.provider, environ)
+        if name is not None:
+            at = f" at {config.provider.base_url}" if config.provider is not None else ""
+            raise UsageError(
+                f"No key for {model}{at} (used by {', '.join(roles)}): "
+                f"the environment variable {name} is not set.",
+                f"Set {name} and start again.",
+            )
+
+
+def _secrets(config: Config) -> tuple[str, ...]:
+    """The values that must never be written anywhere."""
+    words = ("KEY", "TOKEN", "SECRET", "PASSWORD")
+    named = {name for name in os.environ if any(word in name.upper() for word in words)}
+    if config.provider is not None:
+        named.add(config.provider.api_key_env)
+    return tuple(sorted({os.environ[name] for name in named if os.environ.get(name)}))
+
+
+def _uncommitted(target: Target) -> tuple[str, ...]:
+    paths = target.uncommitted()
+    if not paths:
+        return ()
+    more = len(paths) - MAX_NAMED_CHANGES
+    named = ", ".join(paths[:MAX_NAMED_CHANGES]) + (f" and {more} more" if more > 0 else "")
+    return (f"The run starts from {target.head[:12]}; uncommitted changes are not taken: {named}.",)

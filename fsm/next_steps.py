@@ -52,7 +52,7 @@ def next_steps(run: Run, live: bool = False) -> tuple[str, ...]:
         if run.failure is not None:
             steps.append(REMEDIES[run.failure.kind])
         steps.append("Then start a new run under another name; what this one committed stays.")
-        return (*steps, f"Read the whole story: dispatch report {run.name} --format md")
+        return tuple(steps)
     if live:
         return (*steps, "Nothing else: a process is working on it.")
     return (*steps, f"Continue it: dispatch {run.name}")

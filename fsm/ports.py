@@ -4,7 +4,7 @@ Methods that may take longer than a few milliseconds are either coroutines or ar
 worker thread by the states; none of them reads or changes the document.
 """
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Protocol, TypeVar
 
@@ -70,7 +70,7 @@ class Repository(Protocol):
     """The run's own git store, its worktrees, and the user's copy of the integration branch."""
 
     def ensure_store(self, base: str, branch: str) -> None:
-        """Make the store if it is not there: objects borrowed, ``branch`` at ``base``, base pinned."""
+        """Make the store if it is not there, with ``branch`` at ``base``; pin the base."""
         ...
 
     def tip(self, ref: str) -> str | None:
@@ -108,12 +108,16 @@ class Repository(Protocol):
         """The worktree's tree and its changes since ``base``, by the ignore rules of ``base``."""
         ...
 
+    def restore(self, worktree: Path, tree: str) -> None:
+        """Make a worktree's files that are not ignored exactly those of a tree."""
+        ...
+
     def keep(self, ref: str, tree: str, parent: str, identity: Identity, time: int) -> str:
         """Make a tree reachable from a ref of the store through a commit on ``parent``; its id."""
         ...
 
     def publish_ref(self, ref: str, commit: str) -> None:
-        """Make a ref (under ``refs/dispatch/<run>/``) in the user's repository, with its objects."""
+        """Make a ref below ``refs/dispatch/<run>/`` in the user's repository, with its objects."""
         ...
 
     def tree_of(self, commit: str) -> str:
@@ -129,7 +133,7 @@ class Repository(Protocol):
         ...
 
     def pick(self, onto: str, source_tree: str, paths: Sequence[str]) -> str:
-        """The tree of commit ``onto`` with ``paths`` as they are (or are not) in ``source_tree``."""
+        """The tree of commit ``onto`` with ``paths`` as they are, or are not, in another tree."""
         ...
 
     def commit(self, tree: str, parent: str, message: str, identity: Identity, time: int) -> str:
@@ -144,13 +148,21 @@ class Repository(Protocol):
         """A commit as a patch, capped with a mark at 1 MiB."""
         ...
 
+    def diff(self, old: str, new: str) -> str:
+        """Two commits or trees as one patch, whole: raises GitError when it is over 256 MiB."""
+        ...
+
+    def unreachable(self, commits: Sequence[str], tip: str) -> tuple[str, ...]:
+        """Those of ``commits`` that are not reachable from ``tip``."""
+        ...
+
     def publish(self, branch: str, commit: str, expected: str | None) -> None:
-        """Bring ``branch`` of the user's repository from ``expected`` to ``commit``; raises RefMoved."""
+        """Bring the user's ``branch`` from ``expected`` to ``commit``; raises RefMoved."""
         ...
 
 
 class Journal(Protocol):
-    """What happened, for people and scripts: ``events.jsonl`` and the trace; never authoritative."""
+    """What happened, for people and scripts: events and the trace; never authoritative."""
 
     def event(self, kind: str, **fields: object) -> None:
         """Append one event; ``kind`` is dotted and in the past tense, such as ``task.started``."""

@@ -21,6 +21,7 @@ from .report_words import duration, place
 PLACES: Final[Mapping[str, str]] = {
     "worktrees": "worktrees/",
     "attempts (seed, transcript, result of each agent)": "attempts/",
+    "output of each command": "builds/",
     "document": "run-state.yaml",
     "events": "events.jsonl",
 }

@@ -1,0 +1,105 @@
+"""Running the build gate: each command's output in a file of its own, and one log for people."""
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from attrs import evolve
+
+from ..policy.comparison import CommandOutput
+from ..policy.failures import parse_failures
+from ..policy.normalise import normalise
+from ..state.records import CommandResult, Run
+from .ports import Ports
+from .workplaces import BASELINE, ending, prepare
+
+BASELINE_LOG = "baseline-build.log"
+# Read back for comparison; the runner's own cap on output is lower unless configured higher.
+MAX_COMPARED_BYTES = 32 * 1024 * 1024
+
+
+def final_log(number: int) -> str:
+    """The file name of one verification round's log."""
+    return f"final-build.log-{number}"
+
+
+async def run_commands(
+    ports: Ports, commands: Sequence[str], worktree: Path, folder: str, log: str | None = None
+) -> tuple[CommandResult, ...]:
+    """Run all commands one after the other, and write one log of all if a name is given."""
+    results = []
+    for number, command in enumerate(commands, 1):
+        output = ports.folder / "builds" / folder / f"{number}.log"
+        ports.journal.line("build", f"$ {command}")
+        result = await ports.commands.run(command, worktree, output)
+        ports.journal.event(
+            "command.ended",
+            command=command,
+            exitCode=result.exit_code,
+            seconds=result.duration_seconds,
+            log=result.output_path,
+        )
+        results.append(result)
+    if log is not None:
+        await asyncio.to_thread(_write_log, ports.folder, results, log)
+    return tuple(results)
+
+
+async def capture_baseline(ports: Ports) -> None:
+    """Run the build gate on the base commit in a worktree of its own and record the result."""
+    run = ports.store.run
+    if run.skip_baseline or run.baseline_build_log_path:
+        return
+    worktree = await prepare(ports, BASELINE, run.base_commit)
+    results = await run_commands(ports, run.build_gate, worktree, BASELINE, BASELINE_LOG)
+    outputs = await asyncio.to_thread(outputs_of, ports.folder, results, roots(run, ports.folder))
+    failures = tuple(failure for output in outputs for failure in parse_failures(output.text))
+    ports.store.update(
+        lambda run: evolve(
+            run,
+            baseline_build_log_path=str(ports.folder / BASELINE_LOG),
+            baseline_commands=results,
+            baseline_failures=failures,
+        )
+    )
+    await asyncio.to_thread(ports.repository.remove_worktree, BASELINE)
+
+
+def roots(run: Run, folder: Path) -> Mapping[str, str]:
+    """The paths that mean the same in every worktree, each with its placeholder."""
+    worktrees = folder / "worktrees"
+    names = {BASELINE, *(task.id for task in run.tasks)}
+    names |= {f"level-{task.level}" for task in run.tasks}
+    places = {str(worktrees / name): "<WORKTREE>" for name in sorted(names)}
+    return {**places, str(run.target_repo_path): "<REPOSITORY>"}
+
+
+def outputs_of(
+    folder: Path, results: Sequence[CommandResult], places: Mapping[str, str]
+) -> tuple[CommandOutput, ...]:
+    """Finished commands with their normalised output, ready to be compared."""
+    return tuple(
+        CommandOutput(
+            command=result.command,
+            exit_code=result.exit_code,
+            timed_out=result.timed_out,
+            text=normalise(read_output(folder, result), places),
+        )
+        for result in results
+    )
+
+
+def read_output(folder: Path, result: CommandResult) -> str:
+    """What a command printed, as far as it was kept."""
+    with (folder / result.output_path).open("rb") as file:
+        return file.read(MAX_COMPARED_BYTES).decode("utf-8", "replace")
+
+
+def _write_log(folder: Path, results: Sequence[CommandResult], name: str) -> None:
+    # For people only: agents' output could forge these headers, so nothing is parsed from it.
+    parts = [
+        f"$ {result.command}\n# {ending(result)}, {result.duration_seconds:.1f} s\n"
+        + read_output(folder, result)
+        for result in results
+    ]
+    (folder / name).write_text("\n".join(parts), encoding="utf-8")

@@ -1,0 +1,118 @@
+"""Karen's rounds: each deviation of a submission is judged alone, in the order it was declared."""
+
+from pathlib import Path
+
+from attrs import evolve
+
+from ..policy.karen import final_action, initial_action
+from ..state.enums import DecisionOutcome, FailureKind, KarenAction, Role
+from ..state.jobs import GreybeardJob
+from ..state.records import Attempt, Decision, Deviation, GreybeardVerdict, Run, Task
+from .attempts import AgentFailed, carry_out
+from .fold import change_task, task_of
+from .ports import Ports
+
+
+async def judge_deviations(ports: Ports, task_id: str) -> None:
+    """Decide every deviation that has no decision yet; stops at the first that is not accepted.
+
+    Each decision is in the document before the next is looked at; ``objection`` reads them.
+    """
+    task = task_of(ports.store.run, task_id)
+    assert task.output is not None  # only submitted tasks come here
+    for deviation in task.output.deviations:
+        decision = _decision(ports, task_id, deviation)
+        if decision is None:
+            await _decide(ports, task_of(ports.store.run, task_id), deviation)
+            decision = _decision(ports, task_id, deviation)
+            assert decision is not None  # just recorded
+            ports.journal.event(
+                "deviation.decided",
+                task=task_id,
+                deviation=deviation.id,
+                outcome=decision.outcome,
+                reason=decision.reason,
+            )
+        if decision.outcome is not DecisionOutcome.ACCEPTED:
+            return
+
+
+def objection(task: Task) -> tuple[FailureKind, str] | None:
+    """Why a submitted task may not go on, by its decisions; null: every deviation is accepted."""
+    for decision in task.decisions:
+        reason = f"Deviation {decision.deviation_id}: {decision.reason}"
+        if decision.outcome is DecisionOutcome.FAILED:
+            return FailureKind.DEVIATION_REJECTED, reason
+        if decision.outcome is DecisionOutcome.WAITING:
+            return FailureKind.NEEDS_OPERATOR, reason
+    return None
+
+
+def _decision(ports: Ports, task_id: str, deviation: Deviation) -> Decision | None:
+    decisions = task_of(ports.store.run, task_id).decisions
+    return next((each for each in decisions if each.deviation_id == deviation.id), None)
+
+
+async def _decide(ports: Ports, task: Task, deviation: Deviation) -> None:
+    initial = initial_action(deviation.severity)
+    if initial is not KarenAction.CONSULT_GREYBEARD:
+        word = (
+            "accepted and logged" if initial is KarenAction.ACCEPT else "the operator's to decide"
+        )
+        reason = f"A {deviation.severity} deviation is {word}."
+        _record(ports, task.id, _decided(deviation, initial, initial, reason))
+        return
+    try:
+        await _consult(ports, task, deviation)
+    except AgentFailed as error:
+        reason = f"The greybeard gave no ruling, so the operator must. {error.message}"
+        final = KarenAction.ESCALATE_TO_OPERATOR
+        _record(ports, task.id, _decided(deviation, initial, final, reason))
+
+
+async def _consult(ports: Ports, task: Task, deviation: Deviation) -> None:
+    output, worktree = task.output, task.worktree_path
+    assert output is not None  # a submitted task has both
+    assert worktree is not None
+
+    def make(attempt: Attempt, folder: Path) -> GreybeardJob:
+        return GreybeardJob(
+            attempt=attempt,
+            root=Path(worktree),
+            folder=folder,
+            task=task,
+            output=output,
+            deviation=deviation,
+        )
+
+    def accept(run: Run, verdict: GreybeardVerdict) -> Run:
+        reason = f"The greybeard said {verdict.verdict}: {verdict.rationale}"
+        decision = _decided(
+            deviation, KarenAction.CONSULT_GREYBEARD, final_action(verdict.verdict), reason
+        )
+        return _with_decision(run, task.id, evolve(decision, greybeard=verdict))
+
+    await carry_out(ports, Role.GREYBEARD, deviation.id, task.id, GreybeardJob, make, accept)
+
+
+def _decided(
+    deviation: Deviation, initial: KarenAction, final: KarenAction, reason: str
+) -> Decision:
+    outcome = {
+        KarenAction.ACCEPT: DecisionOutcome.ACCEPTED,
+        KarenAction.MARK_FAILED: DecisionOutcome.FAILED,
+        KarenAction.ESCALATE_TO_OPERATOR: DecisionOutcome.WAITING,
+    }[final]
+    return Decision(
+        deviation_id=deviation.id, initial=initial, final=final, outcome=outcome, reason=reason
+    )
+
+
+def _record(ports: Ports, task_id: str, decision: Decision) -> None:
+    ports.store.update(lambda run: _with_decision(run, task_id, decision))
+
+
+def _with_decision(run: Run, task_id: str, decision: Decision) -> Run:
+    return change_task(
+        run, task_id, lambda task: evolve(task, decisions=(*task.decisions, decision))
+    )

@@ -1,0 +1,85 @@
+"""The engine: carries a run through its table; starting and resuming are the same call.
+
+Record, then move: an event is checked against the table, applied to the document, the document
+is written durably, and only then does the machine move.  Its callback calls the entered state's
+handler, and that is where agents are invoked.
+"""
+
+from attrs import evolve
+
+from ..state.enums import FailureKind, RunStatus
+from ..state.errors import DispatchError, GitError, RefMoved, StorageError
+from ..state.records import Failure
+from .fold import apply
+from .lifecycle import FINAL, RunEvent
+from .machine import cursor_at, follow, row
+from .ports import Ports
+from .states import HANDLERS
+from .step import RunStopped, Step
+
+
+async def drive(ports: Ports) -> RunStatus:
+    """Carry a run to a final state.
+
+    Whatever a state throws is recorded and ends in ``failed``.  What cannot be recorded
+    (StorageError) and what interrupts (cancellation) leaves the document as it was last
+    saved and is raised; running again goes on from there.
+    """
+    recovered = False
+
+    async def entered() -> None:
+        nonlocal recovered
+        if cursor.state in FINAL:
+            return
+        handler = HANDLERS[cursor.state]
+        try:
+            if not recovered:
+                recovered = True
+                await handler.recover(ports.store.run, ports)
+            step = await handler.work(ports.store.run, ports)
+        except StorageError:
+            raise
+        except Exception as error:  # one guard: whatever went wrong is recorded, then reported
+            step = _failed(error, ports)
+        before = ports.store.run
+        move = row(before.status, step.event, before.failure.state if before.failure else None)
+        at = ports.clock.now()
+        after = ports.store.update(lambda run: apply(step.change(run), step.event, at, step.reason))
+        ports.journal.event(
+            f"run.{step.event}", source=before.status, target=after.status, reason=step.reason
+        )
+        await follow(cursor, move)
+
+    cursor = cursor_at(ports.store.run.status, entered)
+    await entered()
+    return ports.store.run.status
+
+
+def failure_of(error: Exception, state: RunStatus, at: str) -> Failure:
+    """What the document remembers of an error."""
+    task_id = None
+    if isinstance(error, RunStopped):
+        kind, task_id = error.kind, error.task_id
+    elif isinstance(error, RefMoved):
+        kind = FailureKind.REPOSITORY_CHANGED
+    elif isinstance(error, GitError):
+        kind = FailureKind.GIT
+    else:
+        kind = FailureKind.INTERNAL
+    message = str(error) if isinstance(error, DispatchError) else f"{type(error).__name__}: {error}"
+    return Failure(state=state.value, kind=kind, message=message, task_id=task_id, at=at)
+
+
+def _failed(error: Exception, ports: Ports) -> Step:
+    # A TaskGroup wraps what its tasks raised; the first one is the reason.
+    while isinstance(error, ExceptionGroup):
+        error = error.exceptions[0]
+    if isinstance(error, StorageError):
+        raise error
+    failure = failure_of(error, ports.store.run.status, ports.clock.now())
+    ports.journal.line("run", f"ERROR: {failure.message}")
+    return Step(
+        RunEvent.FAILED,
+        reason=failure.message,
+        change=lambda run: evolve(run, failure=failure),
+    )

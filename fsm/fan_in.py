@@ -1,0 +1,169 @@
+"""Fan-in: the accepted trees of a level become one commit per task, in topological order."""
+
+import asyncio
+
+from attrs import evolve
+
+from ..policy.attribution import attribute_files
+from ..policy.hunks import missing_hunks
+from ..policy.messages import commit_message
+from ..policy.plan import task_order
+from ..state.enums import FailureKind, Isolation
+from ..state.records import Run, Task
+from .fold import apply_task, task_of
+from .lifecycle import TaskEvent
+from .ports import Ports
+from .step import RunStopped
+from .workplaces import level_branch, level_worktree, prepare, some
+
+
+async def fan_in(ports: Ports, level: int, task_ids: tuple[str, ...]) -> None:
+    """Commit the tasks onto the level's tip, record the next boundary, check the result out.
+
+    Done again after a kill, also with no tasks left to commit, it ends the same: every part of a
+    commit is in the document.
+    Raises RunStopped on a conflict, with the paths.
+    """
+    run = ports.store.run
+    if run.isolation is Isolation.LEVEL:
+        await _require_everything_claimed(ports, level, task_ids)
+    for task_id in task_ids:
+        run = ports.store.run
+        task = task_of(run, task_id)
+        commit = await _commit(ports, run, task, level_tip(run, level))
+        _record_commit(ports, task_id, commit)
+        ports.journal.event("task.committed", task=task_id, commit=commit)
+    await check_out_level(ports, level)
+    run = ports.store.run
+    tip = level_tip(run, level)
+    if run.level_boundaries.get(str(level + 1)) != tip:
+        ports.store.update(
+            lambda run: evolve(run, level_boundaries={**run.level_boundaries, str(level + 1): tip})
+        )
+
+
+def level_tip(run: Run, level: int) -> str:
+    """The last commit of a level so far: its boundary, or its last task's commit."""
+    committed = [
+        task.commit_sha
+        for task in sorted(run.tasks, key=task_order)
+        if task.level == level and task.commit_sha is not None
+    ]
+    return committed[-1] if committed else run.level_boundaries[str(level)]
+
+
+async def check_out_level(ports: Ports, level: int) -> None:
+    """Bring the level's branch and worktree to the level's tip."""
+    run = ports.store.run
+    branch = level_branch(run.integration_branch, level)
+    tip = level_tip(run, level)
+    await asyncio.to_thread(_move, ports, branch, tip)
+    await prepare(ports, level_worktree(level), tip, branch)
+
+
+async def _commit(ports: Ports, run: Run, task: Task, tip: str) -> str | None:
+    repository = ports.repository
+    evidence, time = task.evidence, task.commit_time
+    assert evidence is not None  # only submitted tasks come here
+    assert time is not None
+    base = run.level_boundaries[str(task.level)]
+    if run.isolation is Isolation.LEVEL:
+        paths = attribute_files(_accepted(run, task.level))[task.id]
+        tree = await asyncio.to_thread(repository.pick, tip, evidence.tree, paths)
+    else:
+        merge = await asyncio.to_thread(repository.merge, tip, evidence.tree, base)
+        if merge.conflicts:
+            raise RunStopped(
+                FailureKind.CONFLICT,
+                f"The work of task {task.id} conflicts with its siblings' in "
+                f"{some(merge.conflicts)}; both are kept, this one under "
+                f"refs/dispatch/submitted/{task.id} of the run's store.",
+                task.id,
+            )
+        tree = merge.tree
+    if tree == await asyncio.to_thread(repository.tree_of, tip):
+        return None
+    message = commit_message(task.objective, run=run.name, task=task.id)
+    commit = await asyncio.to_thread(repository.commit, tree, tip, message, run.identity, time)
+    if run.isolation is Isolation.TASK:
+        await _require_nothing_dropped(ports, task, base, tip, tree)
+    await asyncio.to_thread(repository.note, commit, _note(task), run.identity, time)
+    return commit
+
+
+def _record_commit(ports: Ports, task_id: str, commit: str | None) -> None:
+    ports.store.update(
+        lambda run: apply_task(
+            run, task_id, TaskEvent.COMMITTED, lambda task: evolve(task, commit_sha=commit)
+        )
+    )
+
+
+async def _require_nothing_dropped(
+    ports: Ports, task: Task, base: str, tip: str, tree: str
+) -> None:
+    assert task.evidence is not None  # checked by the caller
+    accepted = await asyncio.to_thread(ports.repository.diff, base, task.evidence.tree)
+    committed = await asyncio.to_thread(ports.repository.diff, tip, tree)
+    earlier = await asyncio.to_thread(ports.repository.diff, base, tip)
+    missing = missing_hunks(accepted, committed, earlier)
+    if missing:
+        paths = sorted({hunk.path for hunk in missing})
+        raise RunStopped(
+            FailureKind.INTERNAL,
+            f"The merge of task {task.id} dropped accepted changes in {some(paths)}; nothing was "
+            "committed for it. Please report this with the run's folder.",
+            task.id,
+        )
+
+
+async def _require_everything_claimed(ports: Ports, level: int, task_ids: tuple[str, ...]) -> None:
+    run = ports.store.run
+    worktree = await asyncio.to_thread(ports.repository.existing_worktree, level_worktree(level))
+    if worktree is None or any(task.commit_sha for task in run.tasks if task.level == level):
+        return  # rebuilt from commits already: nothing unclaimed can be in it
+    base = run.level_boundaries[str(level)]
+    snapshot = await asyncio.to_thread(ports.repository.snapshot, worktree, base)
+    claimed = {
+        path
+        for task in run.tasks
+        if task.level == level and task.evidence is not None
+        for each in task.evidence.changes
+        for path in (each.path, each.old_path)
+    }
+    unclaimed = sorted(each.path for each in snapshot.changes if each.path not in claimed)
+    if unclaimed:
+        raise RunStopped(
+            FailureKind.AGENT_FAILED,
+            f"Level {level} changed files that no task claims: {some(unclaimed)}. The tasks were "
+            f"{', '.join(task_ids)}; the worktree {worktree} is left as it is.",
+        )
+
+
+def _accepted(run: Run, level: int) -> list[Task]:
+    return [
+        task for task in run.tasks if task.level == level and task.evidence and not task.failure
+    ]
+
+
+def _move(ports: Ports, branch: str, tip: str) -> None:
+    old = ports.repository.tip(branch)
+    if old != tip:
+        ports.repository.move(branch, tip, old)
+
+
+def _note(task: Task) -> str:
+    """Who made a commit and at what cost: in a note, so that it cannot change the commit's id."""
+    done = [attempt for attempt in task.attempts if attempt.outcome is not None]
+    lines = [
+        f"{attempt.role} {attempt.id}: {attempt.model} ({attempt.executor}), {attempt.outcome}, "
+        f"{attempt.usage.turns} turns, {attempt.usage.input_tokens} + "
+        f"{attempt.usage.output_tokens} tokens, "
+        + (
+            "cost unknown"
+            if attempt.usage.cost_usd is None
+            else f"{attempt.usage.cost_usd:.4f} USD"
+        )
+        for attempt in done
+    ]
+    return "\n".join(lines) + "\n"

@@ -1,0 +1,127 @@
+"""One task from its start to its submission: an implementer in a worktree, then its deviations."""
+
+import asyncio
+from pathlib import Path
+
+from attrs import evolve
+
+from ..policy.outcomes import is_providers_fault
+from ..state.enums import FailureKind, Isolation, Role
+from ..state.jobs import ImplementJob
+from ..state.records import Attempt, Failure, Run, Task, TaskOutput
+from .attempts import AgentFailed, carry_out
+from .deviations import judge_deviations
+from .fold import apply_task, change_task, task_of
+from .lifecycle import TaskEvent
+from .ports import Ports
+from .submissions import Examiner
+from .workplaces import level_branch, level_worktree, prepare
+
+
+async def implement(ports: Ports, task_id: str) -> None:
+    """Have a task implemented and its deviations judged; a failed task is set aside, not raised.
+
+    Raises AgentFailed when the provider failed, not the task.
+    """
+    run = ports.store.update(lambda run: apply_task(run, task_id, TaskEvent.STARTED))
+    task = task_of(run, task_id)
+    base = run.level_boundaries[str(task.level)]
+    worktree = await task_worktree(ports, task, base)
+    run = ports.store.update(
+        lambda run: change_task(
+            run, task_id, lambda task: evolve(task, worktree_path=str(worktree))
+        )
+    )
+    ports.journal.event("task.started", task=task_id, worktree=str(worktree))
+    try:
+        await _attempt(ports, task_of(run, task_id), worktree, base)
+    except AgentFailed as error:
+        if is_providers_fault(error.outcome):
+            raise  # the task did nothing wrong: it stays as it is, and the run stops
+        await fail_task(ports, task_id, FailureKind.AGENT_FAILED, error.message)
+        return
+    await judge_deviations(ports, task_id)
+
+
+async def task_worktree(ports: Ports, task: Task, base: str) -> Path:
+    """The worktree a task works in: its own, or the level's."""
+    run = ports.store.run
+    if run.isolation is Isolation.TASK:
+        return await prepare(ports, task.id, base)
+    existing = await asyncio.to_thread(
+        ports.repository.existing_worktree, level_worktree(task.level)
+    )
+    # Made once, before the level's first task starts; siblings must not be reset under way.
+    return existing or await prepare(
+        ports, level_worktree(task.level), base, level_branch(run.integration_branch, task.level)
+    )
+
+
+async def _attempt(ports: Ports, task: Task, worktree: Path, base: str) -> None:
+    examiner: Examiner | None = None
+
+    def make(attempt: Attempt, folder: Path) -> ImplementJob:
+        nonlocal examiner
+        examiner = Examiner(
+            ports=ports, task=task, worktree=worktree, base=base, attempt_id=attempt.id
+        )
+        return ImplementJob(
+            attempt=attempt,
+            root=worktree,
+            folder=folder,
+            task=task,
+            build_gate=ports.store.run.build_gate,
+            check=examiner.check,
+        )
+
+    def accept(run: Run, output: TaskOutput) -> Run:
+        assert examiner is not None  # ``make`` ran before any value could come
+        evidence, time = examiner.evidence, examiner.commit_time
+        return apply_task(
+            run,
+            task.id,
+            TaskEvent.SUBMITTED,
+            lambda task: evolve(task, output=output, evidence=evidence, commit_time=time),
+        )
+
+    await carry_out(ports, Role.IMPLEMENTER, task.id, task.id, ImplementJob, make, accept)
+    ports.journal.event("task.submitted", task=task.id)
+
+
+async def fail_task(ports: Ports, task_id: str, kind: FailureKind, message: str) -> None:
+    """Set a task aside: its work is kept under a rescue ref before its failure is recorded."""
+    run = ports.store.run
+    task = task_of(run, task_id)
+    ref = None
+    if task.worktree_path is not None and run.isolation is Isolation.TASK:
+        ref = await rescue(ports, task)
+    at = ports.clock.now()
+    failure = Failure(state=task.status.value, kind=kind, message=message, task_id=task_id, at=at)
+    ports.store.update(
+        lambda run: apply_task(
+            run,
+            task_id,
+            TaskEvent.FAILED,
+            lambda task: evolve(task, failure=failure, rescue_ref=ref or task.rescue_ref),
+        )
+    )
+    ports.journal.event("task.failed", task=task_id, failure=kind, message=message)
+    ports.journal.line("run", f"task {task_id} failed: {message}")
+
+
+async def rescue(ports: Ports, task: Task) -> str | None:
+    """Keep a worktree's content under a ref of the user's repository; null when nothing changed."""
+    run = ports.store.run
+    base = run.level_boundaries[str(task.level)]
+    worktree = await asyncio.to_thread(ports.repository.existing_worktree, task.id)
+    if worktree is None:
+        return None
+    snapshot = await asyncio.to_thread(ports.repository.snapshot, worktree, base)
+    if not snapshot.changes:
+        return None
+    ref = f"refs/dispatch/{run.name}/rescue/{task.id}"
+    commit = await asyncio.to_thread(
+        ports.repository.keep, ref, snapshot.tree, base, run.identity, ports.clock.commit_time()
+    )
+    await asyncio.to_thread(ports.repository.publish_ref, ref, commit)
+    return ref

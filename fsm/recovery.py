@@ -1,0 +1,15 @@
+"""What every state's ``recover`` starts with."""
+
+import asyncio
+
+from ..state.records import Run
+from .attempts import close_interrupted
+from .ports import Ports
+
+
+async def restore(run: Run, ports: Ports) -> None:
+    """Make sure that the store is there and close attempts that a killed process left open."""
+    await asyncio.to_thread(ports.repository.ensure_store, run.base_commit, run.integration_branch)
+    at = ports.clock.now()
+    if close_interrupted(run, at) != run:
+        ports.store.update(lambda now: close_interrupted(now, at))

@@ -1,0 +1,129 @@
+"""executing: implementers, fan-in and review, step by step as the schedule allows."""
+
+from functools import reduce
+
+from ...policy.schedule import current_level, doomed, integrable, level_tasks, startable
+from ...state.enums import FailureKind, TaskStatus
+from ...state.records import Run, Task
+from ..deviations import judge_deviations, objection
+from ..fan_in import fan_in, level_tip
+from ..fold import apply_task, task_of
+from ..implementing import fail_task, implement
+from ..lifecycle import RunEvent, TaskEvent
+from ..parallel import each_in_parallel
+from ..ports import Ports
+from ..publishing import publish
+from ..recovery import restore
+from ..reviews import review_level
+from ..step import RunStopped, Step
+from ..workplaces import some
+
+
+async def recover(run: Run, ports: Ports) -> None:
+    """Back to the last recorded facts: tasks that were running start over in a clean tree.
+
+    The level's branch and worktree are brought to its commits by ``fan_in``, which ``work`` calls.
+    """
+    await restore(run, ports)
+    running = [task.id for task in run.tasks if task.status is TaskStatus.RUNNING]
+    if running:
+        ports.store.update(lambda run: reduce(_restarted, running, run))
+
+
+async def work(run: Run, ports: Ports) -> Step:
+    """Carry one level through: implement, judge deviations, integrate, review, publish."""
+    level = current_level(run)
+    if level is None:  # killed between the last level and the failure it ended in
+        _require_no_failed_task(run)
+        return Step(RunEvent.LEVELS_PASSED)
+    ports.journal.event("level.started", level=level)
+    await _implement(ports)
+    await _settle(ports, level)
+    await fan_in(ports, level, integrable(ports.store.run))
+    if any(
+        task.status in (TaskStatus.COMMITTED, TaskStatus.CRITIQUING)
+        for task in level_tasks(ports.store.run, level)
+    ):
+        await review_level(ports, level)
+    await publish(ports, level_tip(ports.store.run, level))
+    return _passed(ports, level)
+
+
+def _passed(ports: Ports, level: int) -> Step:
+    """The level's tasks are completed with the event that leaves it, in one save.
+
+    Completed in a save of their own, a run killed right after it would go on with the next level
+    and never tell that this one passed.
+    """
+
+    def complete(run: Run) -> Run:
+        return reduce(_completed, level_tasks(run, level), run)
+
+    after = complete(ports.store.run)
+    if current_level(after) == level:
+        # Without this, a level that nothing moves would be entered again and again.
+        stuck = [f"{task.id} is {task.status}" for task in level_tasks(after, level)]
+        raise RunStopped(FailureKind.INTERNAL, f"Level {level} cannot be finished: {some(stuck)}.")
+    if current_level(after) is not None:
+        return Step(RunEvent.LEVEL_PASSED, f"level {level}", complete)
+    if any(task.failure is not None for task in after.tasks):
+        ports.store.update(complete)
+    _require_no_failed_task(after)
+    return Step(RunEvent.LEVELS_PASSED, f"level {level}", complete)
+
+
+def _require_no_failed_task(run: Run) -> None:
+    failed = [task for task in run.tasks if task.failure is not None]
+    if failed:
+        reasons = "; ".join(f"{task.id}: {task.failure.message}" for task in failed if task.failure)
+        raise RunStopped(
+            FailureKind.TASKS_FAILED,
+            f"{len(failed)} of {len(run.tasks)} tasks failed, the others are committed. {reasons}",
+        )
+
+
+def _completed(run: Run, task: Task) -> Run:
+    if task.status in (TaskStatus.COMMITTED, TaskStatus.CRITIQUING):
+        return apply_task(run, task.id, TaskEvent.PASSED)
+    return run
+
+
+def _restarted(run: Run, task_id: str) -> Run:
+    return apply_task(run, task_id, TaskEvent.RESTARTED)
+
+
+async def _implement(ports: Ports) -> None:
+    """Start what may start, until nothing more may; set aside what depends on a failed task."""
+    while True:
+        for task_id, dependency in doomed(ports.store.run):
+            message = f"It depends on {dependency}, which failed."
+            await fail_task(ports, task_id, FailureKind.DEPENDENCY_FAILED, message)
+        ready = startable(ports.store.run)
+        if not ready:
+            return
+        await each_in_parallel(
+            ready, ports.config.max_parallel, lambda task_id: implement(ports, task_id)
+        )
+
+
+async def _settle(ports: Ports, level: int) -> None:
+    """Finish the judgement of deviations, set rejected tasks aside, stop for the operator."""
+    questions = []
+    for task in level_tasks(ports.store.run, level):
+        if task.status is not TaskStatus.SUBMITTED:
+            continue
+        await judge_deviations(ports, task.id)
+        found = objection(task_of(ports.store.run, task.id))
+        if found is None:
+            continue
+        kind, reason = found
+        if kind is FailureKind.NEEDS_OPERATOR:
+            questions.append((task.id, reason))
+        else:
+            await fail_task(ports, task.id, kind, reason)
+    if questions:
+        raise RunStopped(
+            FailureKind.NEEDS_OPERATOR,
+            some((reason for _, reason in questions), at_most=3),
+            questions[0][0],
+        )

@@ -1,0 +1,42 @@
+"""gating-plan: the plan is judged by pure checks; a refusal goes back to the planner."""
+
+from attrs import evolve
+
+from ...policy.plan_gate import MAX_PLAN_REFUSALS, gate_plan
+from ...state.enums import FailureKind
+from ...state.records import PlanRefusal, Run
+from ..lifecycle import RunEvent
+from ..ports import Ports
+from ..recovery import restore
+from ..step import RunStopped, Step
+
+
+async def recover(run: Run, ports: Ports) -> None:
+    """Nothing of this state lives outside the document."""
+    await restore(run, ports)
+
+
+async def work(run: Run, ports: Ports) -> Step:
+    """Accept the plan, or send it back with the reasons at most ``MAX_PLAN_REFUSALS`` times."""
+    verdict = gate_plan(run.tasks)
+    for warning in verdict.warnings:
+        ports.journal.line("plan gate", warning)
+    if verdict.allowed:
+        return Step(
+            RunEvent.PLAN_ACCEPTED,
+            "; ".join(verdict.warnings),
+            lambda run: evolve(run, level_boundaries={"1": run.base_commit}),
+        )
+    reasons = "; ".join(verdict.reasons)
+    if len(run.plan_refusals) >= MAX_PLAN_REFUSALS:
+        raise RunStopped(
+            FailureKind.PLAN_REFUSED,
+            f"The plan was refused {len(run.plan_refusals) + 1} times; the last time because: "
+            f"{reasons}",
+        )
+    refusal = PlanRefusal(round=len(run.plan_refusals) + 1, reasons=verdict.reasons)
+    return Step(
+        RunEvent.PLAN_REFUSED,
+        reasons,
+        lambda run: evolve(run, tasks=(), plan_refusals=(*run.plan_refusals, refusal)),
+    )

@@ -1,0 +1,81 @@
+"""verifying: the build gate on the finished tree, compared with the baseline."""
+
+import asyncio
+from pathlib import Path
+
+from attrs import evolve
+
+from ...policy.comparison import Comparison, compare
+from ...state.enums import FailureKind, VerificationMode, VerificationOutcome
+from ...state.records import CommandResult, Run, VerificationRound
+from ..builds import final_log, outputs_of, roots, run_commands
+from ..fan_in import level_tip
+from ..lifecycle import RunEvent
+from ..ports import Ports
+from ..recovery import restore
+from ..step import RunStopped, Step
+from ..workplaces import level_branch, level_worktree, prepare
+
+
+async def recover(run: Run, ports: Ports) -> None:
+    """A round that was not recorded is run again; its log is simply written over."""
+    await restore(run, ports)
+
+
+async def work(run: Run, ports: Ports) -> Step:
+    """Run the gate and compare; a round that was recorded is not run again."""
+    reason = _why_not(run)
+    if reason is not None:
+        return Step(RunEvent.VERIFIED, reason)
+    last = run.verification_rounds[-1] if run.verification_rounds else None
+    if last is not None and last.outcome is VerificationOutcome.PASS:
+        return Step(RunEvent.VERIFIED, last.reason)
+    number = len(run.verification_rounds) + 1
+    results, comparison = await _verify(ports, number)
+    record = VerificationRound(
+        round=number,
+        final_build_log_path=str(ports.folder / final_log(number)),
+        commands=results,
+        new_failures=comparison.new_failures,
+        regressed_commands=comparison.regressed_commands,
+        attribution={},
+        rebuild_from_level=None,
+        outcome=comparison.outcome,
+        reason="; ".join(comparison.reasons),
+    )
+    ports.store.update(
+        lambda run: evolve(run, verification_rounds=(*run.verification_rounds, record))
+    )
+    ports.journal.event("verification.compared", round=number, outcome=record.outcome)
+    if record.outcome is VerificationOutcome.PASS:
+        return Step(RunEvent.VERIFIED, record.reason)
+    if record.outcome is VerificationOutcome.ESCALATED:
+        raise RunStopped(
+            FailureKind.NEEDS_OPERATOR,
+            f"The build gate prints something else than before, and nothing fails: {record.reason}",
+        )
+    return Step(RunEvent.REGRESSED, record.reason)
+
+
+async def _verify(ports: Ports, number: int) -> tuple[tuple[CommandResult, ...], Comparison]:
+    run = ports.store.run
+    level = max(task.level for task in run.tasks)
+    branch = level_branch(run.integration_branch, level)
+    worktree: Path = await prepare(ports, level_worktree(level), level_tip(run, level), branch)
+    folder = f"final-{number}"
+    results = await run_commands(ports, run.build_gate, worktree, folder, final_log(number))
+    places = roots(run, ports.folder)
+    baseline = await asyncio.to_thread(outputs_of, ports.folder, run.baseline_commands, places)
+    final = await asyncio.to_thread(outputs_of, ports.folder, results, places)
+    return results, await asyncio.to_thread(compare, run.verification_mode, baseline, final)
+
+
+def _why_not(run: Run) -> str | None:
+    """Why there is nothing to compare, if so; each reason is in the report."""
+    if run.skip_baseline:
+        return "The comparison was skipped: the run was started with --skip-baseline."
+    if run.verification_mode is VerificationMode.SKIP_COMPARISON:
+        return f"The plan skips the comparison: {run.verification_mode_rationale}"
+    if all(task.commit_sha is None for task in run.tasks):
+        return "No task changed a file, so there is nothing to verify."
+    return None

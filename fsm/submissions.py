@@ -1,0 +1,109 @@
+"""A submission against the tree: what changed, what was claimed, what the commands say."""
+
+import asyncio
+from pathlib import Path
+
+from attrs import define
+
+from ..policy.attribution import claimed_path
+from ..policy.evidence import claim_problems, command_problems, commands_to_run
+from ..state.enums import Isolation
+from ..state.git_values import Snapshot
+from ..state.jobs import Submission
+from ..state.records import CommandResult, Evidence, FileChange, Task
+from .builds import run_commands
+from .ports import Ports
+from .workplaces import prepare
+
+
+def submitted_ref(task_id: str) -> str:
+    """The ref of the run's store that keeps what a task last submitted."""
+    return f"refs/dispatch/submitted/{task_id}"
+
+
+@define
+class Examiner:
+    """Checks one attempt's submissions; ``evidence`` and ``commit_time`` are the accepted one's."""
+
+    ports: Ports
+    task: Task
+    worktree: Path
+    base: str
+    attempt_id: str
+    evidence: Evidence | None = None
+    commit_time: int = 0
+    _checks: int = 0
+
+    async def check(self, submission: Submission) -> tuple[str, ...]:
+        """The problems of a submission, as sentences the agent can act on; none: accepted."""
+        repository = self.ports.repository
+        snapshot = await asyncio.to_thread(repository.snapshot, self.worktree, self.base)
+        changes = self._own(snapshot, submission)
+        problems = (
+            *snapshot.problems,
+            *claim_problems(submission.output, changes, self.task.agent_type),
+        )
+        if problems:
+            return problems
+        paths = sorted({path for each in changes for path in (each.path, each.old_path) if path})
+        tree = await asyncio.to_thread(repository.pick, self.base, snapshot.tree, paths)
+        time = self.ports.clock.commit_time()
+        # Kept before anything else happens to the tree: from here on it cannot be lost.
+        kept = await asyncio.to_thread(
+            repository.keep,
+            submitted_ref(self.task.id),
+            tree,
+            self.base,
+            self.ports.store.run.identity,
+            time,
+        )
+        results = await self._run(submission, snapshot, kept)
+        problems = command_problems(
+            self.task,
+            build_gate=self.ports.store.run.build_gate,
+            baseline=self.ports.store.run.baseline_commands,
+            builds=submission.builds,
+            results=results,
+        )
+        if not problems:
+            self.evidence = Evidence(
+                tree=tree, changes=changes, builds=submission.builds, commands=results
+            )
+            self.commit_time = time
+        return problems
+
+    async def _run(
+        self, submission: Submission, snapshot: Snapshot, kept: str
+    ) -> tuple[CommandResult, ...]:
+        """Run what has to be run on the tree that was submitted, and leave that tree as it was."""
+        run = self.ports.store.run
+        if not self.ports.config.verify_submissions:
+            return ()
+        commands = commands_to_run(
+            self.task,
+            build_gate=run.build_gate,
+            builds=submission.builds,
+            baseline_captured=bool(run.baseline_commands),
+        )
+        if not commands:
+            return ()
+        self._checks += 1
+        folder = f"{self.attempt_id}/{self._checks}"
+        if run.isolation is Isolation.LEVEL:
+            # Siblings are at work in the shared tree: the commands get one of their own.
+            place = f"check-{self.task.id}"
+            worktree = await prepare(self.ports, place, kept)
+            results = await run_commands(self.ports, commands, worktree, folder)
+            await asyncio.to_thread(self.ports.repository.remove_worktree, place)
+            return results
+        results = await run_commands(self.ports, commands, self.worktree, folder)
+        # What the commands wrote is no work of the agent's and must not meet the next check.
+        await asyncio.to_thread(self.ports.repository.restore, self.worktree, snapshot.tree)
+        return results
+
+    def _own(self, snapshot: Snapshot, submission: Submission) -> tuple[FileChange, ...]:
+        """The changes that are this task's: in a shared tree, those it claims."""
+        if self.ports.store.run.isolation is Isolation.TASK:
+            return snapshot.changes
+        claims = {claimed_path(raw, str(self.worktree)) for raw in submission.output.files_modified}
+        return tuple(each for each in snapshot.changes if {each.path, each.old_path} & claims)

@@ -1,0 +1,65 @@
+"""Worktrees made ready for work: checked out, ignored paths shared, set-up commands run."""
+
+import asyncio
+from collections.abc import Iterable
+from pathlib import Path
+
+from ..state.enums import FailureKind
+from ..state.records import CommandResult
+from .ports import Ports
+from .step import RunStopped
+
+LEVEL_PREFIX = "level-"
+BASELINE = "baseline"
+
+
+def level_worktree(level: int) -> str:
+    """The name of a level's worktree."""
+    return f"{LEVEL_PREFIX}{level}"
+
+
+def level_branch(run_branch: str, level: int) -> str:
+    """The full ref name of a level's branch; a slash would collide with the run's own branch."""
+    return f"refs/heads/{run_branch}-level-{level}"
+
+
+async def prepare(ports: Ports, name: str, commit: str, branch: str | None = None) -> Path:
+    """A worktree at a commit, ready for agents and builds; raises RunStopped when set-up fails."""
+    run = ports.store.run
+    path = await asyncio.to_thread(ports.repository.ensure_worktree, name, commit, branch)
+    await asyncio.to_thread(ports.repository.share, path, run.share)
+    for number, command in enumerate(run.setup, 1):
+        output = ports.folder / "builds" / f"setup-{name}" / f"{number}.log"
+        result = await ports.commands.run(command, path, output)
+        if result.exit_code != 0:
+            raise RunStopped(
+                FailureKind.COMMAND_FAILED,
+                f"The setup command `{command}` ended with {ending(result)} in the worktree "
+                f"{name}; its output is in {output}.",
+            )
+    if run.setup:
+        snapshot = await asyncio.to_thread(ports.repository.snapshot, path, commit)
+        if snapshot.changes:
+            raise RunStopped(
+                FailureKind.COMMAND_FAILED,
+                "The setup commands changed files that git does not ignore, so no agent's work "
+                f"could be told from theirs: {some(each.path for each in snapshot.changes)}. "
+                "Ignore these paths in .gitignore, or commit them.",
+            )
+    return path
+
+
+def some(names: Iterable[str], at_most: int = 10) -> str:
+    """A sentence part naming things, and how many more there are."""
+    all_names = list(names)
+    more = len(all_names) - at_most
+    return ", ".join(all_names[:at_most]) + (f" and {more} more" if more > 0 else "")
+
+
+def ending(result: CommandResult) -> str:
+    """How a command ended, in words."""
+    if result.timed_out:
+        return "its time limit"
+    if result.exit_code is None:
+        return f"signal {result.signal}"
+    return f"exit code {result.exit_code}"

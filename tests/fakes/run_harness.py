@@ -1,0 +1,183 @@
+"""A whole run in one process: real git, document and commands; only the agents are played."""
+
+import asyncio
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+from attrs import define, evolve, field
+
+from dispatch.agents.sandbox.runner import CommandRunner
+from dispatch.fsm.engine import drive
+from dispatch.fsm.ports import Agents, Ports, Store
+from dispatch.gitops.store import RunRepository
+from dispatch.state.clock import SystemClock
+from dispatch.state.config import Config, ModelConfig
+from dispatch.state.document import DocumentStore
+from dispatch.state.enums import RunStatus
+from dispatch.state.records import Identity, Run
+
+GIT_ENV = {
+    "PATH": "/usr/bin:/bin",
+    "HOME": "/nonexistent",
+    "GIT_CONFIG_NOSYSTEM": "1",
+    "GIT_AUTHOR_NAME": "U",
+    "GIT_AUTHOR_EMAIL": "u@example.org",
+    "GIT_COMMITTER_NAME": "U",
+    "GIT_COMMITTER_EMAIL": "u@example.org",
+    "GIT_AUTHOR_DATE": "2026-01-01T00:00:00Z",
+    "GIT_COMMITTER_DATE": "2026-01-01T00:00:00Z",
+}
+
+
+def git(folder: Path, *words: str) -> str:
+    """What git prints, without the last line end."""
+    done = subprocess.run(
+        ["git", "-C", str(folder), *words], check=True, capture_output=True, env=GIT_ENV
+    )
+    return done.stdout.decode().rstrip("\n")
+
+
+class Killed(BaseException):
+    """The process ended here."""
+
+
+@define
+class KillingStore:
+    """A store that dies before or after a save that is counted from 1."""
+
+    inner: DocumentStore
+    at: int = 0
+    after: bool = False
+    saves: int = 0
+
+    @property
+    def run(self) -> Run:
+        """The document."""
+        return self.inner.run
+
+    def update(self, change: Callable[[Run], Run]) -> Run:
+        """Save, or die."""
+        self.saves += 1
+        # Dead processes save nothing: whatever is still being cleaned up must fail, too.
+        if self.at and (self.saves > self.at or (self.saves == self.at and not self.after)):
+            raise Killed
+        run = self.inner.update(change)
+        if self.saves == self.at:
+            raise Killed
+        return run
+
+
+class SilentJournal:
+    """Keeps what it is told."""
+
+    def __init__(self) -> None:
+        self.events: list[tuple[str, dict[str, object]]] = []
+        self.lines: list[str] = []
+
+    def event(self, kind: str, **fields: object) -> None:
+        """Keep an event."""
+        self.events.append((kind, fields))
+
+    def line(self, label: str, text: str) -> None:
+        """Keep a line."""
+        self.lines.append(f"[{label}] {text}")
+
+
+@define
+class Place:
+    """A repository with one commit, and a run of it that may be driven again and again."""
+
+    root: Path
+    name: str = "r"
+    gate: tuple[str, ...] = ("test ! -e broken",)
+    pinned: str | None = "1700000000"
+    changes: dict[str, object] = field(factory=dict)
+    config_changes: dict[str, object] = field(factory=dict)
+    journal: SilentJournal = field(factory=SilentJournal)
+
+    @property
+    def folder(self) -> Path:
+        """The run's folder."""
+        return self.root / "dispatch" / self.name
+
+    def set_up(self, **files: str) -> None:
+        """Make the repository with these files; ``__`` in a name stands for a dot."""
+        self.root.mkdir(parents=True)
+        git(self.root, "init", "-q", "-b", "main")
+        for name, text in (files or {"a__txt": "a\n"}).items():
+            (self.root / name.replace("__", ".")).write_text(text, encoding="utf-8")
+        git(self.root, "add", "-A")
+        git(self.root, "commit", "-q", "-m", "base")
+        exclude = self.root / ".git" / "info" / "exclude"
+        exclude.parent.mkdir(exist_ok=True)
+        exclude.write_text("/dispatch/\n", encoding="utf-8")
+
+    def config(self) -> Config:
+        """The configuration of the run."""
+        models = ModelConfig(**dict.fromkeys(_ROLES, "none"))
+        return evolve(Config(build_gate=self.gate, model_config=models), **self.config_changes)
+
+    def store(self) -> DocumentStore:
+        """The run's document, made when it is not there."""
+        if (self.folder / "run-state.yaml").exists():
+            return DocumentStore.open(self.folder)
+        self.folder.mkdir(parents=True, exist_ok=True)
+        run = Run(
+            name=self.name,
+            spec_path="spec.md",
+            target_repo_path=str(self.root),
+            integration_branch=f"dispatch/{self.name}",
+            base_commit=git(self.root, "rev-parse", "HEAD"),
+            identity=Identity(name="U", email="u@example.org"),
+            build_gate=self.gate,
+            created_at="2026-01-01T00:00:00.000Z",
+        )
+        return DocumentStore.create(self.folder, evolve(run, **self.changes))
+
+    def ports(self, agents: Agents, store: Store) -> Ports:
+        """Everything the engine needs."""
+        environ = {} if self.pinned is None else {"SOURCE_DATE_EPOCH": self.pinned}
+        return Ports(
+            store=store,
+            agents=agents,
+            repository=RunRepository(self.root, self.folder, self.name),
+            commands=CommandRunner(self.folder, self.folder / "scratch"),
+            journal=self.journal,
+            clock=SystemClock(environ),
+            config=self.config(),
+            folder=self.folder,
+            spec_text="# Spec\n",
+        )
+
+    def drive(self, agents: Agents, at: int = 0, *, after: bool = False) -> RunStatus | None:
+        """Start or go on; null when it was killed at save ``at``."""
+        store = KillingStore(self.store(), at, after)
+        try:
+            return asyncio.run(drive(self.ports(agents, store)))
+        except BaseExceptionGroup as group:
+            if group.subgroup(Killed) is None:
+                raise
+            return None
+        except Killed:
+            return None
+
+    @property
+    def run(self) -> Run:
+        """The document as it is on disk."""
+        return DocumentStore.open(self.folder).run
+
+    def files(self, commit: str) -> list[str]:
+        """The paths in a commit of the user's repository."""
+        return git(self.root, "ls-tree", "-r", "-z", "--name-only", commit).split("\0")[:-1]
+
+
+_ROLES = (
+    "planner",
+    "implementer",
+    "critic",
+    "gate_critic",
+    "greybeard",
+    "attribution",
+    "fix_agent",
+)
