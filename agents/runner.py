@@ -14,7 +14,7 @@ from attrs import frozen
 from ..state.codec import unstructure
 from ..state.config import Config
 from ..state.durable import replace
-from ..state.enums import AttemptOutcome
+from ..state.enums import AttemptOutcome, Isolation
 from ..state.errors import StorageError
 from ..state.jobs import Job, Result
 from ..state.records import Usage
@@ -140,6 +140,7 @@ class AgentRunner:
             root=job.root,
             folder=job.folder,
             limits=self._config.limits,
+            shared=self._config.isolation is Isolation.LEVEL,
             commands=self._commands,
         )
         session: Session[A] = entry_of(type(job)).prepare(job, workshop)

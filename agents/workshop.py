@@ -18,11 +18,15 @@ EVIDENCE: Final = "evidence"  # subfolder of an attempt's folder
 
 @frozen(kw_only=True)
 class Workshop:
-    """One attempt's; ``root`` is the tree the agent sees, ``folder`` the attempt's own."""
+    """One attempt's; ``root`` is the tree the agent sees, ``folder`` the attempt's own.
+
+    ``shared``: other agents work in the same tree at the same time.
+    """
 
     root: Path
     folder: Path
     limits: Limits
+    shared: bool
     commands: CommandRunner | None
 
     def reading(self, also: Iterable[Path] = ()) -> tuple[Tool, ...]:

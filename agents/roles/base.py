@@ -56,6 +56,7 @@ def system_prompt(name: str, workshop: Workshop, **values: object) -> str:
     return render(
         name,
         limits=workshop.limits,
+        shared=workshop.shared,
         max_invalid=MAX_INVALID,
         max_refused=MAX_REFUSED,
         max_reminders=MAX_REMINDERS,

@@ -36,12 +36,12 @@ class VerdictArguments:
     ]
     findings: Annotated[
         tuple[FindingArguments, ...],
-        Meta(max_length=100, description="Empty when there is nothing to say."),
+        Meta(max_length=50, description="Empty when there is nothing to say."),
     ]
     new_tests: Annotated[
         tuple[str, ...],
         Meta(
-            max_length=100,
+            max_length=50,
             description=(
                 "Paths of test files that are to be added or extended, relative to the root; a "
                 "finding says what each has to check."

@@ -34,7 +34,7 @@ class FindingArguments:
         str,
         Meta(
             min_length=1,
-            max_length=8000,
+            max_length=4_000,
             description=(
                 "What is wrong, how you know, what would go wrong because of it, and what would "
                 "settle it."

@@ -36,7 +36,7 @@ class TaskVerdictArguments:
     """The verdict on one task."""
 
     status: Annotated[GateOutcome, Meta(description="pass, amend or fail, for this task alone.")]
-    findings: Annotated[tuple[FindingArguments, ...], Meta(max_length=100)]
+    findings: Annotated[tuple[FindingArguments, ...], Meta(max_length=50)]
 
 
 @frozen(kw_only=True)

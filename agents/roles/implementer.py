@@ -16,6 +16,7 @@ from .base import FunctionTool, Session, relative_paths, system_prompt
 
 MAX_TEXT: Final = 20_000
 MAX_BUILDS: Final = 100
+MAX_DEVIATIONS: Final = 50
 TAIL_CHARACTERS: Final = 4_000
 
 
@@ -85,7 +86,10 @@ class SubmitArguments:
     ]
     deviations: Annotated[
         tuple[DeviationArguments, ...],
-        Meta(description="Every departure from the plan; empty only if there was none."),
+        Meta(
+            max_length=MAX_DEVIATIONS,
+            description="Every departure from the plan; empty only if there was none.",
+        ),
     ]
     notes: Annotated[
         str, Meta(max_length=MAX_TEXT, description="What reviewers should know; may be empty.")

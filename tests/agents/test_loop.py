@@ -274,7 +274,7 @@ async def test_a_tool_call_forgives_earlier_turns_without_one() -> None:
 
 
 async def test_two_thirds_of_the_turns_are_announced_once() -> None:
-    scene = Scene([turn(("note", {"n": n})) for n in range(5)] + [DONE], Limits(turns=6))
+    scene = Scene([*(turn(("note", {"n": n})) for n in range(5)), DONE], Limits(turns=6))
     assert await scene.run() == OK
     (reminder,) = scene.said()
     assert reminder.startswith("You have used 4 of 6 turns.")
