@@ -6,15 +6,15 @@ from typing import Final
 
 from attrs import frozen
 
-from ..state.errors import UsageError
+from ..state.errors import GitError, UsageError
 from .layout import Layout
 from .names import check_run_name
 from .publication import swap_ref
 from .refs import Refs
+from .removal import remove_folder
 from .target import RUN_FOLDER, checked_out_at
 from .user_git import UserGit, locate
-from .worktrees import RESCUE_PREFIX, Worktrees, remove_folder
-from .worktrees import teardown as remove_all
+from .worktrees import RESCUE_PREFIX, Worktrees
 
 _REFS_SHOWN: Final = 5
 
@@ -35,7 +35,19 @@ def teardown(folder: Path) -> int:
     Goes on over those that cannot be removed, then raises GitError naming them.
     """
     layout = Layout(folder.absolute())
-    return remove_all(Worktrees(layout, Refs(layout.store)))
+    worktrees = Worktrees(layout, Refs(layout.store))
+    removed, failures = 0, list[str]()
+    for name in worktrees.names():
+        try:
+            removed += worktrees.remove(name, RESCUE_PREFIX)
+        except (GitError, OSError) as error:
+            failures.append(f"{name}: {error}")
+    if failures:
+        raise GitError(
+            f"Removed {removed} worktrees, but not {len(failures)}: {'; '.join(failures)}",
+            "Look into these folders, then repeat the command.",
+        )
+    return removed
 
 
 def clean(target: Path, run_name: str, force: bool) -> CleanReport:

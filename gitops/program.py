@@ -1,9 +1,4 @@
-"""Runs the git program so that nothing in a repository or an agent's tree can make it run others.
-
-The environment starts empty, the user's and the system's configuration are out of reach, and what
-a repository's own configuration could still name is switched off on the command line.  Objects are
-not synced one by one: whoever writes the document syncs the whole file system first.
-"""
+"""Runs the git program: hardened, bounded in time and output, its failures in sentences."""
 
 import os
 import re
@@ -21,6 +16,7 @@ from typing import IO, Final
 from attrs import frozen
 
 from ..state.errors import GitError, UsageError
+from .hardening import ENVIRONMENT, PATH, SETTINGS
 
 OLDEST_GIT: Final = (2, 38)  # the first with ``merge-tree --write-tree``
 TIMEOUT_SECONDS: Final = 600.0
@@ -28,75 +24,6 @@ OUTPUT_LIMIT: Final = 256 * 1024 * 1024  # bytes of stdout; more is an error unl
 ERROR_LIMIT: Final = 64 * 1024  # bytes of stderr that are read; the rest is dropped
 ERROR_SHOWN: Final = 2000  # characters of stderr in a message
 _CHUNK: Final = 64 * 1024
-
-# Never the caller's PATH: a program named ``git`` may lie in the folder we work on.
-_PATH: Final = "/usr/local/bin:/usr/bin:/bin:/opt/homebrew/bin:/run/current-system/sw/bin"
-_NOWHERE: Final = "/nonexistent"
-_ENVIRONMENT: Final[Mapping[str, str]] = {
-    "PATH": _PATH,
-    "LC_ALL": "C",
-    "TZ": "UTC",
-    "HOME": _NOWHERE,
-    "XDG_CONFIG_HOME": _NOWHERE,
-    "GIT_CONFIG_NOSYSTEM": "1",
-    "GIT_CONFIG_SYSTEM": os.devnull,
-    "GIT_CONFIG_GLOBAL": os.devnull,
-    "GIT_ATTR_NOSYSTEM": "1",
-    "GIT_LITERAL_PATHSPECS": "1",
-    "GIT_OPTIONAL_LOCKS": "0",
-    "GIT_NO_REPLACE_OBJECTS": "1",
-    "GIT_NO_LAZY_FETCH": "1",
-    "GIT_TERMINAL_PROMPT": "0",
-    "GIT_ALLOW_PROTOCOL": "",
-    "GIT_PROTOCOL_FROM_USER": "0",
-    "GIT_LFS_SKIP_SMUDGE": "1",
-    "GIT_PAGER": "cat",
-    "GIT_ASKPASS": "false",
-    "SSH_ASKPASS": "false",
-    "GIT_SSH_COMMAND": "false",
-    "GIT_EDITOR": "false",
-    "GIT_SEQUENCE_EDITOR": "false",
-    # Only for reflogs; commits are made by ``objects`` from what they are given.
-    "GIT_AUTHOR_NAME": "dispatch",
-    "GIT_AUTHOR_EMAIL": "dispatch@localhost",
-    "GIT_COMMITTER_NAME": "dispatch",
-    "GIT_COMMITTER_EMAIL": "dispatch@localhost",
-}
-_SETTINGS: Final[Mapping[str, str]] = {
-    "core.hooksPath": "/dev/null",
-    "core.fsmonitor": "false",
-    "core.attributesFile": "/dev/null",
-    "core.excludesFile": "/dev/null",
-    "core.pager": "cat",
-    "core.editor": "false",
-    "core.sshCommand": "false",
-    "core.askPass": "false",
-    "core.gitProxy": "",
-    "core.alternateRefsCommand": "",
-    "core.untrackedCache": "false",
-    "core.splitIndex": "false",
-    "core.protectHFS": "true",
-    "core.protectNTFS": "true",
-    "core.quotePath": "false",
-    "credential.helper": "",
-    "commit.gpgSign": "false",
-    "tag.gpgSign": "false",
-    "gpg.program": "false",
-    "log.showSignature": "false",
-    "merge.verifySignatures": "false",
-    "diff.external": "",
-    "diff.ignoreSubmodules": "all",
-    "status.submoduleSummary": "false",
-    "submodule.recurse": "false",
-    "fetch.recurseSubmodules": "false",
-    "protocol.allow": "never",
-    "gc.auto": "0",
-    "maintenance.auto": "false",
-    "safe.bareRepository": "explicit",
-    "interactive.diffFilter": "",
-    "uploadpack.packObjectsHook": "",
-    "rebase.autoStash": "false",
-}
 
 
 @frozen
@@ -151,8 +78,8 @@ def git(
         raise GitError("git was called without a subcommand.")
     subcommand = arguments[0]
     environment = {
-        **_ENVIRONMENT,
-        **_as_variables({**_SETTINGS, **(settings or {})}),
+        **ENVIRONMENT,
+        **_as_variables({**SETTINGS, **(settings or {})}),
         **(place.environment() if place else {}),
         **(variables or {}),
     }
@@ -172,9 +99,9 @@ def git(
 @cache
 def git_path() -> str:
     """The absolute path of the git program; raises UsageError when there is none."""
-    found = shutil.which("git", path=_PATH)
+    found = shutil.which("git", path=PATH)
     if found is None:
-        raise UsageError("There is no git program.", f"Install git; looked in {_PATH}.")
+        raise UsageError("There is no git program.", f"Install git; looked in {PATH}.")
     return str(Path(found).absolute())
 
 

@@ -15,7 +15,7 @@ from ..state.errors import UsageError
 from .ignores import rules_of
 from .layout import Layout
 from .program import Place, git
-from .worktrees import remove_folder
+from .removal import remove_folder
 
 _CLONE: Final = 0x40049409  # the request FICLONE of linux/fs.h
 _HINT: Final = "Correct `share` in the configuration: it names ignored paths of the repository."

@@ -20,7 +20,7 @@ from .publication import Publication, is_ancestor
 from .refs import Refs
 from .sharing import share
 from .user_git import UserGit, locate
-from .worktrees import BASE_REF, REMOVED_PREFIX, Worktrees, teardown
+from .worktrees import BASE_REF, REMOVED_PREFIX, Worktrees
 
 SUPERSEDED_PREFIX = "refs/dispatch/superseded"
 
@@ -87,10 +87,6 @@ class RunRepository:
     def remove_worktree(self, name: str) -> None:
         """Remove a worktree, its content kept; none there is fine."""
         self._worktrees.remove(name, REMOVED_PREFIX)
-
-    def teardown(self) -> int:
-        """Remove all worktrees, their content kept; how many were there."""
-        return teardown(self._worktrees)
 
     def restore(self, worktree: Path, tree: str) -> None:
         """Make a worktree's files that are not ignored exactly those of a tree."""

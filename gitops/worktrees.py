@@ -9,7 +9,7 @@ Nothing is removed before its content is reachable from a ref of the store or se
 import os
 import shutil
 import stat
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Final
 
@@ -17,10 +17,11 @@ from ..state.errors import GitError, RefMoved
 from ..state.records import Identity
 from .evidence import look
 from .layout import Layout, replace_file, set_settings, write_pointer
-from .names import branch_ref, check_commit, check_worktree_name
+from .names import branch_ref, check_commit
 from .objects import commit_time, make_commit, tree_of
 from .program import Place, git
 from .refs import Refs
+from .removal import is_folder, remove_folder
 
 RESCUE_PREFIX: Final = "refs/dispatch/rescue"  # what was there and nobody expected
 REMOVED_PREFIX: Final = "refs/dispatch/removed"  # what the run was done with
@@ -50,11 +51,12 @@ class Worktrees:
             self._build(name, commit)
         else:
             self._write_links(name)
-            tree = self._keep(name, RESCUE_PREFIX)
+            wanted = tree_of(self._layout.store, commit)
+            tree = self._keep(name, RESCUE_PREFIX, wanted)
             if tree is None:
                 self._discard(name)
                 self._build(name, commit)
-            elif tree != tree_of(self._layout.store, commit):
+            elif tree != wanted:
                 # Nobody worked in it, so what is ignored there may stay and be useful.
                 self._change(name, commit)
             else:
@@ -72,7 +74,7 @@ class Worktrees:
         if self.existing(name) is None or built_at is None:
             raise GitError(f"There is no worktree {name} to restore.")
         head = (self._layout.admin(name) / "HEAD").read_text().strip()
-        if self._keep(name, REMOVED_PREFIX) != tree:
+        if self._keep(name, REMOVED_PREFIX, tree) != tree:
             self._change(name, tree)
         self._write_links(name)
         self._hand_out(name, built_at, head)
@@ -80,7 +82,7 @@ class Worktrees:
     def existing(self, name: str) -> Path | None:
         """The worktree's path when it is there and was handed out."""
         path = self._layout.worktree(name)
-        return path if _is_folder(path) and self.built_at(name) else None
+        return path if is_folder(path) and self.built_at(name) else None
 
     def built_at(self, name: str) -> str | None:
         """The commit that a worktree was made at."""
@@ -121,8 +123,11 @@ class Worktrees:
         self._refs.move(ref, commit, tip)
         return ref
 
-    def _keep(self, name: str, prefix: str) -> str | None:
-        """Make a worktree's content safe; its tree when some commit had it already, else null."""
+    def _keep(self, name: str, prefix: str, wanted: str | None = None) -> str | None:
+        """Make a worktree's content safe under a ref below ``prefix``.
+
+        Where that is not needed, because it is ``wanted`` there or some commit has it: its tree.
+        """
         base = self.built_at(name)
         assert base is not None  # only handed out worktrees are kept
         index = self._layout.admin(name) / "found-index"
@@ -131,7 +136,7 @@ class Worktrees:
             self._set_aside(name, held.strange)
             held = look(self._layout, name, base, index)
         tree = held.snapshot.tree
-        if tree in self._reachable_trees():
+        if tree == wanted or tree in self._reachable_trees():
             return tree
         time = commit_time(self._layout.store, base)
         message = f"Content found in worktree {name}"
@@ -149,7 +154,7 @@ class Worktrees:
             if os.path.lexists(source):  # not when it went with a folder above it
                 target = self._layout.set_aside / f"{name}.{number}" / os.fsdecode(path)
                 target.parent.mkdir(parents=True, exist_ok=True)
-                if _is_folder(source):
+                if is_folder(source):
                     source.chmod(source.stat().st_mode | stat.S_IRWXU)  # else it cannot be moved
                 source.rename(target)
 
@@ -167,7 +172,7 @@ class Worktrees:
         if self.existing(name) is not None:
             for lock in admin.glob("*.lock"):
                 lock.unlink(missing_ok=True)
-        elif os.path.lexists(path) and not (_is_folder(path) and admin.is_dir()):
+        elif os.path.lexists(path) and not (is_folder(path) and admin.is_dir()):
             self._set_aside(name, (b"",))
         else:
             self._discard(name)
@@ -215,52 +220,6 @@ class Worktrees:
         admin = self._layout.admin(name)
         replace_file(admin / "HEAD", f"{head}\n".encode())
         replace_file(admin / "built-at", f"{commit}\n".encode())
-
-
-def teardown(worktrees: Worktrees) -> int:
-    """Remove all worktrees, their content kept; how many were there.
-
-    Goes on over those that cannot be removed, then raises GitError naming them.
-    """
-    removed, failures = 0, list[str]()
-    for name in worktrees.names():
-        try:
-            check_worktree_name(name)
-            removed += worktrees.remove(name, RESCUE_PREFIX)
-        except (GitError, OSError) as error:
-            failures.append(f"{name}: {error}")
-    if failures:
-        raise GitError(
-            f"Removed {removed} worktrees, but not {len(failures)}: {'; '.join(failures)}",
-            "Look into these folders, then repeat the command.",
-        )
-    return removed
-
-
-def remove_folder(path: Path) -> None:
-    """Remove a folder with everything in it, also what is write-protected; none there is fine.
-
-    Raises GitError naming the first thing that stays.
-    """
-    try:
-        if os.path.lexists(path):
-            shutil.rmtree(path, onerror=_retry_writable)
-    except OSError as error:
-        raise GitError(f"{error.filename or path} cannot be removed: {error.strerror}.") from error
-
-
-def _retry_writable(function: Callable[..., object], path: str, error: object) -> None:
-    for each in (Path(path).parent, Path(path)):
-        if each.exists() and not each.is_symlink():
-            each.chmod(each.stat().st_mode | stat.S_IRWXU)
-    if _is_folder(Path(path)):
-        shutil.rmtree(path)
-    else:
-        function(path)
-
-
-def _is_folder(path: Path) -> bool:
-    return path.is_dir() and not path.is_symlink()
 
 
 def _next(taken: Iterable[str]) -> int:

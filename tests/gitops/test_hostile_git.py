@@ -13,7 +13,7 @@ import pytest
 from attrs import frozen
 from fakes.git_repos import TIME, WRITER, User, a_run, a_user, write
 
-from dispatch.gitops.cleanup import clean
+from dispatch.gitops.cleanup import clean, teardown
 from dispatch.gitops.store import RunRepository
 from dispatch.gitops.target import open_target
 
@@ -298,5 +298,5 @@ def everything_with_our_git(scene: Scene) -> None:
     run.publish("dispatch/run", two, None)
     run.ensure_worktree("1a", two, None)
     run.remove_worktree("1a")
-    assert run.teardown() == 1
+    assert teardown(user.root / "dispatch/run") == 1
     clean(user.root, "run", force=True)

@@ -1,0 +1,36 @@
+"""Takes folders away, whatever agents did to their permissions."""
+
+import os
+import shutil
+import stat
+from collections.abc import Callable
+from pathlib import Path
+
+from ..state.errors import GitError
+
+
+def remove_folder(path: Path) -> None:
+    """Remove a folder with everything in it, also what is write-protected; none there is fine.
+
+    Raises GitError naming the first thing that stays.
+    """
+    try:
+        if os.path.lexists(path):
+            shutil.rmtree(path, onerror=_retry_writable)
+    except OSError as error:
+        raise GitError(f"{error.filename or path} cannot be removed: {error.strerror}.") from error
+
+
+def _retry_writable(function: Callable[..., object], path: str, error: object) -> None:
+    for each in (Path(path).parent, Path(path)):
+        if each.exists() and not each.is_symlink():
+            each.chmod(each.stat().st_mode | stat.S_IRWXU)
+    if is_folder(Path(path)):
+        shutil.rmtree(path)
+    else:
+        function(path)
+
+
+def is_folder(path: Path) -> bool:
+    """Whether there is a folder, not a link to one."""
+    return path.is_dir() and not path.is_symlink()
