@@ -7,8 +7,9 @@ from pathlib import Path
 
 from ..gitops.cleanup import clean
 from ..gitops.names import check_run_name
+from ..state.clock import SystemClock
 from ..state.errors import DispatchError, ExitCode, UsageError
-from ..state.lock import RunLock
+from ..state.lock import hold
 from .folders import run_names, runs_folder
 
 
@@ -43,7 +44,7 @@ def _clean_or_say(repo: Path, folder: Path, name: str, force: bool) -> ExitCode:
 def _clean(repo: Path, folder: Path, name: str, force: bool) -> None:
     there = (folder / check_run_name(name)).is_dir()
     # Held while its folder goes: nobody may start the run in the middle of that.
-    alone = RunLock(folder / name) if there else contextlib.nullcontext()
+    alone = hold(folder / name, SystemClock().now()) if there else contextlib.nullcontext()
     with alone:
         done = clean(repo, name, force)
     for sentence in done.kept:

@@ -106,6 +106,7 @@ def details(run: Run, live: str | None) -> Iterator[str]:
             yield f"  answers  {', '.join(map(_line, question.allowed))}"
     yield "Next"
     yield from (f"  {_line(step)}" for step in next_steps(run, live is not None))
+    yield f"  More is in the report: dispatch report {run.name} --format md"
 
 
 def _look(folder: Path) -> tuple[_Row, ExitCode]:

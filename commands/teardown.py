@@ -3,15 +3,16 @@
 from argparse import Namespace
 
 from ..gitops.cleanup import teardown
+from ..state.clock import SystemClock
 from ..state.errors import ExitCode
-from ..state.lock import RunLock
+from ..state.lock import hold
 from .folders import folder_of
 
 
 def run(args: Namespace) -> int:
     """Remove the worktrees, unless a process is at work in them, and say how many there were."""
     folder = folder_of(args.repo, args.name)
-    with RunLock(folder):
+    with hold(folder, SystemClock().now()):
         count = teardown(folder)
     print(f"removed {count} worktree{'' if count == 1 else 's'} of run {args.name}")
     return ExitCode.DONE

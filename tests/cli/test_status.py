@@ -1,0 +1,148 @@
+"""``dispatch status``: where runs stand, read from the document alone."""
+
+import json
+from collections.abc import Callable
+
+from attrs import evolve
+from fakes.git_repos import User
+from fakes.small_records import a_run, a_task
+from fakes.told_run import told_run
+
+from dispatch.state.document import DocumentStore
+from dispatch.state.lock import hold
+
+Cli = Callable[..., tuple[int, str, str]]
+
+TOLD = """\
+Run told: failed
+  branch   dispatch/told, from 111111111111
+  started  2026-01-02T03:04:05.678Z
+  process  none is working on it
+  usage    5 turns, 1,700 tokens in, 400 out, cost unknown
+  failure  regression while verifying:
+           make test went from exit 0 to exit 2.
+Level 1
+  1a-good  completed, cccccccccccc, 1 attempt, 2 turns, 500 tokens in, 60 out, cost unknown
+  1b-bad  failed, no commit, 0 attempts, agent-failed: The implementer ran out of turns.
+Question e-2: Go on?
+  answers  go-on, stop
+Next
+  Answer the question e-2: Go on?
+  The commands that got worse and their new failures are under Verification. The commits are on \
+the level's branch in the run's own store.
+  Then start a new run under another name; what this one committed stays.
+  More is in the report: dispatch report told --format md
+"""
+
+
+def test_one_run_is_shown_in_detail(user: User, cli: Cli) -> None:
+    DocumentStore.create(user.root / "dispatch" / "told", told_run())
+    assert cli("status", "told") == (0, TOLD, "")
+
+
+def test_without_a_name_every_run_is_a_line_and_a_bad_one_says_why(user: User, cli: Cli) -> None:
+    runs = user.root / "dispatch"
+    DocumentStore.create(runs / "told", told_run())
+    DocumentStore.create(runs / "early", a_run("early"))
+    user.write({"dispatch/notes.txt": "stray", "dispatch/killed/lock": ""})
+    with hold(runs / "early", "2026-01-02T03:04:06Z"):
+        code, out, err = cli("status")
+    lines = out.split("\n")
+    assert lines[0].startswith("early   planning             process ")
+    assert (code, lines[1:], err) == (
+        0,
+        [
+            "killed  not begun",
+            "told    failed               1 of 2 tasks completed, cost unknown",
+            "",
+        ],
+        "",
+    )
+
+
+def test_a_document_that_cannot_be_read_does_not_hide_the_others(user: User, cli: Cli) -> None:
+    DocumentStore.create(user.root / "dispatch" / "good", a_run("good"))
+    user.write({"dispatch/broken/run-state.yaml": "name: [\n"})
+    code, out, err = cli("status")
+    lines = out.split("\n")
+    assert (code, lines[1:], err) == (1, ["good    planning", ""], "")
+    assert lines[0].startswith("broken  unreadable           The run-state YAML is invalid: ")
+
+
+def test_scripts_get_the_same_as_json(user: User, cli: Cli) -> None:
+    run = evolve(a_run("r"), tasks=(a_task("1a-x"),))
+    DocumentStore.create(user.root / "dispatch" / "r", run)
+    nothing = {
+        "turns": 0,
+        "inputTokens": 0,
+        "outputTokens": 0,
+        "cachedTokens": 0,
+        "costUsd": 0.0,
+    }
+    code, out, err = cli("status", "r", "--json")
+    assert (code, json.loads(out), err) == (
+        0,
+        {
+            "version": 1,
+            "name": "r",
+            "status": "planning",
+            "live": None,
+            "branch": "dispatch/r",
+            "baseCommit": "1" * 40,
+            "createdAt": "2026-01-02T03:04:05.678Z",
+            "usage": nothing,
+            "failure": None,
+            "escalations": [],
+            "tasks": [
+                {
+                    "id": "1a-x",
+                    "level": 1,
+                    "status": "pending",
+                    "commit": None,
+                    "attempts": 0,
+                    "usage": nothing,
+                    "failure": None,
+                }
+            ],
+            "next": ["Continue it: dispatch r"],
+        },
+        "",
+    )
+    code, out, err = cli("status", "--json")
+    assert json.loads(out) == {
+        "version": 1,
+        "runs": [
+            {
+                "name": "r",
+                "status": "planning",
+                "live": None,
+                "problem": None,
+                "tasks": 1,
+                "completed": 0,
+                "costUsd": 0.0,
+                "createdAt": "2026-01-02T03:04:05.678Z",
+            }
+        ],
+    }
+
+
+def test_a_repository_without_runs_says_so(cli: Cli) -> None:
+    assert cli("status") == (0, "There are no runs here.\n", "")
+
+
+def test_an_unknown_run_is_answered_with_the_nearest(user: User, cli: Cli) -> None:
+    DocumentStore.create(user.root / "dispatch" / "login-form", a_run("login-form"))
+    assert cli("status", "login-from") == (
+        2,
+        "",
+        f"dispatch: There is no run login-from in {user.root}. Did you mean login-form?\n",
+    )
+
+
+def test_what_agents_said_cannot_control_the_terminal(user: User, cli: Cli) -> None:
+    run = told_run()
+    assert run.failure is not None
+    run = evolve(run, failure=evolve(run.failure, message="\x1b[2Jgone\u202e\nsecond line"))
+    DocumentStore.create(user.root / "dispatch" / "told", run)
+    _, out, _ = cli("status", "told")
+    assert out.split("\n")[6:8] == ["           gone", "           second line"]

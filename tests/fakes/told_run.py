@@ -1,0 +1,260 @@
+"""A failed run in which everything that a report can tell has happened once."""
+
+from attrs import evolve
+from fakes.small_records import BASE, a_run, a_task
+
+from dispatch.state.enums import (
+    AttemptOutcome,
+    ChangeKind,
+    DecisionOutcome,
+    DeviationCategory,
+    DeviationSeverity,
+    FailureKind,
+    FindingSeverity,
+    GateOutcome,
+    GreybeardRuling,
+    KarenAction,
+    Role,
+    RunStatus,
+    TaskStatus,
+    VerificationMode,
+    VerificationOutcome,
+)
+from dispatch.state.records import (
+    Answer,
+    Attempt,
+    BuildClaim,
+    BuildFailure,
+    CommandResult,
+    CritiqueVerdict,
+    Decision,
+    Deviation,
+    Escalation,
+    Evidence,
+    Failure,
+    FileChange,
+    Finding,
+    GateVerdict,
+    GreybeardVerdict,
+    HistoryEntry,
+    PerTaskGateVerdict,
+    PlanRefusal,
+    Run,
+    Task,
+    TaskOutput,
+    Usage,
+    VerificationRound,
+)
+
+STARTED = "2026-01-02T03:04:05.678Z"
+ENDED = "2026-01-02T04:06:08.678Z"
+COMMIT = "c" * 40
+TREE = "d" * 40
+RESCUE = "refs/dispatch/told/rescue/1b-bad"
+PAID = Usage(turns=3, input_tokens=1200, output_tokens=340, cached_tokens=100, cost_usd=0.0625)
+UNPRICED = Usage(turns=2, input_tokens=500, output_tokens=60, cost_usd=None)
+
+
+def told_run() -> Run:
+    """The run: one task committed, one failed, a regression found, then the end."""
+    usage = {Role.PLANNER.value: PAID, Role.IMPLEMENTER.value: UNPRICED}
+    return evolve(
+        a_run("told"),
+        status=RunStatus.FAILED,
+        base_branch="main",
+        build_gate=("make test", "make lint"),
+        baseline_build_log_path="baseline-build.log",
+        baseline_commands=(_command("make test", 0), _command("make lint", 1)),
+        verification_mode=VerificationMode.NO_NEW_FAILURES,
+        verification_mode_rationale="The lint was red before.",
+        plan_refusals=(PlanRefusal(round=1, reasons=("1b-bad depends on itself.",)),),
+        level_boundaries={"1": BASE},
+        published_commit=COMMIT,
+        gate_verdicts=(_gate(),),
+        verification_rounds=(_round(),),
+        escalations=(_answered(), _open()),
+        failure=Failure(
+            state="verifying",
+            kind=FailureKind.REGRESSION,
+            message="make test went from exit 0 to exit 2.",
+            at=ENDED,
+        ),
+        attempts=(_attempt("run.planner.1", Role.PLANNER, PAID),),
+        usage=usage,
+        history=(
+            HistoryEntry(
+                seq=1,
+                at=ENDED,
+                event="failed",
+                source=RunStatus.VERIFYING,
+                target=RunStatus.FAILED,
+                reason="make test went from exit 0 to exit 2.",
+            ),
+        ),
+        tasks=(_good(), _bad()),
+    )
+
+
+def _good() -> Task:
+    return evolve(
+        a_task("1a-good"),
+        status=TaskStatus.COMPLETED,
+        worktree_path="/repository/dispatch/told/worktrees/1a-good",
+        output=TaskOutput(
+            summary="Added the thing.",
+            files_modified=("a.py", "ghost.py"),
+            deviations=(
+                Deviation(
+                    id="1a-good-dev-1",
+                    severity=DeviationSeverity.MODERATE,
+                    category=DeviationCategory.SCOPE,
+                    description="Also touched b.py.",
+                    affected_files=("b.py",),
+                ),
+            ),
+            notes="Look at b.py.",
+        ),
+        evidence=Evidence(
+            tree=TREE,
+            changes=(
+                FileChange(path="a.py", kind=ChangeKind.ADDED, added_lines=4),
+                FileChange(
+                    path="b.py",
+                    kind=ChangeKind.RENAMED,
+                    old_path="old.py",
+                    added_lines=1,
+                    deleted_lines=2,
+                ),
+            ),
+            builds=(BuildClaim(command="make test", exit_code=0, stdout_tail="ok"),),
+            commands=(_command("make test", 0),),
+        ),
+        decisions=(
+            Decision(
+                deviation_id="1a-good-dev-1",
+                initial=KarenAction.CONSULT_GREYBEARD,
+                greybeard=GreybeardVerdict(
+                    verdict=GreybeardRuling.ACCEPT, rationale="It belongs together."
+                ),
+                final=KarenAction.ACCEPT,
+                outcome=DecisionOutcome.ACCEPTED,
+                reason="The greybeard accepts it.",
+            ),
+        ),
+        commit_time=1_700_000_000,
+        commit_sha=COMMIT,
+        critique_verdicts=(
+            CritiqueVerdict(
+                round=1,
+                status=GateOutcome.PASS,
+                findings=(
+                    Finding(
+                        id="f-1",
+                        severity=FindingSeverity.ADVISORY,
+                        description="A name could be better.",
+                        file_path="a.py",
+                        line_range=(3, 4),
+                    ),
+                ),
+            ),
+        ),
+        amendment_rounds_total=1,
+        verification_fix_rounds_total=2,
+        attempts=(_attempt("1a-good.implementer.1", Role.IMPLEMENTER, UNPRICED),),
+    )
+
+
+def _bad() -> Task:
+    return evolve(
+        a_task("1b-bad"),
+        status=TaskStatus.FAILED,
+        rescue_ref=RESCUE,
+        failure=Failure(
+            state="running",
+            kind=FailureKind.AGENT_FAILED,
+            message="The implementer ran out of turns.",
+            task_id="1b-bad",
+            at=ENDED,
+        ),
+    )
+
+
+def _attempt(attempt_id: str, role: Role, usage: Usage) -> Attempt:
+    return Attempt(
+        id=attempt_id,
+        role=role,
+        executor="litellm",
+        model="some/model",
+        started_at=STARTED,
+        ended_at="2026-01-02T03:05:10.678Z",
+        outcome=AttemptOutcome.OK,
+        usage=usage,
+    )
+
+
+def _command(command: str, exit_code: int) -> CommandResult:
+    return CommandResult(
+        command=command,
+        exit_code=exit_code,
+        duration_seconds=1.25,
+        output_path="builds/x/1.log",
+        output_bytes=10,
+    )
+
+
+def _gate() -> GateVerdict:
+    return GateVerdict(
+        level=1,
+        round=1,
+        status=GateOutcome.PASS,
+        per_task={"1a-good": PerTaskGateVerdict(status=GateOutcome.PASS, findings=())},
+    )
+
+
+def _round() -> VerificationRound:
+    return VerificationRound(
+        round=1,
+        final_build_log_path="final-build.log-1",
+        commands=(_command("make test", 2), _command("make lint", 1)),
+        new_failures=(
+            BuildFailure(
+                id="bf-0123456789ab",
+                file="a.py",
+                line=3,
+                message="assert 1 == 2",
+                raw_text="a.py:3: assert 1 == 2",
+            ),
+        ),
+        regressed_commands=("make test",),
+        attribution={"bf-0123456789ab": ("1a-good",)},
+        rebuild_from_level=None,
+        outcome=VerificationOutcome.ESCALATED,
+        reason="One command got worse.",
+    )
+
+
+def _answered() -> Escalation:
+    return Escalation(
+        id="e-1",
+        state=RunStatus.EXECUTING,
+        task_id="1a-good",
+        question="Keep b.py?",
+        reason="It is outside the plan.",
+        details={},
+        allowed=("accept", "reject"),
+        created_at=STARTED,
+        answer=Answer(verb="accept", note="fine", at=ENDED, by="ann"),
+    )
+
+
+def _open() -> Escalation:
+    return Escalation(
+        id="e-2",
+        state=RunStatus.VERIFYING,
+        task_id=None,
+        question="Go on?",
+        reason="Five rounds were not enough.",
+        details={},
+        allowed=("go-on", "stop"),
+        created_at=ENDED,
+    )
