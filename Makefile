@@ -39,6 +39,7 @@ wheel: $(STAMP)
 # What is generated and committed; tests say when it is out of date.
 docs: $(STAMP)
 	$(BIN)/dispatch graph --write spec.md
+	$(BIN)/dispatch graph --write README.md
 	$(BIN)/dispatch completion bash > share/completions/dispatch
 	$(BIN)/dispatch completion zsh > share/completions/_dispatch
 	$(BIN)/dispatch completion fish > share/completions/dispatch.fish

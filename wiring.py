@@ -10,7 +10,7 @@ from typing import Final, TextIO
 
 from attrs import frozen
 
-from .agents.executors.litellm_client import missing_key
+from .agents.executors.litellm_client import known_price, missing_key
 from .agents.executors.scripted_client import script_path
 from .agents.runner import AgentRunner
 from .agents.sandbox.policy import CommandLimits
@@ -114,6 +114,7 @@ def prepare_start(
         spec_path = folder / SPEC
         spec_text = _read_spec(spec_path)
     _require_keys(config, environ)
+    _require_prices(config)
     return Start(
         target=target,
         config=config,
@@ -198,7 +199,8 @@ def _read_spec(path: Path) -> str:
     try:
         text = read_regular(path, MAX_SPEC_BYTES).decode("utf-8")
     except UnicodeDecodeError as error:
-        raise UsageError(f"The spec {path} is not UTF-8: {error.reason}.", "Save it as UTF-8.") from None
+        what = f"The spec {path} is not UTF-8: {error.reason}."
+        raise UsageError(what, "Save it as UTF-8.") from None
     if not text.strip():
         raise UsageError(f"The spec {path} is empty.", hint)
     return text
@@ -225,6 +227,19 @@ def _require_keys(config: Config, environ: Mapping[str, str]) -> None:
                 f"No key for {model}{at} (used by {', '.join(roles)}): "
                 f"the environment variable {name} is not set.",
                 f"Set {name} and start again.",
+            )
+
+
+def _require_prices(config: Config) -> None:
+    """A limit in money that nothing could be counted against would be no limit."""
+    if config.limits.usd is None:
+        return
+    for model, roles in models_of(config.model_config).items():
+        if script_path(model) is None and not known_price(model, config.provider, config.prices):
+            raise UsageError(
+                f"The price of {model} (used by {', '.join(roles)}) is not known, so limits.usd "
+                "could not be kept.",
+                "State the price below prices in the configuration, or remove limits.usd.",
             )
 
 

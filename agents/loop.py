@@ -194,6 +194,8 @@ class Conversation(Generic[V]):
                 return result
             if result.is_error and call not in final:
                 failed.append(call.name)
+            if result.is_error:
+                self._trace.refused(result.content)
             self._reply(call, result)
         return None
 

@@ -20,7 +20,7 @@ class ToolSpec:
 
 @frozen(kw_only=True)
 class ToolCall:
-    """One call a model asked for; ``arguments`` is its JSON text as it came, ``id`` is never changed."""
+    """One call a model asked for; ``arguments`` is its JSON text and ``id`` its id, untouched."""
 
     id: str
     name: str

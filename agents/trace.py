@@ -62,6 +62,10 @@ class Trace:
         shown = "?" if arguments is None else call_arguments(arguments, self._redacted)
         self._write(f"→ {clean(name) or '?'}({shown})")
 
+    def refused(self, text: str) -> None:
+        """Show what a call was answered with when it did not succeed."""
+        self._write(f"✗ {one_line(self._redacted(text), ARGUMENTS_LIMIT)}")
+
     def error(self, error: ModelError) -> None:
         """Show why the model gave no turn."""
         payload = json.dumps(

@@ -15,7 +15,7 @@ from ..state.errors import ExitCode
 from ..wiring import branch_of, prepare_start
 from .run import carry
 
-NAME = "demo"
+NAME = "tally"
 CONFIG = "dispatch-config.yaml"
 SCRIPT = "script.yaml"
 
@@ -26,9 +26,7 @@ def run(args: Namespace) -> int:
     with as_file(files(__package__.partition(".")[0]) / "agents" / "scripted" / "sample") as sample:
         root = set_up(sample, place)
     print(f"dispatch: the sample project is in {root}", file=sys.stderr)
-    status = carry(
-        prepare_start(root, name=NAME, spec=None, skip_baseline=False), verbose=False
-    )
+    status = carry(prepare_start(root, name=NAME, spec=None, skip_baseline=False), verbose=False)
     branch = branch_of(NAME)
     print(branch_graph(root, branch))
     print(

@@ -39,6 +39,11 @@ def lifecycle() -> str:
     )
 
 
+def run_lifecycle() -> str:
+    """The run's machine as a mermaid picture."""
+    return f"```mermaid\n{mermaid(MACHINES['run'])}```"
+
+
 def exit_codes() -> str:
     """What each exit code means, as a Markdown table."""
     rows = ["| code | meaning |", "|--:|---|"]
@@ -49,6 +54,7 @@ def exit_codes() -> str:
 
 PARTS: Final[Mapping[str, Callable[[], str]]] = {
     "lifecycle": lifecycle,
+    "run-lifecycle": run_lifecycle,
     "settings": settings_table,
     "exit-codes": exit_codes,
 }

@@ -6,6 +6,7 @@ import sys
 from argparse import Namespace
 
 from ..agents.sandbox.launcher import PlainLauncher
+from ..agents.sandbox.processes import end_run
 from ..fsm.engine import drive
 from ..fsm.report_file import REPORT, write_report
 from ..state.document import DocumentStore
@@ -33,6 +34,7 @@ def carry(start: Start, *, verbose: bool) -> RunStatus:
     make_run_folder(start)
     with hold(start.folder, start.clock.now()):
         store = start.open_store(PlainLauncher().tier)
+        end_run(str(start.folder))  # what a killed predecessor started must not meet what we start
         for warning in (*start.warnings, *_unsandboxed(store)):
             print(f"dispatch: warning: {warning}", file=sys.stderr)
         try:

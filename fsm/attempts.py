@@ -56,7 +56,10 @@ async def carry_out(
             result = await ports.agents.run(job)
         except asyncio.CancelledError:
             cancelled: Result[A] = Result(
-                outcome=AttemptOutcome.CANCELLED, value=None, message="interrupted", usage=Usage()
+                outcome=AttemptOutcome.CANCELLED,
+                value=None,
+                message="interrupted",
+                usage=Usage(cost_usd=None),  # what it had used is in its folder; never said to be 0
             )
             _close(ports, task_id, attempt, cancelled, lambda run, _: run)
             raise

@@ -30,8 +30,8 @@ async def run_commands(
     results = []
     for number, command in enumerate(commands, 1):
         output = ports.folder / "builds" / folder / f"{number}.log"
-        ports.journal.line("build", f"$ {command}")
         result = await ports.commands.run(command, worktree, output)
+        ports.journal.line(f"build {folder}", f"$ {command}: {ending(result)}")
         ports.journal.event(
             "command.ended",
             command=command,

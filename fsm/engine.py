@@ -48,6 +48,8 @@ async def drive(ports: Ports) -> RunStatus:
         ports.journal.event(
             f"run.{step.event}", source=before.status, target=after.status, reason=step.reason
         )
+        reason = f": {step.reason}" if step.reason else ""
+        ports.journal.line("run", f"{before.status} → {after.status}{reason}")
         await follow(cursor, move)
 
     cursor = cursor_at(ports.store.run.status, entered)
@@ -77,7 +79,6 @@ def _failed(error: Exception, ports: Ports) -> Step:
     if isinstance(error, StorageError):
         raise error
     failure = failure_of(error, ports.store.run.status, ports.clock.now())
-    ports.journal.line("run", f"ERROR: {failure.message}")
     return Step(
         RunEvent.FAILED,
         reason=failure.message,

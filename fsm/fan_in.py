@@ -33,6 +33,7 @@ async def fan_in(ports: Ports, level: int, task_ids: tuple[str, ...]) -> None:
         commit = await _commit(ports, run, task, level_tip(run, level))
         _record_commit(ports, task_id, commit)
         ports.journal.event("task.committed", task=task_id, commit=commit)
+        ports.journal.line("run", f"{task_id} is committed as {(commit or 'nothing')[:12]}")
     await check_out_level(ports, level)
     run = ports.store.run
     tip = level_tip(run, level)

@@ -15,6 +15,7 @@ from .fold import apply_task, change_task, task_of
 from .lifecycle import TaskEvent
 from .ports import Ports
 from .submissions import Examiner
+from .task_files import write_task_files
 from .workplaces import level_branch, level_worktree, prepare
 
 
@@ -33,6 +34,7 @@ async def implement(ports: Ports, task_id: str) -> None:
         )
     )
     ports.journal.event("task.started", task=task_id, worktree=str(worktree))
+    await asyncio.to_thread(write_task_files, ports.folder, task)
     try:
         await _attempt(ports, task_of(run, task_id), worktree, base)
     except AgentFailed as error:
@@ -86,6 +88,7 @@ async def _attempt(ports: Ports, task: Task, worktree: Path, base: str) -> None:
 
     await carry_out(ports, Role.IMPLEMENTER, task.id, task.id, ImplementJob, make, accept)
     ports.journal.event("task.submitted", task=task.id)
+    await asyncio.to_thread(write_task_files, ports.folder, task_of(ports.store.run, task.id))
 
 
 async def fail_task(ports: Ports, task_id: str, kind: FailureKind, message: str) -> None:

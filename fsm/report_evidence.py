@@ -62,7 +62,7 @@ def evidence_of(task: Task) -> str:
     ]
     below += [f"we ran {_command(each)}" for each in evidence.commands]
     return (
-        f"{code(task.id)}: {len(claimed)} files claimed, {len(evidence.changes)} really changed, "
+        f"{code(task.id)}: {len(claimed)} files claimed, {len(real)} really changed, "
         f"tree {code(evidence.tree)}: {inline(task.output.summary)}{nested(below)}"
     )
 

@@ -17,6 +17,7 @@ from .lifecycle import TaskEvent
 from .parallel import each_in_parallel
 from .ports import Ports
 from .step import RunStopped
+from .task_files import write_task_files
 from .workplaces import level_worktree
 
 FIRST_ROUND = 1
@@ -80,6 +81,7 @@ async def _critique(ports: Ports, task_id: str, worktree: Path) -> None:
         )
 
     verdict = await carry_out(ports, Role.CRITIC, task_id, task_id, CritiqueJob, make, accept)
+    await asyncio.to_thread(write_task_files, ports.folder, task_of(ports.store.run, task_id))
     ports.journal.event(
         "task.critiqued", task=task_id, status=verdict.status, findings=len(verdict.findings)
     )

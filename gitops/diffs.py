@@ -14,6 +14,7 @@ PATCH_LIMIT: Final = 1024 * 1024  # bytes
 PATCH_CUT: Final = "\n[The patch is longer than 1 MiB; the rest was cut.]\n"
 _AS_PATCH: Final = (
     "--patch",
+    "--full-index",
     "--find-renames",
     f"-l{RENAME_LIMIT}",
     "--no-ext-diff",

@@ -52,23 +52,9 @@ class Publication:
         working tree of the user's has it checked out.
         """
         tip = self._user.tip(ref)
-        if tip == commit:
-            return
-        if tip != expected:
-            raise moved(ref, tip, expected)
-        if expected is not None and not is_ancestor(self._store, expected, commit):
-            raise RefMoved(
-                f"{ref} is at {expected}, which is not an ancestor of {commit}: "
-                "refusing to clobber it.",
-                "Rename the branch, then repeat the command.",
-            )
-        at = checked_out_at(self._user, ref)
-        if at is not None:
-            raise GitError(
-                f"{ref} is checked out at {at}, where it must not move.",
-                "Check out another branch there, then repeat the command.",
-            )
-        self._bring(ref, commit, expected)
+        if tip != commit:
+            self._check_branch(ref, tip, commit, expected)
+        self._bring(ref, commit, tip)
 
     def ref(self, ref: str, commit: str) -> None:
         """Make a ref of the run's own; where it pointed stays reachable beside it."""
@@ -86,20 +72,39 @@ class Publication:
             raise moved(ref, tip, commit)
         self._bring(ref, commit, tip)
 
+    def _check_branch(self, ref: str, tip: str | None, commit: str, expected: str | None) -> None:
+        if tip != expected:
+            raise moved(ref, tip, expected)
+        if expected is not None and not is_ancestor(self._store, expected, commit):
+            raise RefMoved(
+                f"{ref} is at {expected}, which is not an ancestor of {commit}: "
+                "refusing to clobber it.",
+                "Rename the branch, then repeat the command.",
+            )
+        at = checked_out_at(self._user, ref)
+        if at is not None:
+            raise GitError(
+                f"{ref} is checked out at {at}, where it must not move.",
+                "Check out another branch there, then repeat the command.",
+            )
+
     def _bring(self, ref: str, commit: str, old: str | None) -> None:
-        if old == commit:
-            return
         with self._lock:
-            for left in reversed(range(_TRIES)):
-                try:
-                    self._send(commit, old)
-                    self._check_whole(commit)
-                    break
-                except GitError:
-                    if not left:
-                        raise
-            self._swap(ref, commit, old)
+            if old != commit:
+                self._receive(commit, old)
+                self._swap(ref, commit, old)
             self._release()
+
+    def _receive(self, commit: str, old: str | None) -> None:
+        """Have everything that ``commit`` needs in the user's repository, whatever its gc does."""
+        for left in reversed(range(_TRIES)):
+            try:
+                self._send(commit, old)
+                self._check_whole(commit)
+                break
+            except GitError:
+                if not left:
+                    raise
 
     def _send(self, commit: str, old: str | None) -> None:
         """Put the objects that ``commit`` needs into the user's repository, marked to be kept."""

@@ -11,7 +11,7 @@ DEFAULT_KEY_VARIABLE = "OPENCODE_API_KEY"
 
 @frozen(kw_only=True)
 class Provider:
-    """A compatible endpoint; without it, every model name is litellm's and so is its key variable."""
+    """A compatible endpoint; without it, model names and their key variables are litellm's."""
 
     base_url: str
     adapter: str  # "openai" (also "openai-compatible") or "anthropic"

@@ -7,7 +7,7 @@ from typing import Final, TypeGuard
 from urllib.parse import urlsplit
 
 import platformdirs
-from attrs import frozen
+from attrs import evolve, frozen
 
 from . import yaml_text
 from .codec import Problem, ShapeError, structure_strict
@@ -74,8 +74,9 @@ def _read(path: Path, *, required: bool) -> _Source:
 
 def _config(repository: _Source, user: _Source) -> Config:
     """Both files as one configuration, or everything that is wrong with them."""
-    raw = {key: value for key, value in user.keys.items() if key != _REPOSITORY_ONLY}
-    raw |= repository.keys
+    gate = user.keys.keys() & {_REPOSITORY_ONLY}
+    user = evolve(user, keys={key: user.keys[key] for key in user.keys.keys() - gate})
+    raw = {**user.keys, **repository.keys}
     found = list(_broken_rules(raw))
     said = {problem.path for problem in found}
     config = None
@@ -84,7 +85,7 @@ def _config(repository: _Source, user: _Source) -> Config:
     except ShapeError as error:
         found += [problem for problem in error.found if problem.path not in said]
     lines = [_located(problem, repository, user) for problem in found]
-    if _REPOSITORY_ONLY in user.keys:
+    if gate:
         what = f"belongs into the repository's {CONFIG_FILE}, not here"
         lines.append(_located(Problem((_REPOSITORY_ONLY,), what), user, user))
     if config is None or lines:

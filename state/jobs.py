@@ -1,4 +1,4 @@
-"""What an agent can be given to do: one class per role, each naming the record it must answer with."""
+"""What an agent can be given to do: one class per role, each naming the record it answers with."""
 
 from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
@@ -39,7 +39,7 @@ Check = Callable[[Submission], Awaitable[tuple[str, ...]]]
 
 @frozen(kw_only=True)
 class Job(Generic[A]):
-    """One piece of work for one agent; ``root`` is the tree it sees, ``folder`` the attempt's own."""
+    """Work for one agent; ``root`` is the tree it sees, ``folder`` the attempt's own."""
 
     attempt: Attempt
     root: Path
@@ -48,7 +48,7 @@ class Job(Generic[A]):
 
 @frozen(kw_only=True)
 class PlanJob(Job[Plan]):
-    """Turn the spec into a DAG of tasks; ``refusals`` are the reasons earlier plans were sent back."""
+    """Turn the spec into a DAG of tasks; ``refusals`` say why earlier plans were sent back."""
 
     spec_path: str
     spec_text: str
@@ -78,7 +78,7 @@ class CritiqueJob(Job[CritiqueVerdict]):
 
 @frozen(kw_only=True)
 class GateJob(Job[GateVerdict]):
-    """Judge a whole level; ``show`` returns the patch of one of ``commits`` (task id -> commit id)."""
+    """Judge a whole level; ``show`` gives the patch of one of ``commits`` (by task id)."""
 
     level: int
     round: int

@@ -63,7 +63,7 @@ class BuildFailure(Record):
 
 @frozen(kw_only=True)
 class CommandResult(Record):
-    """One command that we ran ourselves; ``exit_code`` is null when a signal or the limit ended it."""
+    """One command that we ran; ``exit_code`` is null when a signal or a limit ended it."""
 
     command: str
     exit_code: int | None

@@ -68,6 +68,8 @@ FIXED: Final[Mapping[str, str]] = {
     "LC_ALL": "C.UTF-8",
     "NO_COLOR": "1",
     "PAGER": "cat",
+    # Byte code beside sources would look like an agent's work where nothing ignores it.
+    "PYTHONDONTWRITEBYTECODE": "1",
     "SSH_ASKPASS": "false",
     "TERM": "dumb",
 }

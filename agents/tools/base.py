@@ -25,5 +25,5 @@ class Tool(Protocol):
         ...
 
     async def call(self, arguments: Mapping[str, object]) -> ToolResult:
-        """Carry out one call; whatever is wrong is a result with ``is_error``, never an exception."""
+        """Carry out one call; whatever is wrong is a result with ``is_error``, not an exception."""
         ...

@@ -202,6 +202,9 @@ def test_marks_of_a_publication_that_was_killed_are_taken_away(tmp_path: Path) -
     write(user.root / ".git/objects/pack", packs)
     run.publish(BRANCH, one, None)
     assert keeps(user) == ["b.keep", "c.keep"]
+    write(user.root / ".git/objects/pack", packs)
+    run.publish(BRANCH, one, None)  # killed after the branch had moved
+    assert keeps(user) == ["b.keep", "c.keep"]
 
 
 def test_the_user_may_throw_away_garbage_between_any_two_steps(tmp_path: Path) -> None:
