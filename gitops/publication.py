@@ -12,6 +12,7 @@ from threading import Lock
 from typing import Final
 
 from ..state.errors import GitError, RefMoved
+from .objects import holds
 from .program import Place, git
 from .refs import moved
 from .target import checked_out_at
@@ -68,7 +69,8 @@ class Publication:
     def notes(self, ref: str, commit: str) -> None:
         """Bring the run's notes; raises RefMoved when somebody else wrote some."""
         tip = self._user.tip(ref)
-        if tip is not None and not is_ancestor(self._store, tip, commit):
+        known = holds(self._store, (tip,) if tip else ())
+        if tip and not (known and is_ancestor(self._store, tip, commit)):
             raise moved(ref, tip, commit)
         self._bring(ref, commit, tip)
 
@@ -108,7 +110,8 @@ class Publication:
 
     def _send(self, commit: str, old: str | None) -> None:
         """Put the objects that ``commit`` needs into the user's repository, marked to be kept."""
-        there = [each for each in (old, self._user.tip(f"{self._prefix}/base")) if each]
+        theirs = (old, self._user.tip(f"{self._prefix}/base"))
+        there = holds(self._store, tuple(each for each in theirs if each))
         wanted = "".join([f"{commit}\n", *(f"^{each}\n" for each in there)]).encode()
         with tempfile.TemporaryDirectory(prefix="publish-", dir=self._store) as folder:
             pack = f"{folder}/pack"

@@ -159,6 +159,10 @@ def test_refs_of_the_run_arrive_and_keep_what_they_left(tmp_path: Path) -> None:
         f"refs/dispatch/run/superseded/{two}": two,
         "refs/heads/main": user.head,
     }
+    mine = user.commit("mine")
+    user.git("update-ref", ref, mine)
+    run.publish_ref(ref, one)
+    assert refs(user)[f"refs/dispatch/run/superseded/{mine}"] == mine
     for outside in ("refs/heads/main", "refs/dispatch/run-2/x", "refs/dispatch/run"):
         with pytest.raises(GitError, match="is not below"):
             run.publish_ref(outside, one)
@@ -170,7 +174,7 @@ def test_notes_that_the_user_wrote_are_not_overwritten(tmp_path: Path) -> None:
     (one,) = commits(user, run, "one")
     user.git("notes", "--ref=dispatch/run", "add", "-m", "mine", user.head)
     run.note(one, "ours", WRITER, TIME)
-    with pytest.raises(GitError):
+    with pytest.raises(RefMoved, match="refs/notes/dispatch/run already exists at"):
         run.publish(BRANCH, one, None)
     assert user.git("notes", "--ref=dispatch/run", "show", user.head) == "mine"
 
