@@ -25,7 +25,7 @@ from .state.config_file import load_config
 from .state.document import DOCUMENT, DocumentStore
 from .state.durable import make_folder, read_regular, write_text_atomic
 from .state.enums import Role
-from .state.errors import UsageError
+from .state.errors import RefMoved, UsageError
 from .state.journal import EventJournal
 from .state.records import Identity, Run
 
@@ -77,6 +77,8 @@ class Start:
                 sandbox=tier,
                 created_at=self.clock.now(),
                 skip_baseline=self.skip_baseline,
+                # A branch that is there already stands at HEAD: see ``_require_no_other_branch``.
+                published_commit=self.target.branch_tip(branch_of(self.name)),
             ),
         )
 
@@ -109,7 +111,7 @@ def prepare_start(
     if is_new:
         spec_path = target.root / SPEC if spec is None else spec
         spec_text = _read_spec(spec_path)
-        _require_no_branch(target, name)
+        _require_no_other_branch(target, name)
     else:
         spec_path = folder / SPEC
         spec_text = _read_spec(spec_path)
@@ -206,14 +208,11 @@ def _read_spec(path: Path) -> str:
     return text
 
 
-def _require_no_branch(target: Target, name: str) -> None:
-    tip = target.branch_tip(branch_of(name))
-    if tip is not None:
-        raise UsageError(
-            f"There is a branch {branch_of(name)} at {tip} and no run {name}: "
-            "refusing to clobber it.",
-            "Give the run another name, or rename or delete the branch.",
-        )
+def _require_no_other_branch(target: Target, name: str) -> None:
+    try:
+        target.reuses_branch(branch_of(name), target.head)
+    except RefMoved as error:
+        raise UsageError(error.message, error.hint) from None
 
 
 def _require_keys(config: Config, environ: Mapping[str, str]) -> None:
