@@ -5,6 +5,8 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.ready
 TEST_JOBS ?= 2
+# From inside tests/, so that `fakes` is what tests import and tests/cli is not cli.py.
+TEST_ROOTS := --namespace-packages --explicit-package-bases
 
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
@@ -24,7 +26,8 @@ lint: $(STAMP)
 
 types: $(STAMP)
 	$(BIN)/mypy -p dispatch
-	$(BIN)/mypy tests bench
+	$(BIN)/mypy bench
+	cd tests && $(abspath $(BIN))/mypy --config-file ../pyproject.toml $(TEST_ROOTS) .
 
 layers: $(STAMP)
 	$(BIN)/lint-imports
@@ -39,6 +42,7 @@ wheel: $(STAMP)
 # What is generated and committed; tests say when it is out of date.
 docs: $(STAMP)
 	$(BIN)/dispatch graph --write spec.md
+	$(BIN)/dispatch graph --write README.md
 	$(BIN)/dispatch graph --write README.md
 	$(BIN)/dispatch completion bash > share/completions/dispatch
 	$(BIN)/dispatch completion zsh > share/completions/_dispatch

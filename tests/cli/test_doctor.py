@@ -1,0 +1,83 @@
+"""``dispatch doctor``: every line is explained, and only what a run needs makes it fail."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+from fakes.git_repos import User, a_user
+
+from dispatch.commands.doctor import Result, examine
+from dispatch.commands.init import UNKNOWN_GATE
+from dispatch.state.lock import hold
+
+Cli = Callable[..., tuple[int, str, str]]
+
+ROLES = ("planner", "implementer", "critic", "gateCritic", "greybeard", "attribution", "fixAgent")
+PROVIDER = "provider: {baseURL: 'http://localhost:1', adapter: openai, apiKeyEnv: SOME_KEY}\n"
+SECRET = "sk-never-to-be-shown"
+
+
+def test_a_repository_that_is_ready_misses_nothing(user: User) -> None:
+    _configure(user)
+    found = _results(user.root, {"SOME_KEY": SECRET})
+    assert found["configuration"] == [(Result.OK, "readable; the build gate: make test")]
+    assert found["key"] == [(Result.OK, "for m: there")]
+    assert found["repository"] == [(Result.OK, f"{user.root} at {user.head[:12]}")]
+    assert all(result is not Result.MISSING for each in found.values() for result, _ in each)
+
+
+def test_a_missing_key_is_named_and_fails(user: User, cli: Cli) -> None:
+    _configure(user)
+    code, out, err = cli("doctor")
+    assert (code, err) == (1, "")
+    assert "missing  key            for m: set the variable SOME_KEY" in out.split("\n")
+
+
+def test_no_key_is_ever_shown(user: User) -> None:
+    _configure(user)
+    assert SECRET not in str(examine(user.root, {"SOME_KEY": SECRET}))
+
+
+def test_scripts_get_json(user: User, cli: Cli) -> None:
+    code, out, _ = cli("doctor", "--json")
+    data = json.loads(out)
+    assert (code, data["version"], data["ok"]) == (1, 1, False)
+    assert {frozenset(each) for each in data["checks"]} == {frozenset({"name", "result", "text"})}
+    missing = [each["name"] for each in data["checks"] if each["result"] == "missing"]
+    assert missing == ["configuration"]
+
+
+def test_the_gate_that_init_could_not_find_is_still_missing(user: User) -> None:
+    _configure(user, gate=UNKNOWN_GATE)
+    found = _results(user.root, {"SOME_KEY": SECRET})
+    assert found["configuration"] == [(Result.MISSING, "buildGate is not filled in yet")]
+
+
+def test_that_commands_run_unconfined_is_said_plainly(user: User) -> None:
+    (result, text), *_ = _results(user.root, {})["sandbox"]
+    assert (result, text.partition(" (")[0]) == (
+        Result.NOTE,
+        "commands run unconfined in this version, with your rights",
+    )
+
+
+def test_a_run_that_is_being_worked_on_is_named(tmp_path: Path) -> None:
+    user = a_user(tmp_path / "other")
+    folder = user.root / "dispatch" / "busy"
+    with hold(folder, "2026-01-02T03:04:05.678Z"):
+        ((result, text),) = _results(user.root, {})["runs"]
+    assert result is Result.NOTE
+    assert text.startswith("busy is in the hands of process ")
+
+
+def _configure(user: User, gate: str = "make test") -> None:
+    roles = "".join(f"  {role}: m\n" for role in ROLES)
+    config = f"buildGate: [{json.dumps(gate)}]\n{PROVIDER}modelConfig:\n{roles}"
+    user.write({"dispatch-config.yaml": config})
+
+
+def _results(root: Path, environ: dict[str, str]) -> dict[str, list[tuple[Result, str]]]:
+    found: dict[str, list[tuple[Result, str]]] = {}
+    for check in examine(root, environ):
+        found.setdefault(check.name, []).append((check.result, check.text))
+    return found
