@@ -4,6 +4,7 @@ import asyncio
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from attrs import define, evolve, field
 
@@ -92,8 +93,8 @@ class Place:
     name: str = "r"
     gate: tuple[str, ...] = ("test ! -e broken",)
     pinned: str | None = "1700000000"
-    changes: dict[str, object] = field(factory=dict)
-    config_changes: dict[str, object] = field(factory=dict)
+    changes: dict[str, Any] = field(factory=dict)
+    config_changes: dict[str, Any] = field(factory=dict)
     journal: SilentJournal = field(factory=SilentJournal)
 
     @property

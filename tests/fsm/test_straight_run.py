@@ -1,6 +1,7 @@
 """The straight way with real git, document and commands; the agents are played."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 from fakes.run_harness import Place, git
@@ -36,8 +37,8 @@ def place(tmp_path: Path) -> Place:
     return place
 
 
-def agents(works: dict[str, Work] | None = None, **changes: object) -> ScenarioAgents:
-    return ScenarioAgents(plans=[TWO_LEVELS], works=works or WORKS, **changes)  # type: ignore[arg-type]  # a test's keyword arguments
+def agents(works: dict[str, Work] | None = None, **changes: Any) -> ScenarioAgents:
+    return ScenarioAgents(plans=[TWO_LEVELS], works=works or WORKS, **changes)
 
 
 def test_two_levels_become_one_commit_per_task_on_the_published_branch(place: Place) -> None:
@@ -222,7 +223,8 @@ def test_a_major_deviation_waits_for_the_operator_and_nobody_else_is_asked(place
 
 @pytest.mark.parametrize("who", ["findings", "gate_findings"])
 def test_a_blocking_finding_of_either_critic_stops_the_run(place: Place, who: str) -> None:
-    players = agents(**{who: {"1b-y": (blocking("too slow"),)}})
+    found: dict[str, Any] = {who: {"1b-y": (blocking("too slow"),)}}
+    players = agents(**found)
     assert place.drive(players) is RunStatus.FAILED
     failure = place.run.failure
     assert failure is not None
