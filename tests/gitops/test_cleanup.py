@@ -30,11 +30,13 @@ def test_a_run_goes_whole_and_again_is_harmless(tmp_path: Path) -> None:
     """[CLI-07, W-20]"""
     user = a_user(tmp_path)
     commit = a_finished_run(user, "foo")
+    user.git("merge", "--quiet", "dispatch/foo")
+    base = user.git("rev-parse", "HEAD^")
     notes = user.git("rev-parse", "refs/notes/dispatch/foo")
     assert clean(user.root, "foo", force=False) == CleanReport(
         "foo",
         (
-            ("refs/dispatch/foo/base", user.head),
+            ("refs/dispatch/foo/base", base),
             ("refs/heads/dispatch/foo", commit),
             ("refs/notes/dispatch/foo", notes),
         ),
@@ -101,7 +103,7 @@ def test_links_are_not_followed(tmp_path: Path) -> None:
         clean(user.root, "foo", force=True)
     a_finished_run(user, "bar")
     (user.root / "dispatch/bar/out").symlink_to(tmp_path / "precious")
-    clean(user.root, "bar", force=False)
+    clean(user.root, "bar", force=True)
     assert (tmp_path / "precious/file").read_text() == "f"
 
 
@@ -129,6 +131,38 @@ def test_rescued_work_is_not_thrown_away_unasked(tmp_path: Path) -> None:
         assert refs(user) == ["refs/heads/main"]
 
 
+@pytest.mark.parametrize("place", ["published", "level", "submitted"])
+def test_work_that_no_branch_of_the_users_has_goes_only_by_force(
+    tmp_path: Path, place: str
+) -> None:
+    """Published and not merged, committed and not published, submitted and not committed."""
+    user = a_user(tmp_path)
+    run = a_run(user, "foo")
+    store = user.root / "dispatch/foo/git"
+    tree = make_tree(store, {"result": "r"})
+    commit = run.commit(tree, user.head, "work\n\nDispatch-Task: 1b", WRITER, TIME)
+    ref = "refs/heads/dispatch/foo-level-1"
+    if place == "published":
+        ref = "refs/heads/dispatch/foo"
+        run.publish("dispatch/foo", commit, None)
+    elif place == "level":
+        run.move(ref, commit, None)
+    else:
+        ref = "refs/dispatch/submitted/1a"
+        run.keep(ref, tree, user.head, WRITER, TIME)
+    with pytest.raises(UsageError) as refusal:
+        clean(user.root, "foo", force=False)
+    assert refusal.value.message == (
+        "Run foo holds work that is on no branch of yours: "
+        f"{ref if place == 'published' else f'{ref} of {store}'}."
+    )
+    assert (store / "HEAD").exists()
+    if place == "submitted":  # done by its own commit, or by one that has the same tree
+        run.move("refs/heads/dispatch/foo-level-1", commit, None)
+    user.git("fetch", "--quiet", str(store if place != "published" else "."), f"{commit}:mine")
+    assert clean(user.root, "foo", force=False).folder
+
+
 def test_a_branch_that_is_checked_out_stays_even_when_forced(tmp_path: Path) -> None:
     user = a_user(tmp_path)
     commit = a_finished_run(user, "foo")
@@ -147,5 +181,5 @@ def test_a_folder_that_is_write_protected_goes_too(tmp_path: Path) -> None:
     a_finished_run(user, "foo")
     write(user.root / "dispatch/foo/attempts", {"deep/x": "x"})
     (user.root / "dispatch/foo/attempts/deep").chmod(0o500)
-    assert clean(user.root, "foo", force=False).folder
+    assert clean(user.root, "foo", force=True).folder
     assert not (user.root / "dispatch").exists()
