@@ -10,11 +10,12 @@ from typing import Final, TextIO
 
 from attrs import frozen
 
-from .agents.executors.litellm_client import known_price, missing_key
+from .agents.executors.litellm_client import known_model, known_price, missing_key
 from .agents.executors.scripted_client import script_path
 from .agents.runner import AgentRunner
 from .agents.sandbox.policy import CommandLimits
 from .agents.sandbox.runner import CommandRunner
+from .agents.scripted.script_file import read_script
 from .fsm.ports import Agents, Commands, Ports, Repository, Store
 from .gitops.store import RunRepository
 from .gitops.target import Target, open_target
@@ -98,7 +99,7 @@ def prepare_start(
 ) -> Start:
     """Look at everything that can be refused, before anything is made.
 
-    Raises UsageError or ConfigError with what is wrong, and RefMoved for a foreign branch.
+    Raises UsageError or ConfigError with what is wrong.
     """
     clock = SystemClock(environ)
     target = open_target(repo)
@@ -111,11 +112,11 @@ def prepare_start(
     if is_new:
         spec_path = target.root / SPEC if spec is None else spec
         spec_text = _read_spec(spec_path)
-        _require_no_other_branch(target, name)
+        _require_free_branch(target, name)
     else:
         spec_path = folder / SPEC
         spec_text = _read_spec(spec_path)
-    _require_keys(config, environ)
+    _require_models(config, environ)
     _require_prices(config)
     return Start(
         target=target,
@@ -208,17 +209,32 @@ def _read_spec(path: Path) -> str:
     return text
 
 
-def _require_no_other_branch(target: Target, name: str) -> None:
+def _require_free_branch(target: Target, name: str) -> None:
+    branch = branch_of(name)
     try:
-        target.reuses_branch(branch_of(name), target.head)
+        target.reuses_branch(branch, target.head)
     except RefMoved as error:
         raise UsageError(error.message, error.hint) from None
+    at = target.checked_out_at(branch)
+    if at is not None:
+        raise UsageError(
+            f"Branch {branch} is checked out at {at}, where it must not move.",
+            "Check out another branch there, or give the run another name.",
+        )
 
 
-def _require_keys(config: Config, environ: Mapping[str, str]) -> None:
+def _require_models(config: Config, environ: Mapping[str, str]) -> None:
+    """A slip in the name of a late role's model must not show after the early ones were paid."""
     for model, roles in models_of(config.model_config).items():
-        if script_path(model) is not None:
+        script = script_path(model)
+        if script is not None:
+            read_script(script)
             continue
+        if not known_model(model, config.provider):
+            raise UsageError(
+                f"Nobody is known to offer the model {model} (used by {', '.join(roles)}).",
+                "Write it as litellm does, such as anthropic/NAME, or configure a provider.",
+            )
         name = missing_key(model, config.provider, environ)
         if name is not None:
             at = f" at {config.provider.base_url}" if config.provider is not None else ""
