@@ -126,6 +126,8 @@ class AgentRunner:
             )
             self._keep_result(job.folder, cancelled, trace)
             raise
+        except StorageError:
+            raise  # the disk's fault: a fresh agent would be paid for in vain
         except Exception as error:  # whatever goes wrong costs an attempt, not the run
             usage = Usage() if conversation is None else conversation.usage
             result = _crashed(f"{type(error).__name__}: {error}", usage)
