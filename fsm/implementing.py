@@ -34,7 +34,6 @@ async def implement(ports: Ports, task_id: str) -> None:
         )
     )
     ports.journal.event("task.started", task=task_id, worktree=str(worktree))
-    await asyncio.to_thread(write_task_files, ports.folder, task)
     try:
         await _attempt(ports, task_of(run, task_id), worktree, base)
     except AgentFailed as error:
