@@ -199,8 +199,12 @@ def _read_spec(path: Path) -> str:
     hint = "Write what is to be done into it; `dispatch init` makes one to start from."
     if not path.is_file():
         raise UsageError(f"There is no spec {path}.", hint)
+    data = read_regular(path, MAX_SPEC_BYTES)
+    if len(data) > MAX_SPEC_BYTES:
+        what = f"The spec {path} is larger than {MAX_SPEC_BYTES // 1024**2} MiB."
+        raise UsageError(what, "Keep what is to be done, and leave the rest in files beside it.")
     try:
-        text = read_regular(path, MAX_SPEC_BYTES).decode("utf-8")
+        text = data.decode("utf-8")
     except UnicodeDecodeError as error:
         what = f"The spec {path} is not UTF-8: {error.reason}."
         raise UsageError(what, "Save it as UTF-8.") from None

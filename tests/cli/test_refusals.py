@@ -187,6 +187,11 @@ REFUSALS: Mapping[str, Refusal] = {
     "an empty spec": Refusal(
         make=_files(spec=" \n\n"), says=f"The spec {{root}}/spec.md is empty. {SPEC_HINT}"
     ),
+    "a spec that would be cut": Refusal(
+        make=_files(spec="x" * (1024 * 1024 + 1)),
+        says="The spec {root}/spec.md is larger than 1 MiB. "
+        "Keep what is to be done, and leave the rest in files beside it.",
+    ),
     "no configuration": Refusal(
         make=_without("dispatch-config.yaml"),
         says=f"Cannot read {{root}}/dispatch-config.yaml: No such file or directory. {INIT_HINT}",
@@ -237,6 +242,12 @@ remove the key or fix it
         says="A run cannot be named '../x': a name starts with a lowercase letter or a digit, "
         "followed by lowercase letters, digits, dots, underscores and hyphens. "
         "Choose another name.",
+    ),
+    "a name that would move the cursor": Refusal(
+        make=_as_it_is,
+        arguments=("clean", "\x1b[2J\x07x"),
+        says="'x' is not a run name. Run names are lower-case letters, digits, '.', '_' and '-', "
+        "at most 64 of them, and begin with a letter or a digit.",
     ),
     "a verb as the name": Refusal(
         make=_as_it_is,
