@@ -9,6 +9,7 @@ from ..agents.sandbox.launcher import PlainLauncher
 from ..agents.sandbox.processes import end_run
 from ..fsm.engine import drive
 from ..fsm.report_file import REPORT, write_report
+from ..state.clean_text import clean
 from ..state.document import DocumentStore
 from ..state.enums import RunStatus
 from ..state.errors import ExitCode
@@ -36,7 +37,7 @@ def carry(start: Start, *, verbose: bool) -> RunStatus:
         store = start.open_store(PlainLauncher().tier)
         end_run(str(start.folder))  # what a killed predecessor started must not meet what we start
         for warning in (*start.warnings, *_unsandboxed(store)):
-            print(f"dispatch: warning: {warning}", file=sys.stderr)
+            print(f"dispatch: warning: {clean(warning)}", file=sys.stderr)
         try:
             return asyncio.run(_carry(start, store, verbose=verbose))
         except asyncio.CancelledError:
@@ -57,7 +58,7 @@ async def _carry(start: Start, store: DocumentStore, *, verbose: bool) -> RunSta
         failure = store.run.failure
         if status is RunStatus.FAILED and failure is not None:
             reason = f"the run failed while {failure.state}: {failure.message}"
-            print(f"dispatch: {reason}", file=sys.stderr)
+            print(f"dispatch: {clean(reason)}", file=sys.stderr)
         return status
 
 
