@@ -16,6 +16,7 @@ from .agents.runner import AgentRunner
 from .agents.sandbox.policy import CommandLimits
 from .agents.sandbox.runner import CommandRunner
 from .agents.scripted.script_file import read_script
+from .fsm.lifecycle import FINAL
 from .fsm.ports import Agents, Commands, Ports, Repository, Store
 from .gitops.store import RunRepository
 from .gitops.target import Target, open_target
@@ -23,7 +24,7 @@ from .policy.names import RESERVED_NAMES, default_run_name, run_name_problems
 from .state.clock import SystemClock
 from .state.config import Config, ModelConfig
 from .state.config_file import load_config
-from .state.document import DOCUMENT, DocumentStore
+from .state.document import DOCUMENT, DocumentStore, load_run
 from .state.durable import make_folder, read_regular, write_text_atomic
 from .state.enums import Role
 from .state.errors import RefMoved, UsageError
@@ -116,8 +117,9 @@ def prepare_start(
     else:
         spec_path = folder / SPEC
         spec_text = _read_spec(spec_path)
-    _require_models(config, environ)
-    _require_prices(config)
+    if is_new or load_run(folder / DOCUMENT).status not in FINAL:
+        _require_models(config, environ)
+        _require_prices(config)
     return Start(
         target=target,
         config=config,

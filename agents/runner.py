@@ -172,6 +172,7 @@ class AgentRunner:
             trace=trace,
             event=partial(self._journal.event, attempt=job.attempt.id),
             monotonic=self._monotonic,
+            redact=self._redactor.without_known,
         )
 
     def _keep_result(self, folder: Path, result: Result[Any], trace: Trace) -> None:

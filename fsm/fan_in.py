@@ -88,7 +88,6 @@ async def _commit(ports: Ports, run: Run, task: Task, tip: str) -> str | None:
     commit = await asyncio.to_thread(repository.commit, tree, tip, message, run.identity, time)
     if run.isolation is Isolation.TASK:
         await _require_nothing_dropped(ports, task, base, tip, tree)
-    await asyncio.to_thread(repository.note, commit, _note(task), run.identity, time)
     return commit
 
 
@@ -153,8 +152,17 @@ def _move(ports: Ports, branch: str, tip: str) -> None:
         ports.repository.move(branch, tip, old)
 
 
+async def annotate(ports: Ports, level: int) -> None:
+    """Say in a note of each commit who made and judged it; a note cannot change a commit's id."""
+    run = ports.store.run
+    for task in run.tasks:
+        if task.level == level and task.commit_sha is not None and task.commit_time is not None:
+            await asyncio.to_thread(
+                ports.repository.note, task.commit_sha, _note(task), run.identity, task.commit_time
+            )
+
+
 def _note(task: Task) -> str:
-    """Who made a commit and at what cost: in a note, so that it cannot change the commit's id."""
     done = [attempt for attempt in task.attempts if attempt.outcome is not None]
     lines = [
         f"{attempt.role} {attempt.id}: {attempt.model} ({attempt.executor}), {attempt.outcome}, "
@@ -166,5 +174,9 @@ def _note(task: Task) -> str:
             else f"{attempt.usage.cost_usd:.4f} USD"
         )
         for attempt in done
+    ]
+    lines += [
+        f"critique, round {verdict.round}: {verdict.status}, {len(verdict.findings)} findings"
+        for verdict in task.critique_verdicts
     ]
     return "\n".join(lines) + "\n"

@@ -6,7 +6,7 @@ from ...policy.schedule import current_level, doomed, integrable, level_tasks, s
 from ...state.enums import FailureKind, TaskStatus
 from ...state.records import Run, Task
 from ..deviations import judge_deviations, objection
-from ..fan_in import fan_in, level_tip
+from ..fan_in import annotate, fan_in, level_tip
 from ..fold import apply_task, task_of
 from ..implementing import fail_task, implement
 from ..lifecycle import RunEvent, TaskEvent
@@ -45,6 +45,7 @@ async def work(run: Run, ports: Ports) -> Step:
         for task in level_tasks(ports.store.run, level)
     ):
         await review_level(ports, level)
+    await annotate(ports, level)
     await publish(ports, level_tip(ports.store.run, level))
     return _passed(ports, level)
 

@@ -68,8 +68,8 @@ NOTES_AFTER_A_KILL = """\
 0 + 0 tokens, cost unknown
 +implementer 1b-top.implementer.2: smoke/implementer (litellm), ok, 4 turns, \
 16800 + 1520 tokens, 0.0117 USD
--7648736c928586a688eec5aaa0dae279e1105ae5 refs/notes/dispatch/tally-run
-+63e34b7b898ec0fb2cf5eb4c17f99eee349cae99 refs/notes/dispatch/tally-run
+-d806c98cbccd9852d9903100f44056423b0550d5 refs/notes/dispatch/tally-run
++2d5eceb8ec33927885c0eec5389724e9c03572ef refs/notes/dispatch/tally-run
 """
 
 
