@@ -208,7 +208,9 @@ class Conversation(Generic[V]):
         self._trace.tool(call.name, readable)
         started = self._monotonic()
         if isinstance(arguments, ToolResult):
-            result: ToolResult | Stop = arguments
+            is_final = call.name == self._terminal.spec.name
+            unreadable = self._terminal.unreadable
+            result: ToolResult | Stop = unreadable(arguments.content) if is_final else arguments
         elif call.name == self._terminal.spec.name:
             # Its checks are our work and bounded by their own limits: ending them for the agent's
             # time would lose a finished piece of work, so they are not charged to it.
