@@ -200,7 +200,6 @@ def test_what_was_found_legal_is_not_looked_at_again() -> None:
     assert problems(changed) == ("task 1a-x has commitSHA 'x', not 40 hex digits.",)
 
 
-
 def test_a_run_is_done_only_with_every_task_completed() -> None:
     """A hand-edited status, or a document cut where its tasks begin, must not pass for done."""
     done = evolve(a_run(), status=RunStatus.DONE)
