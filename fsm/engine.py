@@ -8,7 +8,7 @@ handler, and that is where agents are invoked.
 from attrs import evolve
 
 from ..state.enums import FailureKind, RunStatus
-from ..state.errors import DispatchError, GitError, RefMoved, StorageError
+from ..state.errors import DispatchError, GitError, RefMoved, StorageError, WaitingForOperator
 from ..state.records import Failure
 from .fold import apply
 from .lifecycle import FINAL, RunEvent
@@ -37,7 +37,7 @@ async def drive(ports: Ports) -> RunStatus:
                 recovered = True
                 await handler.recover(ports.store.run, ports)
             step = await handler.work(ports.store.run, ports)
-        except StorageError:
+        except (StorageError, WaitingForOperator):
             raise
         except Exception as error:  # one guard: whatever went wrong is recorded, then reported
             step = _failed(error, ports)
@@ -76,7 +76,7 @@ def _failed(error: Exception, ports: Ports) -> Step:
     # A TaskGroup wraps what its tasks raised; the first one is the reason.
     while isinstance(error, ExceptionGroup):
         error = error.exceptions[0]
-    if isinstance(error, StorageError):
+    if isinstance(error, StorageError | WaitingForOperator):
         raise error
     failure = failure_of(error, ports.store.run.status, ports.clock.now())
     return Step(

@@ -13,7 +13,7 @@ from attrs import frozen
 from ..state.config import Config
 from ..state.git_values import Merge, Snapshot
 from ..state.jobs import Job, Result
-from ..state.records import CommandResult, FileChange, Identity, Run
+from ..state.records import Answer, CommandResult, Escalation, FileChange, Identity, Run
 
 A = TypeVar("A")
 
@@ -173,6 +173,29 @@ class Journal(Protocol):
         ...
 
 
+class Operator(Protocol):
+    """The person, as far as a run can reach him; what he answers is recorded by ``questions``."""
+
+    def announce(self, escalation: Escalation) -> None:
+        """Make a question known: its file, the terminal, the notify command; once per question."""
+        ...
+
+    async def answer(self, escalation: Escalation) -> Answer:
+        """Wait for a valid answer to an announced question.
+
+        Raises WaitingForOperator where nobody waits (``--no-wait``, or the time limit).
+        """
+        ...
+
+    def settle(self, escalation: Escalation) -> None:
+        """The answer is recorded: put the question's file aside; harmless when repeated."""
+        ...
+
+    def notice(self, text: str) -> None:
+        """Tell something that needs no answer."""
+        ...
+
+
 @frozen
 class Ports:
     """Everything a state may use."""
@@ -181,6 +204,7 @@ class Ports:
     agents: Agents
     repository: Repository
     commands: Commands
+    operator: Operator
     journal: Journal
     clock: Clock
     config: Config

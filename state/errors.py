@@ -74,6 +74,12 @@ class StorageError(DispatchError):
     """The disk refused (full, read-only, failing); the last document is intact."""
 
 
+class WaitingForOperator(DispatchError):
+    """Only the operator can say how to go on; the question is open and nothing is lost."""
+
+    exit_code = ExitCode.WAITING
+
+
 class GitError(DispatchError):
     """Git refused; the message names the subcommand, the exit code and what git said."""
 

@@ -6,7 +6,7 @@ from typing import Generic, TypeVar
 
 from attrs import frozen
 
-from .enums import AttemptOutcome
+from .enums import AttemptOutcome, FixSource
 from .records import (
     Attempt,
     BuildClaim,
@@ -14,6 +14,7 @@ from .records import (
     CritiqueVerdict,
     Deviation,
     FileChange,
+    Finding,
     GateVerdict,
     GreybeardVerdict,
     Plan,
@@ -61,6 +62,27 @@ class ImplementJob(Job[TaskOutput]):
     """Carry out one task in its worktree; every submission goes through ``check`` first."""
 
     task: Task
+    build_gate: tuple[str, ...]
+    check: Check
+
+
+@frozen(kw_only=True)
+class FixJob(Job[TaskOutput]):
+    """Repair one task's work in a tree that holds its siblings' work, too.
+
+    ``source`` says who asked: a review, a conflict at fan-in, or verification.  ``findings`` are
+    what is to be repaired (blocking ones of critic and gate critic, conflicting paths, or
+    failures of the build gate); ``evidence`` is a text that shows it (hunks, verifier output);
+    ``diff`` is the task's work so far; ``others`` are the plans it must live with.
+    """
+
+    task: Task
+    source: FixSource
+    round: int
+    findings: tuple[Finding, ...]
+    evidence: str
+    diff: str
+    others: tuple[Task, ...]
     build_gate: tuple[str, ...]
     check: Check
 

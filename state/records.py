@@ -261,6 +261,7 @@ class Escalation(Record):
     reason: str
     details: Mapping[str, object]
     allowed: tuple[str, ...]
+    consequences: Mapping[str, str] = field(factory=dict)  # verb -> what follows from it
     created_at: str
     answer: Answer | None = None
 
