@@ -8,12 +8,13 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Protocol, TypeVar
 
-from attrs import frozen
+from attrs import field, frozen
 
 from ..state.config import Config
 from ..state.git_values import Merge, Snapshot
 from ..state.jobs import Job, Result
 from ..state.records import Answer, CommandResult, Escalation, FileChange, Identity, Run
+from .stopping import Stopping
 
 A = TypeVar("A")
 
@@ -47,7 +48,10 @@ class Agents(Protocol):
     """Whoever carries out jobs."""
 
     async def run(self, job: Job[A]) -> Result[A]:
-        """Give one agent one job; every way it can end is a value, never an exception."""
+        """Give one agent one job; every way it can end is a value.
+
+        Only a cancellation is raised, as JobCancelled with what was used.
+        """
         ...
 
     def executor_and_model(self, job_type: type[Job[A]]) -> tuple[str, str]:
@@ -210,3 +214,4 @@ class Ports:
     config: Config
     folder: Path  # dispatch/<run>
     spec_text: str
+    stopping: Stopping = field(factory=Stopping)

@@ -1,5 +1,6 @@
 """What an agent can be given to do: one class per role, each naming the record it answers with."""
 
+import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
 from typing import Generic, TypeVar
@@ -73,7 +74,8 @@ class FixJob(Job[TaskOutput]):
     ``source`` says who asked: a review, a conflict at fan-in, or verification.  ``findings`` are
     what is to be repaired (blocking ones of critic and gate critic, conflicting paths, or
     failures of the build gate); ``evidence`` is a text that shows it (hunks, verifier output);
-    ``diff`` is the task's work so far; ``others`` are the plans it must live with.
+    ``diff`` is the task's work so far; ``others`` are the plans it must live with; ``new_tests``
+    are files that the fix must add or extend.
     """
 
     task: Task
@@ -85,6 +87,7 @@ class FixJob(Job[TaskOutput]):
     others: tuple[Task, ...]
     build_gate: tuple[str, ...]
     check: Check
+    new_tests: tuple[str, ...] = ()
 
 
 @frozen(kw_only=True)
@@ -127,3 +130,11 @@ class Result(Generic[A]):
     message: str
     usage: Usage
     session_id: str | None = None
+
+
+class JobCancelled(asyncio.CancelledError):
+    """A job was interrupted; ``usage`` is what its finished turns used."""
+
+    def __init__(self, usage: Usage) -> None:
+        super().__init__()
+        self.usage = usage

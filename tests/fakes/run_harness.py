@@ -16,7 +16,8 @@ from dispatch.state.clock import SystemClock
 from dispatch.state.config import Config, ModelConfig
 from dispatch.state.document import DocumentStore
 from dispatch.state.enums import RunStatus
-from dispatch.state.records import Identity, Run
+from dispatch.state.errors import WaitingForOperator
+from dispatch.state.records import Answer, Escalation, Identity, Run
 
 GIT_ENV = {
     "PATH": "/usr/bin:/bin",
@@ -85,6 +86,23 @@ class SilentJournal:
         self.lines.append(f"[{label}] {text}")
 
 
+class AbsentOperator:
+    """Nobody waits for an answer."""
+
+    def announce(self, escalation: Escalation) -> None:
+        """Nobody hears it."""
+
+    async def answer(self, escalation: Escalation) -> Answer:
+        """There is none."""
+        raise WaitingForOperator(escalation.question)
+
+    def settle(self, escalation: Escalation) -> None:
+        """There is nothing to put aside."""
+
+    def notice(self, text: str) -> None:
+        """Nobody hears it."""
+
+
 @define
 class Place:
     """A repository with one commit, and a run of it that may be driven again and again."""
@@ -144,6 +162,7 @@ class Place:
             agents=agents,
             repository=RunRepository(self.root, self.folder, self.name),
             commands=CommandRunner(self.folder, self.folder / "scratch"),
+            operator=AbsentOperator(),
             journal=self.journal,
             clock=SystemClock(environ),
             config=self.config(),
