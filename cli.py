@@ -19,6 +19,8 @@ DEFAULT_VERB: Final = "run"
 DEBUG_VARIABLE: Final = "DISPATCH_DEBUG"
 SHELLS: Final = ("bash", "zsh", "fish")
 RUN_HELP: Final = "name of the run"
+DEFAULT_GRACE: Final = 10.0  # fsm.stopping.GRACE_SECONDS, which is not loaded for --help
+MAX_GRACE: Final = 3600.0
 
 
 class Verb(NamedTuple):
@@ -219,7 +221,43 @@ def _add_run(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help="run commands unconfined (in this version they always are)",
     )
+    _grace(parser)
     _repo(parser)
+
+
+def _add_retry(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("name", metavar="RUN", help=RUN_HELP)
+    parser.add_argument("--task", metavar="ID", help="run this task again and no other")
+    parser.add_argument(
+        "-v", "--verbose", action="store_true", help="show what agents say as they say it"
+    )
+    _grace(parser)
+    _repo(parser)
+
+
+def _add_rescue(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("name", metavar="RUN", help=RUN_HELP)
+    parser.add_argument("--restore", metavar="WORK", help="what to make a branch of, as listed")
+    parser.add_argument("--to", metavar="BRANCH", help="the new branch; HEAD stays where it is")
+    _json(parser)
+    _repo(parser)
+
+
+def _grace(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--grace",
+        type=_seconds,
+        default=DEFAULT_GRACE,
+        metavar="SECONDS",
+        help=f"what agents get to hand in after Ctrl-C (default: {DEFAULT_GRACE:g})",
+    )
+
+
+def _seconds(text: str) -> float:
+    seconds = float(text)
+    if not 0 <= seconds <= MAX_GRACE:
+        raise argparse.ArgumentTypeError(f"{text} is not between 0 and {MAX_GRACE:g} seconds")
+    return seconds
 
 
 def _add_status(parser: argparse.ArgumentParser) -> None:
@@ -263,7 +301,9 @@ def _add_teardown(parser: argparse.ArgumentParser) -> None:
 def _add_clean(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("name", nargs="?", metavar="RUN", help=RUN_HELP)
     parser.add_argument("--all", action="store_true", help="every run of the repository")
-    parser.add_argument("--force", action="store_true", help="even if rescued work goes with it")
+    parser.add_argument(
+        "--force", action="store_true", help="even if work goes that is nowhere else"
+    )
     _repo(parser)
 
 
@@ -291,6 +331,15 @@ VERBS: Final = (
             "dispatch run x --spec todo.md  another spec than spec.md",
         ),
         _add_run,
+    ),
+    Verb(
+        "retry",
+        "go on with a run that failed",
+        (
+            "dispatch retry login-form                  run again what failed, then go on",
+            "dispatch retry login-form --task 2a-form   run one task again and no other",
+        ),
+        _add_retry,
     ),
     Verb(
         "status",
@@ -322,6 +371,15 @@ VERBS: Final = (
         _add_graph,
     ),
     Verb(
+        "rescue",
+        "list work that was kept when it could not be used, and restore it",
+        (
+            "dispatch rescue login-form",
+            "dispatch rescue login-form --restore 2a-form --to my-form",
+        ),
+        _add_rescue,
+    ),
+    Verb(
         "teardown",
         "remove a run's worktrees; its report, document and branch stay",
         ("dispatch teardown login-form",),
@@ -333,7 +391,7 @@ VERBS: Final = (
         (
             "dispatch clean login-form",
             "dispatch clean --all",
-            "dispatch clean login-form --force    even if rescued work goes with it",
+            "dispatch clean login-form --force    even if work goes that is nowhere else",
         ),
         _add_clean,
     ),

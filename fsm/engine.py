@@ -9,7 +9,7 @@ from attrs import evolve
 
 from ..state.enums import FailureKind, RunStatus
 from ..state.errors import DispatchError, GitError, RefMoved, StorageError, WaitingForOperator
-from ..state.records import Failure
+from ..state.records import Failure, HistoryEntry
 from .fold import apply
 from .lifecycle import FINAL, RunEvent
 from .machine import cursor_at, follow, row
@@ -45,16 +45,21 @@ async def drive(ports: Ports) -> RunStatus:
         move = row(before.status, step.event, before.failure.state if before.failure else None)
         at = ports.clock.now()
         after = ports.store.update(lambda run: apply(step.change(run), step.event, at, step.reason))
-        ports.journal.event(
-            f"run.{step.event}", source=before.status, target=after.status, reason=step.reason
-        )
-        reason = f": {step.reason}" if step.reason else ""
-        ports.journal.line("run", f"{before.status} → {after.status}{reason}")
+        tell_transition(ports, after.history[-1])
         await follow(cursor, move)
 
     cursor = cursor_at(ports.store.run.status, entered)
     await entered()
     return ports.store.run.status
+
+
+def tell_transition(ports: Ports, entry: HistoryEntry) -> None:
+    """Put a transition that is in the document into the journal, too."""
+    ports.journal.event(
+        f"run.{entry.event}", source=entry.source, target=entry.target, reason=entry.reason
+    )
+    reason = f": {entry.reason}" if entry.reason else ""
+    ports.journal.line("run", f"{entry.source} → {entry.target}{reason}")
 
 
 def failure_of(error: Exception, state: RunStatus, at: str) -> Failure:

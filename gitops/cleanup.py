@@ -9,6 +9,7 @@ from attrs import frozen
 from ..state.errors import GitError, UsageError
 from .layout import Layout
 from .names import check_run_name
+from .program import Place, git
 from .publication import swap_ref
 from .refs import Refs
 from .removal import remove_folder
@@ -67,7 +68,7 @@ def clean(target: Path, run_name: str, force: bool) -> CleanReport:
     refs = _refs_of(user, run_name, branch)
     at = checked_out_at(user, branch)
     if not force:
-        _refuse_losses(run_name, folder, refs, at)
+        _refuse_losses(user, run_name, folder, refs, at)
     kept: tuple[str, ...] = ()
     if at is not None and branch in refs:
         kept = (f"dispatch/{run_name} is checked out at {at} and was left.",)
@@ -93,12 +94,19 @@ def _refs_of(user: UserGit, run_name: str, branch: str) -> dict[str, str]:
     }
 
 
-def _refuse_losses(run_name: str, folder: Path, refs: dict[str, str], at: Path | None) -> None:
+def _refuse_losses(
+    user: UserGit, run_name: str, folder: Path, refs: dict[str, str], at: Path | None
+) -> None:
     if at is not None:
         raise UsageError(
             f"dispatch/{run_name} is checked out at {at}.", "Check out another branch there first."
         )
     layout = Layout(folder)
+    losses = []
+    if unmerged := _unmerged(user, layout, run_name, refs):
+        losses.append(
+            f"{len(unmerged)} commits that are on no branch of yours, the last {unmerged[0][:12]}"
+        )
     rescued = [ref for ref in refs if ref.startswith(f"refs/dispatch/{run_name}/rescue/")]
     if layout.store.is_dir():
         rescued += Refs(layout.store).below(RESCUE_PREFIX)
@@ -106,7 +114,37 @@ def _refuse_losses(run_name: str, folder: Path, refs: dict[str, str], at: Path |
         rescued += sorted(str(each) for each in layout.set_aside.iterdir())
     if rescued:
         names = ", ".join(rescued[:_REFS_SHOWN])
+        losses.append(f"{len(rescued)} pieces of rescued work: {names}")
+    if losses:
         raise UsageError(
-            f"Run {run_name} holds {len(rescued)} pieces of rescued work: {names}.",
-            "Take out what you need (`dispatch rescue`), then clean with --force.",
+            f"With run {run_name} would go {'; and '.join(losses)}.",
+            f"Merge dispatch/{run_name}, take out what you need (`dispatch rescue {run_name}`), "
+            "or clean with --force.",
         )
+
+
+def _unmerged(
+    user: UserGit, layout: Layout, run_name: str, refs: dict[str, str]
+) -> tuple[str, ...]:
+    """The run's commits, newest first, that no other branch, remote branch or tag reaches."""
+    listed = user.run(
+        "for-each-ref",
+        "--format=%(refname) %(objectname)",
+        "refs/heads",
+        "refs/remotes",
+        "refs/tags",
+    )
+    lines = (line.split(" ") for line in listed.stdout.decode("utf-8", "replace").splitlines())
+    others = {commit for ref, commit in lines if ref not in refs}
+    others |= {commit for ref, commit in refs.items() if ref == f"refs/dispatch/{run_name}/base"}
+    branch = refs.get(f"refs/heads/dispatch/{run_name}")
+    tips = {branch} if branch is not None else set()
+    place = Place(user.common_dir)
+    if layout.store.is_dir():  # it borrows the user's objects, so it knows both sides
+        place = Place(layout.store)
+        tips |= set(Refs(layout.store).below("refs/heads").values())
+    if not tips:
+        return ()
+    wanted = "".join([*(f"{tip}\n" for tip in sorted(tips)), *(f"^{each}\n" for each in others)])
+    found = git(place, "rev-list", "--stdin", stdin=wanted.encode()).stdout
+    return tuple(found.decode().split())

@@ -80,6 +80,12 @@ class WaitingForOperator(DispatchError):
     exit_code = ExitCode.WAITING
 
 
+class Interrupted(DispatchError):
+    """The user or the system asked us to stop; what was done is kept."""
+
+    exit_code = ExitCode.INTERRUPTED
+
+
 class GitError(DispatchError):
     """Git refused; the message names the subcommand, the exit code and what git said."""
 

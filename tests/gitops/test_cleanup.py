@@ -31,7 +31,7 @@ def test_a_run_goes_whole_and_again_is_harmless(tmp_path: Path) -> None:
     user = a_user(tmp_path)
     commit = a_finished_run(user, "foo")
     notes = user.git("rev-parse", "refs/notes/dispatch/foo")
-    assert clean(user.root, "foo", force=False) == CleanReport(
+    assert clean(user.root, "foo", force=True) == CleanReport(
         "foo",
         (
             ("refs/dispatch/foo/base", user.head),
@@ -101,7 +101,7 @@ def test_links_are_not_followed(tmp_path: Path) -> None:
         clean(user.root, "foo", force=True)
     a_finished_run(user, "bar")
     (user.root / "dispatch/bar/out").symlink_to(tmp_path / "precious")
-    clean(user.root, "bar", force=False)
+    clean(user.root, "bar", force=True)
     assert (tmp_path / "precious/file").read_text() == "f"
 
 
@@ -123,10 +123,28 @@ def test_rescued_work_is_not_thrown_away_unasked(tmp_path: Path) -> None:
             name = str(user.root / "dispatch/foo/set-aside/1a.1")
         with pytest.raises(UsageError) as refusal:
             clean(user.root, "foo", force=False)
-        assert refusal.value.message == f"Run foo holds 1 pieces of rescued work: {name}."
+        message = f"With run foo would go 1 pieces of rescued work: {name}."
+        assert refusal.value.message == message
         assert (user.root / "dispatch/foo").exists()
         assert clean(user.root, "foo", force=True).folder
         assert refs(user) == ["refs/heads/main"]
+
+
+def test_commits_that_are_on_no_other_branch_are_not_thrown_away_unasked(tmp_path: Path) -> None:
+    """[W-20] Published or not; once they are merged nothing keeps the run."""
+    user = a_user(tmp_path)
+    commit = a_finished_run(user, "foo")
+    with pytest.raises(UsageError) as refusal:
+        clean(user.root, "foo", force=False)
+    assert refusal.value.message == (
+        f"With run foo would go 1 commits that are on no branch of yours, the last {commit[:12]}."
+    )
+    user.git("branch", "--quiet", "-D", "dispatch/foo")  # it is in the run's store, too
+    with pytest.raises(UsageError, match="1 commits that are on no branch of yours"):
+        clean(user.root, "foo", force=False)
+    user.git("update-ref", "refs/heads/merged", commit)
+    assert clean(user.root, "foo", force=False).folder
+    assert refs(user) == ["refs/heads/main", "refs/heads/merged"]
 
 
 def test_a_branch_that_is_checked_out_stays_even_when_forced(tmp_path: Path) -> None:
@@ -147,5 +165,5 @@ def test_a_folder_that_is_write_protected_goes_too(tmp_path: Path) -> None:
     a_finished_run(user, "foo")
     write(user.root / "dispatch/foo/attempts", {"deep/x": "x"})
     (user.root / "dispatch/foo/attempts/deep").chmod(0o500)
-    assert clean(user.root, "foo", force=False).folder
+    assert clean(user.root, "foo", force=True).folder
     assert not (user.root / "dispatch").exists()
