@@ -5,6 +5,8 @@ is written durably, and only then does the machine move.  Its callback calls the
 handler, and that is where agents are invoked.
 """
 
+import asyncio
+
 from attrs import evolve
 
 from ..state.enums import FailureKind, RunStatus
@@ -50,6 +52,8 @@ async def drive(ports: Ports) -> RunStatus:
 
     cursor = cursor_at(ports.store.run.status, entered)
     await entered()
+    if ports.store.run.status not in FINAL:
+        raise asyncio.CancelledError  # the library takes a cancellation for a move refused
     return ports.store.run.status
 
 

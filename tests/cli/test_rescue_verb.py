@@ -53,11 +53,7 @@ def test_a_branch_is_made_of_it_and_head_and_files_stay(
     assert (code, err) == (0, "")
     assert out.startswith("made branch mine/of-foo at ")
     assert path in user.git("ls-tree", "--name-only", "mine/of-foo").split("\n")
-    assert (
-        user.git("status", "--porcelain"),
-        user.git("symbolic-ref", "HEAD"),
-        user.head,
-    ) == before
+    assert (user.git("status", "--porcelain", "--branch"), user.head) == before
     user.git("fsck", "--strict", "--no-dangling")
 
 
