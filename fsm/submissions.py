@@ -3,7 +3,7 @@
 import asyncio
 from pathlib import Path
 
-from attrs import define
+from attrs import define, evolve
 
 from ..policy.attribution import claimed_path
 from ..policy.evidence import claim_problems, command_problems, commands_to_run
@@ -13,6 +13,7 @@ from ..state.jobs import Submission
 from ..state.records import CommandResult, Evidence, FileChange, Task
 from .builds import run_commands
 from .ports import Ports
+from .stopping import Stopping
 from .workplaces import prepare
 
 
@@ -87,16 +88,18 @@ class Examiner:
         )
         if not commands:
             return ()
+        # Part of a submission, which an agent may finish also while the run comes to its stop.
+        ports = evolve(self.ports, stopping=Stopping())
         self._checks += 1
         folder = f"{self.attempt_id}/{self._checks}"
         if run.isolation is Isolation.LEVEL:
             # Siblings are at work in the shared tree: the commands get one of their own.
             place = f"check-{self.task.id}"
-            worktree = await prepare(self.ports, place, kept)
-            results = await run_commands(self.ports, commands, worktree, folder)
+            worktree = await prepare(ports, place, kept)
+            results = await run_commands(ports, commands, worktree, folder)
             await asyncio.to_thread(self.ports.repository.remove_worktree, place)
             return results
-        results = await run_commands(self.ports, commands, self.worktree, folder)
+        results = await run_commands(ports, commands, self.worktree, folder)
         # What the commands wrote is no work of the agent's and must not meet the next check.
         await asyncio.to_thread(self.ports.repository.restore, self.worktree, snapshot.tree)
         return results
