@@ -7,7 +7,6 @@ anything is installed); each verb's module in ``commands`` is loaded when the ve
 import argparse
 import importlib
 import io
-import itertools
 import os
 import sys
 import traceback
@@ -112,20 +111,20 @@ class _Version(argparse.Action):
 
 
 def _dispatch(arguments: list[str]) -> int:
+    from .commands.mistyped import did_you_mean, refuse_mistyped_verb
     from .state.errors import UsageError
 
     parser = build_parser()
     parser.epilog = exit_status()  # not in build_parser: the manual page has a section for it
     if not arguments or arguments[0] not in ("-h", "--help", "--version", *_names()):
-        _refuse_mistyped_verb(arguments)
+        refuse_mistyped_verb(arguments, _names())
         arguments = [DEFAULT_VERB, *arguments]
     args, extra = parser.parse_known_args(arguments)
     if extra:
         known = tuple(_options(parser, args.verb))
         raise UsageError(
             f"`dispatch {args.verb}` does not take {extra[0]!r}.",
-            _did_you_mean(extra[0].partition("=")[0], known)
-            or f"See `dispatch {args.verb} --help`",
+            did_you_mean(extra[0].partition("=")[0], known) or f"See `dispatch {args.verb} --help`",
         )
     code: int = importlib.import_module(f".commands.{args.verb}", __package__).run(args)
     return code
@@ -136,46 +135,6 @@ def _refuse(message: str, code: int) -> int:
         traceback.print_exc()
     print(f"dispatch: {message}", file=sys.stderr)
     return code
-
-
-def _refuse_mistyped_verb(arguments: list[str]) -> None:
-    """A first word that is nearly a verb starts no run, unless a run of that name is there."""
-    from .state.errors import UsageError
-
-    word = arguments[0] if arguments else "-"
-    if word.startswith("-") or not (near := _nearest(word, _names())):
-        return
-    given = [value for flag, value in itertools.pairwise(arguments) if flag == "--repo"]
-    if not (Path(given[0] if given else ".") / "dispatch" / word).is_dir():
-        raise UsageError(
-            f"There is no verb and no run {word!r}; did you mean `dispatch {near}`?",
-            f"To start a run of that name: `dispatch run {word}`",
-        )
-
-
-def _did_you_mean(word: str, known: tuple[str, ...]) -> str:
-    near = _nearest(word, known)
-    return f"Did you mean {near}?" if near else ""
-
-
-def _nearest(word: str, known: Sequence[str]) -> str | None:
-    """The known word that a slip of the fingers makes into ``word``."""
-    distance, nearest = min((_distance(word, each), each) for each in known)
-    return nearest if distance <= (2 if len(nearest) > 4 else 1) else None
-
-
-def _distance(one: str, other: str) -> int:
-    """Letters added, left out, exchanged or swapped with their neighbour."""
-    before: list[int] = []
-    last = list(range(len(other) + 1))
-    for i, left in enumerate(one, 1):
-        row = [i]
-        for j, right in enumerate(other, 1):
-            row.append(min(last[j] + 1, row[-1] + 1, last[j - 1] + (left != right)))
-            if i > 1 and j > 1 and left == other[j - 2] and one[i - 2] == right:
-                row[j] = min(row[j], before[j - 2] + 1)
-        before, last = last, row
-    return last[-1]
 
 
 def _names() -> tuple[str, ...]:
@@ -214,24 +173,18 @@ def _add_run(parser: argparse.ArgumentParser) -> None:
         "--skip-baseline", action="store_true", help="do not compare with the build before the run"
     )
     parser.add_argument(
-        "-v", "--verbose", action="store_true", help="show what agents say as they say it"
-    )
-    parser.add_argument(
         "--no-sandbox",
         action="store_true",
         help="run commands unconfined (in this version they always are)",
     )
-    _grace(parser)
+    _while_it_runs(parser)
     _repo(parser)
 
 
 def _add_retry(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("name", metavar="RUN", help=RUN_HELP)
     parser.add_argument("--task", metavar="ID", help="run this task again and no other")
-    parser.add_argument(
-        "-v", "--verbose", action="store_true", help="show what agents say as they say it"
-    )
-    _grace(parser)
+    _while_it_runs(parser)
     _repo(parser)
 
 
@@ -243,7 +196,10 @@ def _add_rescue(parser: argparse.ArgumentParser) -> None:
     _repo(parser)
 
 
-def _grace(parser: argparse.ArgumentParser) -> None:
+def _while_it_runs(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "-v", "--verbose", action="store_true", help="show what agents say as they say it"
+    )
     parser.add_argument(
         "--grace",
         type=_seconds,

@@ -30,7 +30,8 @@ Next
   Answer the question e-2: Go on?
   The commands that got worse and their new failures are under Verification. The commits are on \
 the level's branch in the run's own store.
-  Then start a new run under another name; what this one committed stays.
+  Then go on: dispatch retry told; what was committed stays.
+  See what failed tasks had done: dispatch rescue told
   More is in the report: dispatch report told --format md
 """
 
