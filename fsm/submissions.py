@@ -7,7 +7,6 @@ from attrs import define, evolve
 
 from ..policy.attribution import claimed_path
 from ..policy.evidence import claim_problems, command_problems, commands_to_run
-from ..state.enums import Isolation
 from ..state.git_values import Snapshot
 from ..state.jobs import Submission
 from ..state.records import CommandResult, Evidence, FileChange, Task
@@ -31,6 +30,7 @@ class Examiner:
     worktree: Path
     base: str
     attempt_id: str
+    shared: bool = False  # others are at work in the same tree
     evidence: Evidence | None = None
     commit_time: int = 0
     _checks: int = 0
@@ -92,7 +92,7 @@ class Examiner:
         ports = evolve(self.ports, stopping=Stopping())
         self._checks += 1
         folder = f"{self.attempt_id}/{self._checks}"
-        if run.isolation is Isolation.LEVEL:
+        if self.shared:
             # Siblings are at work in the shared tree: the commands get one of their own.
             place = f"check-{self.task.id}"
             worktree = await prepare(ports, place, kept)
@@ -106,7 +106,7 @@ class Examiner:
 
     def _own(self, snapshot: Snapshot, submission: Submission) -> tuple[FileChange, ...]:
         """The changes that are this task's: in a shared tree, those it claims."""
-        if self.ports.store.run.isolation is Isolation.TASK:
+        if not self.shared:
             return snapshot.changes
         claims = {claimed_path(raw, str(self.worktree)) for raw in submission.output.files_modified}
         return tuple(each for each in snapshot.changes if {each.path, each.old_path} & claims)

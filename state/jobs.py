@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
 from typing import Generic, TypeVar
 
-from attrs import frozen
+from attrs import field, frozen
 
 from .enums import AttemptOutcome, FixSource
 from .records import (
@@ -92,24 +92,35 @@ class FixJob(Job[TaskOutput]):
 
 @frozen(kw_only=True)
 class CritiqueJob(Job[CritiqueVerdict]):
-    """Review one committed task; ``diff`` is its commit as a patch."""
+    """Review one committed task; ``diff`` is its commit as a patch.
+
+    In a later round ``to_settle`` is what was to be repaired, ``since`` what the repairs changed in
+    the whole level, as a patch.
+    """
 
     task: Task
     round: int
     diff: str
     changes: tuple[FileChange, ...]
     commands: tuple[CommandResult, ...]
+    to_settle: tuple[Finding, ...] = ()
+    since: str = ""
 
 
 @frozen(kw_only=True)
 class GateJob(Job[GateVerdict]):
-    """Judge a whole level; ``show`` gives the patch of one of ``commits`` (by task id)."""
+    """Judge a whole level; ``show`` gives the work of the task whose commit is given, as a patch.
+
+    ``commits`` are by task id; ``to_settle`` (by task id) and ``since`` are as a critic's.
+    """
 
     level: int
     round: int
     tasks: tuple[Task, ...]
     commits: Mapping[str, str]
     show: Callable[[str], Awaitable[str]]
+    to_settle: Mapping[str, tuple[Finding, ...]] = field(factory=dict)
+    since: str = ""
 
 
 @frozen(kw_only=True)

@@ -5,6 +5,7 @@ from functools import reduce
 from ...policy.schedule import current_level, doomed, integrable, level_tasks, startable
 from ...state.enums import FailureKind, TaskStatus
 from ...state.records import Run, Task
+from ..amendments import UNDER_REPAIR
 from ..deviations import judge_deviations, objection
 from ..fan_in import fan_in, level_tip
 from ..fold import apply_task, task_of
@@ -17,6 +18,8 @@ from ..recovery import restore
 from ..reviews import review_level
 from ..step import RunStopped, Step
 from ..workplaces import some
+
+_IN_REVIEW = (TaskStatus.COMMITTED, TaskStatus.CRITIQUING)
 
 
 async def recover(run: Run, ports: Ports) -> None:
@@ -41,7 +44,7 @@ async def work(run: Run, ports: Ports) -> Step:
     await _settle(ports, level)
     await fan_in(ports, level, integrable(ports.store.run))
     if any(
-        task.status in (TaskStatus.COMMITTED, TaskStatus.CRITIQUING)
+        task.status in (*_IN_REVIEW, *UNDER_REPAIR)
         for task in level_tasks(ports.store.run, level)
     ):
         await review_level(ports, level)
@@ -83,7 +86,7 @@ def _require_no_failed_task(run: Run) -> None:
 
 
 def _completed(run: Run, task: Task) -> Run:
-    if task.status in (TaskStatus.COMMITTED, TaskStatus.CRITIQUING):
+    if task.status in _IN_REVIEW:
         return apply_task(run, task.id, TaskEvent.PASSED)
     return run
 

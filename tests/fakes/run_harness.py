@@ -10,7 +10,7 @@ from attrs import define, evolve, field
 
 from dispatch.agents.sandbox.runner import CommandRunner
 from dispatch.fsm.engine import drive
-from dispatch.fsm.ports import Agents, Ports, Store
+from dispatch.fsm.ports import Agents, Operator, Ports, Store
 from dispatch.gitops.store import RunRepository
 from dispatch.state.clock import SystemClock
 from dispatch.state.config import Config, ModelConfig
@@ -86,6 +86,32 @@ class SilentJournal:
         self.lines.append(f"[{label}] {text}")
 
 
+@define
+class ScriptedOperator:
+    """Answers each question with the next verb, or the last one again; remembers what it saw."""
+
+    verbs: list[str]
+    asked: list[Escalation] = field(factory=list)
+    notices: list[str] = field(factory=list)
+
+    def announce(self, escalation: Escalation) -> None:
+        """Remember a question."""
+        self.asked.append(escalation)
+
+    async def answer(self, escalation: Escalation) -> Answer:
+        """The next verb."""
+        verb = self.verbs.pop(0) if len(self.verbs) > 1 else self.verbs[0]
+        assert verb in escalation.allowed
+        return Answer(verb=verb, note="", at="2026-01-01T00:00:00.000Z", by="script")
+
+    def settle(self, escalation: Escalation) -> None:
+        """Nothing is left of a question."""
+
+    def notice(self, text: str) -> None:
+        """Remember a notice."""
+        self.notices.append(text)
+
+
 class AbsentOperator:
     """Nobody waits for an answer."""
 
@@ -114,6 +140,7 @@ class Place:
     changes: dict[str, Any] = field(factory=dict)
     config_changes: dict[str, Any] = field(factory=dict)
     journal: SilentJournal = field(factory=SilentJournal)
+    operator: Operator = field(factory=AbsentOperator)
 
     @property
     def folder(self) -> Path:
@@ -162,7 +189,7 @@ class Place:
             agents=agents,
             repository=RunRepository(self.root, self.folder, self.name),
             commands=CommandRunner(self.folder, self.folder / "scratch"),
-            operator=AbsentOperator(),
+            operator=self.operator,
             journal=self.journal,
             clock=SystemClock(environ),
             config=self.config(),

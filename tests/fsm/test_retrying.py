@@ -182,11 +182,13 @@ def test_work_that_conflicts_is_made_again_on_top_of_its_siblings() -> None:
 def test_a_review_that_stopped_the_run_is_asked_for_again(place: Place) -> None:
     """A verdict that did not pass is not reused; one that passed is."""
     plan = a_plan(planned("x"), planned("y"))
-    players = ScenarioAgents(plans=[plan], works=WORKS, gate_findings={"1a-x": (blocking(),)})
+    players = ScenarioAgents(
+        plans=[plan], works=WORKS, gate_findings={"1a-x": (blocking(),)}, hopeless=True
+    )
     assert place.drive(players) is RunStatus.FAILED
     players.asked.clear()
     retry(place)
-    players.gate_findings = {}
+    players.gate_findings, players.hopeless = {}, False
     assert place.drive(players) is RunStatus.DONE
     assert players.asked[-1].startswith("level-1.gateCritic.")
     assert place.run.gate_verdicts[-1].status == "pass"

@@ -169,19 +169,6 @@ def test_edits_of_one_file_by_two_tasks_are_merged(tmp_path: Path) -> None:
         assert [line for line in patch if line[0] == "+" and line[1] != "+"] == [added]
 
 
-def test_a_conflict_stops_the_run_and_keeps_both_works(place: Place) -> None:
-    plan = a_plan(planned("x"), planned("y"))
-    works = {"1a-x": writes(a__txt="x\n"), "1b-y": writes(a__txt="y\n")}
-    assert place.drive(ScenarioAgents(plans=[plan], works=works)) is RunStatus.FAILED
-    failure = place.run.failure
-    assert failure is not None
-    assert (failure.kind, failure.task_id) == (FailureKind.CONFLICT, "1b-y")
-    assert "a.txt" in failure.message
-    store = place.folder / "git"
-    for task, text in (("1a-x", "x"), ("1b-y", "y")):
-        assert git(store, "show", f"refs/dispatch/submitted/{task}:a.txt") == text
-
-
 @pytest.mark.parametrize(
     ("ruling", "status"),
     [
@@ -221,15 +208,15 @@ def test_a_major_deviation_waits_for_the_operator_and_nobody_else_is_asked(place
     assert not any("greybeard" in attempt for attempt in players.asked)
 
 
-@pytest.mark.parametrize("who", ["findings", "gate_findings"])
-def test_a_blocking_finding_of_either_critic_stops_the_run(place: Place, who: str) -> None:
-    found: dict[str, Any] = {who: {"1b-y": (blocking("too slow"),)}}
-    players = agents(**found)
+def test_what_the_gate_critic_holds_to_be_beyond_repair_stops_the_run(place: Place) -> None:
+    """[GA-02] [AM-06] No fix agent is started, nobody is asked."""
+    players = agents(gate_findings={"1b-y": (blocking("too slow"),)}, hopeless=True)
     assert place.drive(players) is RunStatus.FAILED
     failure = place.run.failure
     assert failure is not None
     assert (failure.kind, failure.task_id) == (FailureKind.BLOCKING_FINDINGS, "1b-y")
     assert "too slow" in failure.message
+    assert not any("fixAgent" in attempt for attempt in players.asked)
     assert "dispatch/r" not in git(place.root, "branch", "--list", "--format=%(refname:short)")
 
 
