@@ -55,7 +55,7 @@ def let_stand(run: Run, task_id: str) -> bool:
     """Whether the operator accepted a task's work after its repair came to nothing."""
     return any(
         question.task_id == task_id
-        and question.id.startswith(f"{task_id}-critique-")
+        and question.id.removeprefix(f"{task_id}-critique-").isdigit()  # else it was set aside
         and question.answer is not None
         and question.answer.verb == Verb.ACCEPT_WITH_NOTE
         for question in run.escalations
