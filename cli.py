@@ -131,9 +131,11 @@ def _dispatch(arguments: list[str]) -> int:
 
 
 def _refuse(message: str, code: int) -> int:
+    from .state.clean_text import clean
+
     if os.environ.get(DEBUG_VARIABLE):
         traceback.print_exc()
-    print(f"dispatch: {message}", file=sys.stderr)
+    print(f"dispatch: {clean(message)}", file=sys.stderr)
     return code
 
 

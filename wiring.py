@@ -10,11 +10,13 @@ from typing import Final, TextIO
 
 from attrs import frozen
 
-from .agents.executors.litellm_client import known_price, missing_key
+from .agents.executors.litellm_client import known_model, known_price, missing_key
 from .agents.executors.scripted_client import script_path
 from .agents.runner import AgentRunner
 from .agents.sandbox.policy import CommandLimits
 from .agents.sandbox.runner import CommandRunner
+from .agents.scripted.script_file import read_script
+from .fsm.lifecycle import FINAL
 from .fsm.ports import Agents, Commands, Ports, Repository, Store
 from .gitops.store import RunRepository
 from .gitops.target import Target, open_target
@@ -22,7 +24,7 @@ from .policy.names import RESERVED_NAMES, default_run_name, run_name_problems
 from .state.clock import SystemClock
 from .state.config import Config, ModelConfig
 from .state.config_file import load_config
-from .state.document import DOCUMENT, DocumentStore
+from .state.document import DOCUMENT, DocumentStore, load_run
 from .state.durable import make_folder, read_regular, write_text_atomic
 from .state.enums import Role
 from .state.errors import RefMoved, UsageError
@@ -98,7 +100,7 @@ def prepare_start(
 ) -> Start:
     """Look at everything that can be refused, before anything is made.
 
-    Raises UsageError or ConfigError with what is wrong, and RefMoved for a foreign branch.
+    Raises UsageError or ConfigError with what is wrong.
     """
     clock = SystemClock(environ)
     target = open_target(repo)
@@ -111,12 +113,13 @@ def prepare_start(
     if is_new:
         spec_path = target.root / SPEC if spec is None else spec
         spec_text = _read_spec(spec_path)
-        _require_no_other_branch(target, name)
+        _require_free_branch(target, name)
     else:
         spec_path = folder / SPEC
         spec_text = _read_spec(spec_path)
-    _require_keys(config, environ)
-    _require_prices(config)
+    if is_new or load_run(folder / DOCUMENT).status not in FINAL:
+        _require_models(config, environ)
+        _require_prices(config)
     return Start(
         target=target,
         config=config,
@@ -198,8 +201,12 @@ def _read_spec(path: Path) -> str:
     hint = "Write what is to be done into it; `dispatch init` makes one to start from."
     if not path.is_file():
         raise UsageError(f"There is no spec {path}.", hint)
+    data = read_regular(path, MAX_SPEC_BYTES)
+    if len(data) > MAX_SPEC_BYTES:
+        what = f"The spec {path} is larger than {MAX_SPEC_BYTES // 1024**2} MiB."
+        raise UsageError(what, "Keep what is to be done, and leave the rest in files beside it.")
     try:
-        text = read_regular(path, MAX_SPEC_BYTES).decode("utf-8")
+        text = data.decode("utf-8")
     except UnicodeDecodeError as error:
         what = f"The spec {path} is not UTF-8: {error.reason}."
         raise UsageError(what, "Save it as UTF-8.") from None
@@ -208,17 +215,32 @@ def _read_spec(path: Path) -> str:
     return text
 
 
-def _require_no_other_branch(target: Target, name: str) -> None:
+def _require_free_branch(target: Target, name: str) -> None:
+    branch = branch_of(name)
     try:
-        target.reuses_branch(branch_of(name), target.head)
+        target.reuses_branch(branch, target.head)
     except RefMoved as error:
         raise UsageError(error.message, error.hint) from None
+    at = target.checked_out_at(branch)
+    if at is not None:
+        raise UsageError(
+            f"Branch {branch} is checked out at {at}, where it must not move.",
+            "Check out another branch there, or give the run another name.",
+        )
 
 
-def _require_keys(config: Config, environ: Mapping[str, str]) -> None:
+def _require_models(config: Config, environ: Mapping[str, str]) -> None:
+    """A slip in the name of a late role's model must not show after the early ones were paid."""
     for model, roles in models_of(config.model_config).items():
-        if script_path(model) is not None:
+        script = script_path(model)
+        if script is not None:
+            read_script(script)
             continue
+        if not known_model(model, config.provider):
+            raise UsageError(
+                f"Nobody is known to offer the model {model} (used by {', '.join(roles)}).",
+                "Write it as litellm does, such as anthropic/NAME, or configure a provider.",
+            )
         name = missing_key(model, config.provider, environ)
         if name is not None:
             at = f" at {config.provider.base_url}" if config.provider is not None else ""

@@ -70,7 +70,8 @@ class LoopEnd(Generic[V]):
 class Conversation(Generic[V]):
     """One agent at work; ``usage`` is right at any moment, also after an exception.
 
-    ``monotonic`` gives seconds; ``event`` takes what happened, for ``events.jsonl``.
+    ``monotonic`` gives seconds; ``event`` takes what happened, for ``events.jsonl``; ``redact``
+    takes known secrets out of what a tool found before the model or the transcript sees it.
     """
 
     def __init__(
@@ -87,6 +88,7 @@ class Conversation(Generic[V]):
         trace: Trace,
         event: Callable[..., None],
         monotonic: Callable[[], float],
+        redact: Callable[[str], str] = str,
     ) -> None:
         self.usage = Usage()
         self._client = client
@@ -101,6 +103,7 @@ class Conversation(Generic[V]):
         self._trace = trace
         self._event = event
         self._monotonic = monotonic
+        self._redact = redact
         self._messages: list[Message] = []
         self._idle_turns = 0
         self._reminded_of_budget = False
@@ -205,7 +208,9 @@ class Conversation(Generic[V]):
         self._trace.tool(call.name, readable)
         started = self._monotonic()
         if isinstance(arguments, ToolResult):
-            result: ToolResult | Stop = arguments
+            is_final = call.name == self._terminal.spec.name
+            unreadable = self._terminal.unreadable
+            result: ToolResult | Stop = unreadable(arguments.content) if is_final else arguments
         elif call.name == self._terminal.spec.name:
             # Its checks are our work and bounded by their own limits: ending them for the agent's
             # time would lose a finished piece of work, so they are not charged to it.
@@ -230,7 +235,8 @@ class Conversation(Generic[V]):
         return result
 
     def _reply(self, call: ToolCall, result: ToolResult) -> None:
-        content = bounded(result.content, MAX_RESULT_CHARACTERS, "Ask for less at a time.")
+        known = self._redact(result.content)
+        content = bounded(known, MAX_RESULT_CHARACTERS, "Ask for less at a time.")
         self._add(
             ToolReply(
                 call_id=call.id,

@@ -126,6 +126,8 @@ class AgentRunner:
             )
             self._keep_result(job.folder, cancelled, trace)
             raise JobCancelled(usage) from None
+        except StorageError:
+            raise  # the disk's fault: a fresh agent would be paid for in vain
         except Exception as error:  # whatever goes wrong costs an attempt, not the run
             usage = Usage() if conversation is None else conversation.usage
             result = _crashed(f"{type(error).__name__}: {error}", usage)
@@ -170,6 +172,7 @@ class AgentRunner:
             trace=trace,
             event=partial(self._journal.event, attempt=job.attempt.id),
             monotonic=self._monotonic,
+            redact=self._redactor.without_known,
         )
 
     def _keep_result(self, folder: Path, result: Result[Any], trace: Trace) -> None:

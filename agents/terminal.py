@@ -74,6 +74,10 @@ class TerminalTool(Generic[P, V]):
         self.value = judged
         return ToolResult("ok")
 
+    def unreadable(self, problem: str) -> ToolResult:
+        """Refuse a call whose arguments could not be read; it counts like any invalid one."""
+        return self._invalid((problem,))
+
     def _invalid(self, problems: tuple[str, ...]) -> ToolResult:
         self.invalid_calls += 1
         return self._refusal(

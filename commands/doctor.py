@@ -13,7 +13,7 @@ from typing import Final
 
 from attrs import frozen
 
-from ..agents.executors.litellm_client import missing_key
+from ..agents.executors.litellm_client import known_model, missing_key
 from ..agents.executors.scripted_client import script_path
 from ..agents.tools.beneath import openat2_works
 from ..gitops.program import OLDEST_GIT, check_git_version, git
@@ -117,6 +117,9 @@ def _config(repo: Path, environ: Mapping[str, str]) -> Iterator[Check]:
     else:
         yield Check("configuration", Result.OK, f"readable; the build gate: {gate}")
     for model in sorted({config.model_config.of(role) for role in Role}):
+        if script_path(model) is None and not known_model(model, config.provider):
+            yield Check("model", Result.MISSING, f"nobody is known to offer {model}")
+            continue
         missing = None if script_path(model) else missing_key(model, config.provider, environ)
         if missing is None:
             yield Check("key", Result.OK, f"for {model}: there")

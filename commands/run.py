@@ -12,6 +12,7 @@ from ..agents.sandbox.processes import end_run
 from ..fsm.engine import drive, tell_transition
 from ..fsm.report_file import REPORT, write_report
 from ..fsm.stopping import GRACE_SECONDS
+from ..state.clean_text import clean
 from ..state.document import DocumentStore
 from ..state.enums import RunStatus
 from ..state.errors import ExitCode, Interrupted
@@ -54,7 +55,7 @@ def carry(
             store.update(begin)
         end_run(str(start.folder))  # what a killed predecessor started must not meet what we start
         for warning in (*start.warnings, *_unsandboxed(store)):
-            print(f"dispatch: warning: {warning}", file=sys.stderr)
+            print(f"dispatch: warning: {clean(warning)}", file=sys.stderr)
         try:
             return asyncio.run(_carry(start, store, verbose, grace, began=begin is not None))
         except asyncio.CancelledError:
@@ -79,7 +80,7 @@ async def _carry(
         failure = store.run.failure
         if status is RunStatus.FAILED and failure is not None:
             reason = f"the run failed while {failure.state}: {failure.message}"
-            print(f"dispatch: {reason}", file=sys.stderr)
+            print(f"dispatch: {clean(reason)}", file=sys.stderr)
         return status
 
 

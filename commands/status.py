@@ -9,7 +9,7 @@ from typing import Final
 from attrs import frozen
 
 from ..fsm.next_steps import next_steps
-from ..fsm.report_words import money
+from ..fsm.report_words import money, turns
 from ..policy.usage import total
 from ..state.clean_text import clean
 from ..state.codec import unstructure
@@ -158,7 +158,7 @@ def _total(run: Run) -> Usage:
 
 def _usage(usage: Usage) -> str:
     tokens = f"{usage.input_tokens:,} tokens in, {usage.output_tokens:,} out"
-    return f"{usage.turns} turns, {tokens}, cost {money(usage.cost_usd)}"
+    return f"{turns(usage)}, {tokens}, cost {money(usage.cost_usd)}"
 
 
 def _line(text: str) -> str:

@@ -1,7 +1,7 @@
 """Giving a job to an agent: recorded before it starts and when it ends, tried afresh as allowed."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -40,12 +40,14 @@ async def carry_out(
     job_type: type[Job[A]],
     make: Make[A],
     accept: Accept[A],
+    tidy: Callable[[], Awaitable[object]] | None = None,
 ) -> A:
     """Have one job done and return its value.
 
     The attempt is in the document before the agent starts.  ``accept`` applies the value in the
-    same save that closes the attempt, so an accepted value is never asked for again.  Raises
-    AgentFailed when no attempt gave a value; each outcome's policy is in ``policy.outcomes``.
+    same save that closes the attempt, so an accepted value is never asked for again.  ``tidy``
+    brings back what was before, for a fresh agent.  Raises AgentFailed when no attempt gave a
+    value; each outcome's policy is in ``policy.outcomes``.
     """
     fresh = 0
     while True:
@@ -65,6 +67,8 @@ async def carry_out(
             raise AgentFailed(attempt, result, task_id)
         fresh += 1
         ports.journal.line("run", f"{attempt.id} ended with {result.outcome}: trying afresh")
+        if tidy is not None:
+            await tidy()
 
 
 def _open(

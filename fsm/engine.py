@@ -9,6 +9,7 @@ import asyncio
 
 from attrs import evolve
 
+from ..state.durable import DISK_HINTS
 from ..state.enums import FailureKind, RunStatus
 from ..state.errors import DispatchError, GitError, RefMoved, StorageError, WaitingForOperator
 from ..state.records import Failure, HistoryEntry
@@ -23,9 +24,9 @@ from .step import RunStopped, Step
 async def drive(ports: Ports) -> RunStatus:
     """Carry a run to a final state.
 
-    Whatever a state throws is recorded and ends in ``failed``.  What cannot be recorded
-    (StorageError) and what interrupts (cancellation) leaves the document as it was last
-    saved and is raised; running again goes on from there.
+    Whatever a state throws is recorded and ends in ``failed``.  A disk that refuses
+    (StorageError) and what interrupts (cancellation) leaves the document as it was last saved
+    and is raised; running again goes on from there.
     """
     recovered = False
 
@@ -87,6 +88,8 @@ def _failed(error: Exception, ports: Ports) -> Step:
         error = error.exceptions[0]
     if isinstance(error, StorageError | WaitingForOperator):
         raise error
+    if isinstance(error, OSError) and (hint := DISK_HINTS.get(error.errno or 0)):
+        raise StorageError(f"{error}.", hint) from error
     failure = failure_of(error, ports.store.run.status, ports.clock.now())
     return Step(
         RunEvent.FAILED,

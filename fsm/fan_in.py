@@ -91,6 +91,10 @@ def provenance_note(task: Task) -> str:
         )
         for attempt in done
     ]
+    lines += [
+        f"critique, round {verdict.round}: {verdict.status}, {len(verdict.findings)} findings"
+        for verdict in task.critique_verdicts
+    ]
     return "\n".join(lines) + "\n"
 
 
@@ -131,10 +135,7 @@ async def _commit(ports: Ports, task: Task, tip: str, tree: str) -> str | None:
     time = task.commit_time
     assert time is not None  # only submitted tasks come here
     message = commit_message(task.objective, run=run.name, task=task.id)
-    commit = await asyncio.to_thread(repository.commit, tree, tip, message, run.identity, time)
-    task = task_of(run, task.id)  # a fix agent may have had a share in it
-    await asyncio.to_thread(repository.note, commit, provenance_note(task), run.identity, time)
-    return commit
+    return await asyncio.to_thread(repository.commit, tree, tip, message, run.identity, time)
 
 
 def _record_commit(
@@ -207,3 +208,17 @@ def _move(ports: Ports, branch: str, tip: str) -> None:
     old = ports.repository.tip(branch)
     if old != tip:
         ports.repository.move(branch, tip, old)
+
+
+async def annotate(ports: Ports, level: int) -> None:
+    """Say in a note of each commit who made and judged it; a note cannot change a commit's id."""
+    run = ports.store.run
+    for task in run.tasks:
+        if task.level == level and task.commit_sha is not None and task.commit_time is not None:
+            await asyncio.to_thread(
+                ports.repository.note,
+                task.commit_sha,
+                provenance_note(task),
+                run.identity,
+                task.commit_time,
+            )

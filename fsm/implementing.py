@@ -34,12 +34,16 @@ async def implement(ports: Ports, task_id: str) -> None:
         )
     )
     ports.journal.event("task.started", task=task_id, worktree=str(worktree))
-    await asyncio.to_thread(write_task_files, ports.folder, task)
     try:
         await _attempt(ports, task_of(run, task_id), worktree, base)
     except AgentFailed as error:
         if is_providers_fault(error.outcome):
-            raise  # the task did nothing wrong: it stays as it is, and the run stops
+            # The task did nothing wrong: it stays as it is, and the run stops.
+            if ref := await rescue(ports, task_of(ports.store.run, task_id)):
+                ports.store.update(
+                    lambda run: change_task(run, task_id, lambda task: evolve(task, rescue_ref=ref))
+                )
+            raise
         await fail_task(ports, task_id, FailureKind.AGENT_FAILED, error.message)
         return
     await judge_deviations(ports, task_id)
@@ -91,7 +95,12 @@ async def _attempt(ports: Ports, task: Task, worktree: Path, base: str) -> None:
             lambda task: evolve(task, output=output, evidence=evidence, commit_time=time),
         )
 
-    await carry_out(ports, Role.IMPLEMENTER, task.id, task.id, ImplementJob, make, accept)
+    async def tidy() -> None:
+        # What the one before left is no work of the next one's; it is kept under a rescue ref.
+        if ports.store.run.isolation is Isolation.TASK:
+            await prepare(ports, task.id, base)
+
+    await carry_out(ports, Role.IMPLEMENTER, task.id, task.id, ImplementJob, make, accept, tidy)
     ports.journal.event("task.submitted", task=task.id)
     await asyncio.to_thread(write_task_files, ports.folder, task_of(ports.store.run, task.id))
 
@@ -100,9 +109,7 @@ async def fail_task(ports: Ports, task_id: str, kind: FailureKind, message: str)
     """Set a task aside: its work is kept under a rescue ref before its failure is recorded."""
     run = ports.store.run
     task = task_of(run, task_id)
-    ref = None
-    if task.worktree_path is not None and run.isolation is Isolation.TASK:
-        ref = await rescue(ports, task)
+    ref = None if task.worktree_path is None else await rescue(ports, task)
     at = ports.clock.now()
     failure = Failure(state=task.status.value, kind=kind, message=message, task_id=task_id, at=at)
     ports.store.update(
@@ -118,8 +125,13 @@ async def fail_task(ports: Ports, task_id: str, kind: FailureKind, message: str)
 
 
 async def rescue(ports: Ports, task: Task) -> str | None:
-    """Keep a worktree's content under a ref of the user's repository; null when nothing changed."""
+    """Keep a worktree's content under a ref of the user's repository; null when nothing changed.
+
+    A worktree that is the whole level's is nobody's own and kept when the level is left.
+    """
     run = ports.store.run
+    if run.isolation is Isolation.LEVEL:
+        return None
     base = run.level_boundaries[str(task.level)]
     worktree = await asyncio.to_thread(ports.repository.existing_worktree, task.id)
     if worktree is None:

@@ -4,6 +4,7 @@ The library's model must be a plain class of its own, with slots or frozen ones 
 memory is never the truth (a callback that raises leaves it in either state), the document is.
 """
 
+import asyncio
 import logging
 from collections.abc import Callable, Coroutine
 from typing import Any
@@ -66,8 +67,11 @@ def row(
 
 
 async def follow(cursor: Cursor, move: Move[RunStatus, RunEvent]) -> None:
-    """Move a cursor along a row."""
-    await cursor.trigger(_trigger(move))
+    """Move a cursor along a row; raises CancelledError when what followed was interrupted."""
+    # The library keeps a cancellation to itself and answers no, which no row of ours ever does:
+    # an interrupted run would look like one that had come to its end.
+    if not await cursor.trigger(_trigger(move)):
+        raise asyncio.CancelledError
 
 
 def _trigger(move: Move[RunStatus, RunEvent]) -> str:

@@ -9,7 +9,8 @@ from ..state.clean_text import clean
 MAX_INLINE: Final = 2_000  # characters of one foreign sentence in running text
 MAX_BLOCK: Final = 100_000  # characters of one fenced block
 
-_MARKUP: Final = re.compile(r"([\\`*_\[\]<>#&~!$|])")
+# An underscore inside a word is no markup.
+_MARKUP: Final = re.compile(r"([\\`*\[\]<>#&~!$|]|(?<![A-Za-z0-9])_|_(?![A-Za-z0-9]))")
 _BACKTICKS: Final = re.compile(r"`+")
 
 

@@ -137,7 +137,8 @@ def _commits(run: Run) -> str:
 
 
 def _plan(run: Run) -> Iterator[str]:
-    yield "Levels: " + str(max((task.level for task in run.tasks), default=0))
+    levels = max((task.level for task in run.tasks), default=0)
+    yield f"Levels: {levels}"
     if run.plan_refusals:
         yield "Plans that were sent back:"
         yield bullets(
@@ -150,7 +151,13 @@ def _plan(run: Run) -> Iterator[str]:
     if run.level_boundaries:
         yield "The commit before each level:"
         order = sorted(run.level_boundaries.items(), key=lambda item: int(item[0]))
-        yield bullets((f"level {level}: {code(commit)}" for level, commit in order), "")
+        yield bullets(
+            (
+                f"{f'level {level}' if int(level) <= levels else 'after the last'}: {code(commit)}"
+                for level, commit in order
+            ),
+            "",
+        )
 
 
 def _deviations(run: Run) -> Iterator[str]:

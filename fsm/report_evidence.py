@@ -13,7 +13,7 @@ from ..state.records import (
     VerificationRound,
 )
 from .markdown import block, bullets, code, inline, nested
-from .report_words import duration, money, place, result_of
+from .report_words import duration, money, place, result_of, turns
 
 
 def verification(run: Run, gate_diff: str) -> Iterator[str]:
@@ -79,7 +79,7 @@ def attempt_line(attempt: Attempt) -> str:
     said = f": {inline(attempt.message)}" if attempt.message else ""
     return (
         f"{code(attempt.id)} {attempt.role}, {code(attempt.executor)} with {code(attempt.model)}: "
-        f"{outcome}{took}, {attempt.usage.turns} turns, {money(attempt.usage.cost_usd)}{said}"
+        f"{outcome}{took}, {turns(attempt.usage)}, {money(attempt.usage.cost_usd)}{said}"
     )
 
 

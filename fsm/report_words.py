@@ -3,7 +3,7 @@
 from datetime import datetime
 
 from ..state.errors import DocumentError
-from ..state.records import CommandResult
+from ..state.records import CommandResult, Usage
 from .markdown import code
 
 
@@ -19,6 +19,11 @@ def duration(started: str, ended: str) -> str:
 def money(cost: float | None) -> str:
     """Dollars; an unknown price is said, never shown as zero."""
     return "unknown" if cost is None else f"${cost:.4f}"
+
+
+def turns(usage: Usage) -> str:
+    """How many turns of a model."""
+    return f"{usage.turns} turn{'' if usage.turns == 1 else 's'}"
 
 
 def result_of(command: CommandResult) -> str:

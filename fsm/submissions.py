@@ -10,10 +10,12 @@ from ..policy.evidence import claim_problems, command_problems, commands_to_run
 from ..state.git_values import Snapshot
 from ..state.jobs import Submission
 from ..state.records import CommandResult, Evidence, FileChange, Task
-from .builds import run_commands
+from .builds import read_output, run_commands
 from .ports import Ports
 from .stopping import Stopping
 from .workplaces import prepare
+
+MAX_SHOWN_OUTPUT = 2000  # characters of each failing command's output, from its end
 
 
 def submitted_ref(task_id: str) -> str:
@@ -66,12 +68,13 @@ class Examiner:
             builds=submission.builds,
             results=results,
         )
-        if not problems:
-            self.evidence = Evidence(
-                tree=tree, changes=changes, builds=submission.builds, commands=results
-            )
-            self.commit_time = time
-        return problems
+        if problems:
+            return (*problems, *await asyncio.to_thread(self._outputs, results))
+        self.evidence = Evidence(
+            tree=tree, changes=changes, builds=submission.builds, commands=results
+        )
+        self.commit_time = time
+        return ()
 
     async def _run(
         self, submission: Submission, snapshot: Snapshot, kept: str
@@ -103,6 +106,15 @@ class Examiner:
         # What the commands wrote is no work of the agent's and must not meet the next check.
         await asyncio.to_thread(self.ports.repository.restore, self.worktree, snapshot.tree)
         return results
+
+    def _outputs(self, results: tuple[CommandResult, ...]) -> tuple[str, ...]:
+        """What the failing commands printed last: without it the agent would run them again."""
+        return tuple(
+            f"The end of what `{result.command}` printed:\n"
+            + read_output(self.ports.folder, result)[-MAX_SHOWN_OUTPUT:].strip()
+            for result in results
+            if result.exit_code != 0 and result.output_bytes
+        )
 
     def _own(self, snapshot: Snapshot, submission: Submission) -> tuple[FileChange, ...]:
         """The changes that are this task's: in a shared tree, those it claims."""

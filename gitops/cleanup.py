@@ -1,6 +1,7 @@
 """Takes away what a run made: its worktrees, or everything of it, and never anything of another."""
 
 import contextlib
+from collections.abc import Collection
 from pathlib import Path
 from typing import Final
 
@@ -9,15 +10,17 @@ from attrs import frozen
 from ..state.errors import GitError, UsageError
 from .layout import Layout
 from .names import check_run_name
+from .objects import tree_of
 from .program import Place, git
 from .publication import swap_ref
 from .refs import Refs
 from .removal import remove_folder
 from .target import RUN_FOLDER, checked_out_at
 from .user_git import UserGit, locate
-from .worktrees import RESCUE_PREFIX, Worktrees
+from .worktrees import BASE_REF, RESCUE_PREFIX, Worktrees
 
 _REFS_SHOWN: Final = 5
+_SUBMITTED: Final = "refs/dispatch/submitted"  # of the store, below it one ref for each task
 
 
 @frozen
@@ -68,7 +71,8 @@ def clean(target: Path, run_name: str, force: bool) -> CleanReport:
     refs = _refs_of(user, run_name, branch)
     at = checked_out_at(user, branch)
     if not force:
-        _refuse_losses(user, run_name, folder, refs, at)
+        _refuse_losses(run_name, folder, refs, at)
+        _refuse_unmerged(user, run_name, folder, refs)
     kept: tuple[str, ...] = ()
     if at is not None and branch in refs:
         kept = (f"dispatch/{run_name} is checked out at {at} and was left.",)
@@ -94,19 +98,12 @@ def _refs_of(user: UserGit, run_name: str, branch: str) -> dict[str, str]:
     }
 
 
-def _refuse_losses(
-    user: UserGit, run_name: str, folder: Path, refs: dict[str, str], at: Path | None
-) -> None:
+def _refuse_losses(run_name: str, folder: Path, refs: dict[str, str], at: Path | None) -> None:
     if at is not None:
         raise UsageError(
             f"dispatch/{run_name} is checked out at {at}.", "Check out another branch there first."
         )
     layout = Layout(folder)
-    losses = []
-    if unmerged := _unmerged(user, layout, run_name, refs):
-        losses.append(
-            f"{len(unmerged)} commits that are on no branch of yours, the last {unmerged[0][:12]}"
-        )
     rescued = [ref for ref in refs if ref.startswith(f"refs/dispatch/{run_name}/rescue/")]
     if layout.store.is_dir():
         rescued += Refs(layout.store).below(RESCUE_PREFIX)
@@ -114,37 +111,53 @@ def _refuse_losses(
         rescued += sorted(str(each) for each in layout.set_aside.iterdir())
     if rescued:
         names = ", ".join(rescued[:_REFS_SHOWN])
-        losses.append(f"{len(rescued)} pieces of rescued work: {names}")
-    if losses:
         raise UsageError(
-            f"With run {run_name} would go {'; and '.join(losses)}.",
-            f"Merge dispatch/{run_name}, take out what you need (`dispatch rescue {run_name}`), "
-            "or clean with --force.",
+            f"Run {run_name} holds {len(rescued)} pieces of rescued work: {names}.",
+            "Take out what you need (`git merge` or `git fetch`), then clean with --force.",
         )
 
 
-def _unmerged(
-    user: UserGit, layout: Layout, run_name: str, refs: dict[str, str]
-) -> tuple[str, ...]:
-    """The run's commits, newest first, that no other branch, remote branch or tag reaches."""
+def _refuse_unmerged(user: UserGit, run_name: str, folder: Path, refs: dict[str, str]) -> None:
+    """Raise UsageError when commits or submissions of the run are reachable from its refs alone."""
+    store = Layout(folder).store
+    branch, base = f"refs/heads/dispatch/{run_name}", refs.get(f"refs/dispatch/{run_name}/base")
+    lost = []
+    if branch in refs and not _is_elsewhere(user, refs[branch], base, refs):
+        lost.append(branch)
+    if store.is_dir():
+        inner = Refs(store)
+        tips = {**inner.below("refs/heads/dispatch"), **_uncommitted(store, inner)}
+        lost += [
+            f"{ref} of {store}"
+            for ref, tip in tips.items()
+            if tip != refs.get(branch) and not _is_elsewhere(user, tip, base, refs)
+        ]
+    if lost:
+        raise UsageError(
+            f"Run {run_name} holds work that is on no branch of yours: "
+            f"{', '.join(lost[:_REFS_SHOWN])}.",
+            "Merge it, or fetch it into a branch of yours; or clean with --force.",
+        )
+
+
+def _uncommitted(store: Path, refs: Refs) -> dict[str, str]:
+    """The submissions of tasks without a commit of their own, unless some commit has their tree."""
+    if refs.tip(BASE_REF) is None:  # killed before anything could be submitted
+        return {}
+    form = "--format=%T%n%(trailers:key=Dispatch-Task,valueonly)"
+    older = f"{BASE_REF}^@"
+    log = git(Place(store), "log", form, "--branches", "--not", older).stdout.decode()
+    known = frozenset(log.split("\n"))
+    return {
+        ref: tip
+        for ref, tip in refs.below(_SUBMITTED).items()
+        if ref.rpartition("/")[2] not in known and tree_of(store, tip) not in known
+    }
+
+
+def _is_elsewhere(user: UserGit, commit: str, base: str | None, own: Collection[str]) -> bool:
+    """Whether a commit is the base, or reachable from a ref of the user's."""
     listed = user.run(
-        "for-each-ref",
-        "--format=%(refname) %(objectname)",
-        "refs/heads",
-        "refs/remotes",
-        "refs/tags",
+        "for-each-ref", f"--contains={commit}", "--format=%(refname)", accept=(0, 128, 129)
     )
-    lines = (line.split(" ") for line in listed.stdout.decode("utf-8", "replace").splitlines())
-    others = {commit for ref, commit in lines if ref not in refs}
-    others |= {commit for ref, commit in refs.items() if ref == f"refs/dispatch/{run_name}/base"}
-    branch = refs.get(f"refs/heads/dispatch/{run_name}")
-    tips = {branch} if branch is not None else set()
-    place = Place(user.common_dir)
-    if layout.store.is_dir():  # it borrows the user's objects, so it knows both sides
-        place = Place(layout.store)
-        tips |= set(Refs(layout.store).below("refs/heads").values())
-    if not tips:
-        return ()
-    wanted = "".join([*(f"{tip}\n" for tip in sorted(tips)), *(f"^{each}\n" for each in others)])
-    found = git(place, "rev-list", "--stdin", stdin=wanted.encode()).stdout
-    return tuple(found.decode().split())
+    return commit == base or any(ref not in own for ref in listed.stdout.decode().split())

@@ -15,7 +15,8 @@ from typing import IO, Final
 
 from attrs import frozen
 
-from ..state.errors import GitError, UsageError
+from ..state.durable import DISK_HINTS
+from ..state.errors import GitError, StorageError, UsageError
 from .hardening import ENVIRONMENT, PATH, SETTINGS
 
 OLDEST_GIT: Final = (2, 38)  # the first with ``merge-tree --write-tree``
@@ -70,6 +71,8 @@ def git(
 ) -> Output:
     """Run one git command; raises GitError when its exit code is not in ``accept``.
 
+    Raises StorageError, whatever is accepted, when the disk refused.
+
     ``settings`` are configuration keys that win over every file; ``variables`` change the
     environment (null: taken out).  ``limit`` is in bytes: output beyond it is dropped when it may
     be ``cut``, else an error.  ``timeout`` is in seconds.
@@ -91,6 +94,9 @@ def git(
         if cut:
             return output
         raise GitError(f"git {subcommand} printed more than {limit} bytes.")
+    for refusal, hint in DISK_HINTS.items() if output.code else ():
+        if os.strerror(refusal) in output.stderr:
+            raise StorageError(f"git {subcommand} exited {output.code}: {output.stderr}.", hint)
     if output.code not in accept:
         raise GitError(f"git {subcommand} exited {output.code}: {output.stderr or 'no message'}")
     return output

@@ -85,7 +85,10 @@ def compare(
             ),
             diff=diff,
         )
-    reason = "Nothing fails that did not fail before." if changed else "Nothing changed."
+    reason = "Nothing fails that did not fail before" if changed else "Nothing changed"
+    # Never silent: a gate that cannot pass at all proves nothing about the work.
+    bad = [f"`{each.command}` {_ending(each)}" for each in final if not each.passed]
+    reason += f"; as in the baseline, {', '.join(bad)}." if bad else "."
     return Comparison(outcome=VerificationOutcome.PASS, reasons=(reason,), diff=diff)
 
 

@@ -10,7 +10,7 @@ import errno
 import os
 import shutil
 import stat
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from functools import cache
 from pathlib import Path
 from typing import Final
@@ -160,11 +160,12 @@ def _storage_errors(verb: str, path: Path) -> Iterator[None]:
     except OSError as error:
         reason = error.strerror or str(error)
         message = f"Cannot {verb} {path}: {reason}{_free_space(path)}."
-        raise StorageError(message, _HINTS.get(error.errno or 0, _HINT)) from error
+        raise StorageError(message, DISK_HINTS.get(error.errno or 0, _HINT)) from error
 
 
 _HINT: Final = "Check the disk and the permissions of the folder, then run the same command again."
-_HINTS: Final = {
+# What a disk refuses with, and what helps; a run that meets one goes on when that is done.
+DISK_HINTS: Final[Mapping[int, str]] = {
     errno.ENOSPC: "Free some space, then run the same command again.",
     errno.EDQUOT: "Free some of your quota, then run the same command again.",
     errno.EROFS: "Mount the file system writable, then run the same command again.",

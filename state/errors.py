@@ -39,7 +39,8 @@ class DispatchError(Exception):
         self.hint = hint
 
     def __str__(self) -> str:
-        return f"{self.message} {self.hint}".rstrip()
+        gap = "\n" if "\n" in self.message else " "  # below a list, not at the end of its last line
+        return f"{self.message}{gap}{self.hint}".rstrip()
 
 
 class UsageError(DispatchError):

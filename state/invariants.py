@@ -53,6 +53,12 @@ def _header(run: Run) -> Iterator[str]:
     if not run.build_gate and run.status not in _ENDED:
         # Without a gate nothing can be verified, and the run would end in a false "done".
         yield f"buildGate is empty, but the run is {run.status}."
+    if run.status is RunStatus.DONE:
+        if not run.tasks:
+            yield "the run is done, but has no tasks."
+        for task in run.tasks:
+            if task.status is not TaskStatus.COMPLETED:
+                yield f"the run is done, but task {task.id} is {task.status}."
     for level, commit in run.level_boundaries.items():
         if not _LEVEL.match(level):
             yield f"levelBoundaries has the key {level!r}, which is no level."

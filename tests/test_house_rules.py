@@ -32,7 +32,8 @@ IMPORTERS = {
 }
 MAY_PRINT = ("cli.py", "commands/", "agents/scripted/__main__.py")
 
-Documented = ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef
+Function = ast.FunctionDef | ast.AsyncFunctionDef
+Documented = ast.Module | ast.ClassDef | Function
 
 
 def test_no_module_is_long_and_most_are_short() -> None:
@@ -131,19 +132,18 @@ def _texts(root: Path, paths: list[Path]) -> dict[str, str]:
     return {path.relative_to(root).as_posix(): path.read_text(encoding="utf-8") for path in paths}
 
 
-def _public(
-    tree: ast.Module,
-) -> Iterator[ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef]:
+def _public(tree: ast.Module) -> Iterator[Documented]:
     yield tree
-    for node in tree.body:
-        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
-            if node.name.startswith("_"):
-                continue
-            yield node
-            for inner in node.body if isinstance(node, ast.ClassDef) else ():
-                is_function = isinstance(inner, ast.FunctionDef | ast.AsyncFunctionDef)
-                if is_function and not inner.name.startswith("_"):
-                    yield inner
+    for node in _named(tree):
+        yield node
+        if isinstance(node, ast.ClassDef):
+            yield from _named(node)
+
+
+def _named(node: ast.Module | ast.ClassDef) -> Iterator[ast.ClassDef | Function]:
+    for inner in node.body:
+        if isinstance(inner, ast.ClassDef | Function) and not inner.name.startswith("_"):
+            yield inner
 
 
 def _libraries(tree: ast.Module) -> Iterator[str]:

@@ -200,6 +200,20 @@ def missing_key(model: str, provider: Provider | None, environ: Mapping[str, str
     return None if not keys or any(environ.get(name) for name in asked) else keys[0]
 
 
+def known_model(model: str, provider: Provider | None) -> bool:
+    """Whether it is known whose a model is; a compatible endpoint's names are its own.
+
+    Without a provider this loads litellm, as ``missing_key`` does.
+    """
+    if provider is not None:
+        return True
+    try:
+        _litellm().get_llm_provider(model=model)
+    except Exception:  # its answer for a name that it can put to nobody
+        return False
+    return True
+
+
 def known_price(model: str, provider: Provider | None, prices: Mapping[str, Price]) -> bool:
     """Whether a turn of the model can be priced; may load litellm, as ``missing_key`` does."""
     if model in prices:

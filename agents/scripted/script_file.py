@@ -19,7 +19,8 @@ def read_script(path: Path) -> Script:
     try:
         data = loads(decode(path.read_bytes()))
     except (OSError, ValueError) as error:
-        raise UsageError(f"{path}: cannot be read as a script: {error}.") from error
+        why = error.strerror if isinstance(error, OSError) else error
+        raise UsageError(f"{path}: cannot be read as a script: {why}.") from error
     return script_from(data, str(path))
 
 

@@ -7,7 +7,7 @@ from ...state.enums import FailureKind, TaskStatus
 from ...state.records import Run, Task
 from ..amendments import UNDER_REPAIR
 from ..deviations import judge_deviations, objection
-from ..fan_in import fan_in, level_tip
+from ..fan_in import annotate, fan_in, level_tip
 from ..fold import apply_task, task_of
 from ..implementing import fail_task, implement
 from ..lifecycle import RunEvent, TaskEvent
@@ -44,10 +44,10 @@ async def work(run: Run, ports: Ports) -> Step:
     await _settle(ports, level)
     await fan_in(ports, level, integrable(ports.store.run))
     if any(
-        task.status in (*_IN_REVIEW, *UNDER_REPAIR)
-        for task in level_tasks(ports.store.run, level)
+        task.status in (*_IN_REVIEW, *UNDER_REPAIR) for task in level_tasks(ports.store.run, level)
     ):
         await review_level(ports, level)
+    await annotate(ports, level)
     await publish(ports, level_tip(ports.store.run, level))
     return _passed(ports, level)
 

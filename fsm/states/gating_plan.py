@@ -1,5 +1,7 @@
 """gating-plan: the plan is judged by pure checks; a refusal goes back to the planner."""
 
+import asyncio
+
 from attrs import evolve
 
 from ...policy.plan_gate import MAX_PLAN_REFUSALS, gate_plan
@@ -9,6 +11,7 @@ from ..lifecycle import RunEvent
 from ..ports import Ports
 from ..recovery import restore
 from ..step import RunStopped, Step
+from ..task_files import write_task_files
 
 
 async def recover(run: Run, ports: Ports) -> None:
@@ -22,6 +25,8 @@ async def work(run: Run, ports: Ports) -> Step:
     for warning in verdict.warnings:
         ports.journal.line("plan gate", warning)
     if verdict.allowed:
+        for task in run.tasks:  # now, so that a person can read all of it while it is carried out
+            await asyncio.to_thread(write_task_files, ports.folder, task)
         return Step(
             RunEvent.PLAN_ACCEPTED,
             "; ".join(verdict.warnings),

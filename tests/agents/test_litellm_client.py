@@ -7,6 +7,7 @@ from fakes.model_talk import WRITE, ask, unheard
 from dispatch.agents.executors.litellm_client import (
     LitellmClient,
     cost_at,
+    known_model,
     known_price,
     missing_key,
 )
@@ -417,6 +418,22 @@ def test_the_variable_that_must_hold_the_key_is_named(
     model: str, provider: Provider | None, environ: dict[str, str], missing: str | None
 ) -> None:
     assert missing_key(model, provider, environ) == missing
+
+
+@pytest.mark.parametrize(
+    ("model", "provider", "known"),
+    [
+        ("sonnnet", None, False),
+        ("nobody/sonnet", None, False),
+        ("claude-sonnet-4-5", None, True),
+        ("anthropic/of-tomorrow", None, True),
+        ("sonnnet", PROVIDER, True),
+    ],
+)
+def test_a_model_that_nobody_offers_is_not_known(
+    model: str, provider: Provider | None, known: bool
+) -> None:
+    assert known_model(model, provider) is known
 
 
 @pytest.mark.parametrize(

@@ -210,6 +210,14 @@ async def test_arguments_are_never_repaired(arguments: str, what: str) -> None:
     assert (what in content, is_error, scene.done) == (True, True, ["accept done"])
 
 
+async def test_unreadable_arguments_of_the_terminal_tool_count_as_invalid_ones() -> None:
+    """Otherwise a model that never gets them right would spend all its turns."""
+    scene = Scene([turn(("finish", '{"n": tru'))] * MAX_INVALID)
+    end = await scene.run()
+    assert (end.outcome, scene.done) == (AttemptOutcome.INVALID_OUTPUT, [])
+    assert len(scene.model.asked) == MAX_INVALID
+
+
 async def test_no_arguments_at_all_are_an_empty_object() -> None:
     scene = Scene([turn(("note", "")), DONE])
     assert await scene.run() == OK

@@ -33,6 +33,13 @@ def test_a_missing_key_is_named_and_fails(user: User, cli: Cli) -> None:
     assert "missing  key            for m: set the variable SOME_KEY" in out.split("\n")
 
 
+def test_a_model_that_nobody_offers_is_named(user: User) -> None:
+    _configure(user)
+    path = user.root / "dispatch-config.yaml"
+    path.write_text(path.read_text().replace(PROVIDER, ""))
+    assert _results(user.root, {})["model"] == [(Result.MISSING, "nobody is known to offer m")]
+
+
 def test_no_key_is_ever_shown(user: User) -> None:
     _configure(user)
     assert SECRET not in str(examine(user.root, {"SOME_KEY": SECRET}))

@@ -1,16 +1,20 @@
 """A run killed at a save and started again ends as if it had never been killed."""
 
+import errno
+import os
 from pathlib import Path
 from typing import Any
 
 import pytest
-from attrs import evolve
+from attrs import define, evolve
 from fakes.run_harness import Place, git
 from fakes.scenario_agents import ScenarioAgents, Work, a_plan, planned, writes
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from dispatch.state.enums import DeviationSeverity, RunStatus
+from dispatch.state.errors import StorageError
+from dispatch.state.jobs import Job, Result
 from dispatch.state.records import Run
 
 PLAN = a_plan(planned("x"), planned("y"), planned("z", 2, ("x",)))
@@ -100,6 +104,38 @@ def test_killed_at_any_saves_it_ends_the_same(
     for at, after in kills:
         if place.drive(crew, at, after=after) is not None:
             break
+    assert place.drive(crew) is RunStatus.DONE
+    check(place, straight)
+
+
+@define(kw_only=True)
+class FullDisk(ScenarioAgents):
+    """Agents of which one meets a full disk, once."""
+
+    full: bool = True
+
+    async def run(self, job: Job[Any]) -> Result[Any]:
+        """Play on, or fail as the kernel does."""
+        if self.full and job.attempt.id == "1b-y.implementer.1":
+            self.full = False
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), "somewhere")
+        return await super().run(job)
+
+
+def test_a_full_disk_stops_a_run_that_can_go_on_when_there_is_space(
+    tmp_path: Path, straight: Place
+) -> None:
+    """It is no failure of the run, which would be final, and nothing is paid for twice."""
+    place = Place(tmp_path / "repository")
+    place.set_up()
+    crew = FullDisk(plans=[PLAN], works=WORKS)
+    with pytest.raises(StorageError) as refusal:
+        place.drive(crew)
+    assert (refusal.value.message, refusal.value.hint) == (
+        "[Errno 28] No space left on device: 'somewhere'.",
+        "Free some space, then run the same command again.",
+    )
+    assert (place.run.status, place.run.failure) == (RunStatus.EXECUTING, None)
     assert place.drive(crew) is RunStatus.DONE
     check(place, straight)
 

@@ -141,6 +141,26 @@ def test_a_build_that_was_claimed_to_pass_and_does_not_is_refused(place: Place) 
     assert "false" in problem
 
 
+def test_a_refused_command_s_last_words_come_with_the_refusal(place: Place) -> None:
+    """Without them the agent would pay for another turn to see them."""
+    plan = a_plan(planned("x", verify_commands=("echo first; echo why; exit 3",)))
+    players = ScenarioAgents(plans=[plan], works=WORKS)
+    place.drive(players)
+    assert players.refused["1a-x.implementer.1"][1:] == (
+        "The end of what `echo first; echo why; exit 3` printed:\nfirst\nwhy",
+    )
+
+
+def test_a_commit_s_note_says_who_made_it_at_what_cost_and_how_it_was_judged(place: Place) -> None:
+    place.drive(agents())
+    note = git(place.root, "notes", "--ref=dispatch/r", "show", str(place.run.tasks[0].commit_sha))
+    assert note.splitlines() == [
+        "implementer 1a-x.implementer.1: none (scenario), ok, 1 turns, 100 + 10 tokens, 0.5000 USD",
+        "critic 1a-x.critic.1: none (scenario), ok, 1 turns, 100 + 10 tokens, 0.5000 USD",
+        "critique, round 1: pass, 0 findings",
+    ]
+
+
 def test_what_verify_commands_leave_behind_is_not_held_against_the_agent(place: Place) -> None:
     plan = a_plan(planned("x", verify_commands=("touch litter",)))
     assert place.drive(ScenarioAgents(plans=[plan], works=WORKS)) is RunStatus.DONE

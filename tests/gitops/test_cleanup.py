@@ -30,11 +30,13 @@ def test_a_run_goes_whole_and_again_is_harmless(tmp_path: Path) -> None:
     """[CLI-07, W-20]"""
     user = a_user(tmp_path)
     commit = a_finished_run(user, "foo")
+    user.git("merge", "--quiet", "dispatch/foo")
+    base = user.git("rev-parse", "HEAD^")
     notes = user.git("rev-parse", "refs/notes/dispatch/foo")
-    assert clean(user.root, "foo", force=True) == CleanReport(
+    assert clean(user.root, "foo", force=False) == CleanReport(
         "foo",
         (
-            ("refs/dispatch/foo/base", user.head),
+            ("refs/dispatch/foo/base", base),
             ("refs/heads/dispatch/foo", commit),
             ("refs/notes/dispatch/foo", notes),
         ),
@@ -123,28 +125,42 @@ def test_rescued_work_is_not_thrown_away_unasked(tmp_path: Path) -> None:
             name = str(user.root / "dispatch/foo/set-aside/1a.1")
         with pytest.raises(UsageError) as refusal:
             clean(user.root, "foo", force=False)
-        message = f"With run foo would go 1 pieces of rescued work: {name}."
-        assert refusal.value.message == message
+        assert refusal.value.message == f"Run foo holds 1 pieces of rescued work: {name}."
         assert (user.root / "dispatch/foo").exists()
         assert clean(user.root, "foo", force=True).folder
         assert refs(user) == ["refs/heads/main"]
 
 
-def test_commits_that_are_on_no_other_branch_are_not_thrown_away_unasked(tmp_path: Path) -> None:
-    """[W-20] Published or not; once they are merged nothing keeps the run."""
+@pytest.mark.parametrize("place", ["published", "level", "submitted"])
+def test_work_that_no_branch_of_the_users_has_goes_only_by_force(
+    tmp_path: Path, place: str
+) -> None:
+    """Published and not merged, committed and not published, submitted and not committed."""
     user = a_user(tmp_path)
-    commit = a_finished_run(user, "foo")
+    run = a_run(user, "foo")
+    store = user.root / "dispatch/foo/git"
+    tree = make_tree(store, {"result": "r"})
+    commit = run.commit(tree, user.head, "work\n\nDispatch-Task: 1b", WRITER, TIME)
+    ref = "refs/heads/dispatch/foo-level-1"
+    if place == "published":
+        ref = "refs/heads/dispatch/foo"
+        run.publish("dispatch/foo", commit, None)
+    elif place == "level":
+        run.move(ref, commit, None)
+    else:
+        ref = "refs/dispatch/submitted/1a"
+        run.keep(ref, tree, user.head, WRITER, TIME)
     with pytest.raises(UsageError) as refusal:
         clean(user.root, "foo", force=False)
     assert refusal.value.message == (
-        f"With run foo would go 1 commits that are on no branch of yours, the last {commit[:12]}."
+        "Run foo holds work that is on no branch of yours: "
+        f"{ref if place == 'published' else f'{ref} of {store}'}."
     )
-    user.git("branch", "--quiet", "-D", "dispatch/foo")  # it is in the run's store, too
-    with pytest.raises(UsageError, match="1 commits that are on no branch of yours"):
-        clean(user.root, "foo", force=False)
-    user.git("update-ref", "refs/heads/merged", commit)
+    assert (store / "HEAD").exists()
+    if place == "submitted":  # done by its own commit, or by one that has the same tree
+        run.move("refs/heads/dispatch/foo-level-1", commit, None)
+    user.git("fetch", "--quiet", str(store if place != "published" else "."), f"{commit}:mine")
     assert clean(user.root, "foo", force=False).folder
-    assert refs(user) == ["refs/heads/main", "refs/heads/merged"]
 
 
 def test_a_branch_that_is_checked_out_stays_even_when_forced(tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ import pytest
 from fakes.git_repos import a_user
 
 from dispatch.gitops.program import Place, check_git_version, git, git_path, shown
-from dispatch.state.errors import GitError
+from dispatch.state.errors import GitError, StorageError
 
 
 def test_git_is_found_by_its_absolute_path_and_new_enough() -> None:
@@ -22,6 +22,18 @@ def test_a_failure_names_the_subcommand_the_exit_code_and_what_git_said(tmp_path
         git(Place(user.root / ".git"), "cat-file", "commit", "\x1b[31mno such")
     assert failure.value.message == (
         "git cat-file exited 128: fatal: Not a valid object name ?[31mno such"
+    )
+
+
+def test_a_full_disk_is_no_failure_of_git(tmp_path: Path) -> None:
+    """It is told apart whatever exit codes are expected: the run stops and can go on."""
+    user = a_user(tmp_path)
+    command = ("archive", "--output=/dev/full", "HEAD")
+    with pytest.raises(StorageError) as failure:
+        git(Place(user.root / ".git"), *command, accept=(0, 1, 128))
+    assert (failure.value.message, failure.value.hint) == (
+        "git archive exited 128: fatal: write error: No space left on device.",
+        "Free some space, then run the same command again.",
     )
 
 

@@ -114,6 +114,8 @@ def runs(draw: st.DrawFn, max_tasks: int = 3) -> Run:
     ids = tuple(task.id for task in made)
     any_id = st.sampled_from(ids) if ids else st.nothing()
     entries = draw(st.lists(records(HistoryEntry), max_size=3))
+    if run.status is RunStatus.DONE and {task.status for task in made} != {TaskStatus.COMPLETED}:
+        run = evolve(run, status=RunStatus.FAILED)
     return evolve(
         run,
         schema_version="1.0",

@@ -198,3 +198,11 @@ def test_what_was_found_legal_is_not_looked_at_again() -> None:
     changed = evolve(known, tasks=(illegal, evolve(TWO, objective="new")))
     assert problems(changed, known) == ()
     assert problems(changed) == ("task 1a-x has commitSHA 'x', not 40 hex digits.",)
+
+
+def test_a_run_is_done_only_with_every_task_completed() -> None:
+    """A hand-edited status, or a document cut where its tasks begin, must not pass for done."""
+    done = evolve(a_run(), status=RunStatus.DONE)
+    assert "the run is done, but has no tasks." in problems(done)
+    run = evolve(done, tasks=(a_task("1a-x"),))
+    assert "the run is done, but task 1a-x is pending." in problems(run)

@@ -181,4 +181,5 @@ def test_no_line_is_wider_than_the_terminal(
     lines = wrapped(label, text, columns, compact).split("\n")
     assert max(map(len, lines)) <= columns
     assert lines[0].startswith("[")
-    assert all(line.startswith("    ") for line in lines[1:])
+    shortest_head = "[] "
+    assert all(line.startswith(" " * len(shortest_head)) for line in lines[1:])

@@ -66,3 +66,10 @@ def test_values_are_searched_with_their_keys() -> None:
         "b": True,
         "t": [REDACTED],
     }
+
+
+def test_what_an_agent_reads_loses_the_known_secrets_and_keeps_what_only_looks_like_one() -> None:
+    redactor = Redactor(["correct horse"])
+    text = "correct horse sk-0123456789abcdefghij"
+    assert redactor.without_known(text) == "[redacted] sk-0123456789abcdefghij"
+    assert redactor.text(text) == "[redacted] [redacted]"

@@ -1,0 +1,192 @@
+"""A whole run from outside: a process of its own, a model behind HTTP, a user's repository.
+
+What is expected is in ``straight_way/``: the document, the report and the branch, each as one
+text in which only times, durations, sizes of output and the place of the repository are replaced.
+A failing test leaves what it saw in its temporary folder, under the same name.
+"""
+
+import difflib
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from fakes.child_program import Program, document, normal, task_of, until
+from fakes.git_repos import User
+from fakes.tally_user import HOOKS_THAT_RAN, KEY, KEY_VARIABLE, set_models, tally_script, tally_user
+
+from dispatch.agents.scripted.thread import ServerThread
+
+RUN = "tally-run"
+EXPECTED = Path(__file__).with_name("straight_way")
+LOG = (
+    "--format=%ncommit %H%nAuthor: %an <%ae> %aI%nCommit: %cn <%ce> %cI%n%n%B%nNotes: %N",
+    "--name-status",
+    "--find-renames",
+    "--reverse",
+    f"--notes=dispatch/{RUN}",
+)
+
+# Who has to wait until whom has submitted.
+FIRST_A = {"1b-top turn 1": "1a-lines", "2b-tidy turn 1": "2a-command-line"}
+FIRST_B = {"1a-lines turn 1": "1b-top", "2a-command-line turn 1": "2b-tidy"}
+
+
+HEADERS = {"openai": ("authorization", f"Bearer {KEY}"), "anthropic": ("x-api-key", KEY)}
+REFUSAL = """\
+Error: submitOutput was not accepted: it was compared with the tree and the commands, and does not \
+hold.
+- These paths are changed, but filesModified does not name them; add them to it, or undo the \
+changes: `tally/__init__.py` (modified).
+Put the work or the claim right and call submitOutput again (refused 1 of at most 6 times)."""
+# What a killed process cannot know is what its agent had used: unknown, which is never zero.
+AFTER_A_KILL = """\
+-    costUsd: 0.03809
++    costUsd: null
+-          outputPath: builds/1b-top.implementer.1/1/1.log
++          outputPath: builds/1b-top.implementer.2/1/1.log
++        outcome: crashed
++        message: The program ended while this attempt was running.
++        usage:
++          turns: 0
++          inputTokens: 0
++          outputTokens: 0
++          cachedTokens: 0
++          costUsd: null
++      - id: "1b-top.implementer.2"
++        role: implementer
++        executor: litellm
++        model: smoke/implementer
++        sessionId: null
++        startedAt: "<TIME>"
++        endedAt: "<TIME>"
+"""
+NOTES_AFTER_A_KILL = """\
+-Notes: implementer 1b-top.implementer.1: smoke/implementer (litellm), ok, 4 turns, \
+16800 + 1520 tokens, 0.0117 USD
++Notes: implementer 1b-top.implementer.1: smoke/implementer (litellm), crashed, 0 turns, \
+0 + 0 tokens, cost unknown
++implementer 1b-top.implementer.2: smoke/implementer (litellm), ok, 4 turns, \
+16800 + 1520 tokens, 0.0117 USD
+-d806c98cbccd9852d9903100f44056423b0550d5 refs/notes/dispatch/tally-run
++2d5eceb8ec33927885c0eec5389724e9c03572ef refs/notes/dispatch/tally-run
+"""
+
+
+@pytest.fixture
+def user(tmp_path: Path) -> User:
+    """Somebody who works on the project of the demonstration."""
+    return tally_user(tmp_path / "user")
+
+
+@pytest.fixture
+def program(user: User) -> Program:
+    """The program, with the key of the user's endpoint."""
+    return Program(user, {KEY_VARIABLE: KEY})
+
+
+@pytest.mark.parametrize(
+    ("adapter", "waits"),
+    [("openai", FIRST_A), ("openai", FIRST_B), ("anthropic", {})],
+    ids=["openai, a before b", "openai, b before a", "anthropic, side by side"],
+)
+def test_a_run_over_http_ends_the_same_whoever_is_first(
+    tmp_path: Path, user: User, program: Program, adapter: str, waits: dict[str, str]
+) -> None:
+    """[E2E-01] [CLI-01] [TR-06] Two levels; a file that two tasks edit at the same time; a file
+    that goes and one that is renamed to a name with blanks; deviations; a false claim, repaired.
+    """
+    before = _belongings(user)
+    script = tally_script(*waits)
+    with ServerThread(script) as server:
+        set_models(user, server.url, adapter)
+        with program.started(RUN) as process:
+            for rule, task_id in waits.items():
+                server.wait_seen(rule)
+                until(_is(user, task_id, "submitted"))
+                server.release(rule)
+            ended = process.wait()
+        server.check()
+    assert (ended.code, ended.out) == (0, f"{user.root}/dispatch/{RUN}/report.md\n")
+    _expect(tmp_path, "document.yaml", normal(_text(user, "run-state.yaml"), user))
+    _expect(tmp_path, "report.md", normal(_text(user, "report.md"), user))
+    _expect(tmp_path, "branch.txt", _branch(user))
+    assert _belongings(user) == before
+    (repaired,) = script.rule("1b-top turn 4").requests
+    assert repaired.last == REFUSAL
+
+    header, value = HEADERS[adapter]
+    assert {request.headers[header] for request in server.requests} == {value}
+    assert [request for request in server.requests if KEY in json.dumps(request.raw)] == []
+    assert _files_with(KEY, user.root) == []
+    assert KEY not in ended.err
+
+
+def test_a_run_that_was_killed_goes_on_and_asks_nobody_again_who_had_finished(
+    tmp_path: Path, user: User, program: Program
+) -> None:
+    """[E2E-04] The document differs in what the cut-off agent cost, and in nothing else."""
+    script = tally_script("1b-top turn 3")
+    for turn in (1, 2, 3):
+        script.rule(f"1b-top turn {turn}").times = 2  # every other rule answers once
+    with ServerThread(script) as server:
+        set_models(user, server.url, "openai")
+        with program.started(RUN) as process:
+            server.wait_seen("1b-top turn 3")
+            until(_is(user, "1a-lines", "submitted"))
+            process.kill()
+        server.settled()
+        server.release("1b-top turn 3")
+        ended = program.run(RUN)
+        server.check()
+        assert [request.last for request in server.dropped] == ["recorded"]
+    assert (ended.code, ended.out) == (0, f"{user.root}/dispatch/{RUN}/report.md\n")
+    after_kill = normal(_text(user, "run-state.yaml"), user)
+    assert _differences("document.yaml", after_kill) == AFTER_A_KILL
+    assert _differences("branch.txt", _branch(user)) == NOTES_AFTER_A_KILL
+
+
+def _is(user: User, task_id: str, status: str) -> Callable[[], bool]:
+    return lambda: task_of(document(user, RUN), task_id).get("status") == status
+
+
+def _text(user: User, name: str) -> str:
+    return (user.root / "dispatch" / RUN / name).read_text(encoding="utf-8")
+
+
+def _branch(user: User) -> str:
+    """The commits of the published branch with files, trailers and notes, and all refs."""
+    commits = user.git("-c", "core.quotePath=false", "log", *LOG, f"main..dispatch/{RUN}", "--")
+    refs = user.git("for-each-ref", "--format=%(objectname) %(refname)")
+    return f"{commits}\n\n{refs}\n"
+
+
+def _belongings(user: User) -> dict[str, object]:
+    """All that is the user's own and may not change; the one line that we add is taken out."""
+    exclude = user.root / ".git" / "info" / "exclude"
+    files = user.fingerprint()
+    del files[exclude.relative_to(user.root).as_posix()]
+    return {
+        "files": files,
+        "excluded": exclude.read_text().replace("/dispatch/\n", ""),
+        "worktrees": user.git("worktree", "list", "--porcelain"),
+        "hooks that ran": (user.home / HOOKS_THAT_RAN).exists(),
+    }
+
+
+def _files_with(secret: str, root: Path) -> list[Path]:
+    return [
+        path for path in root.rglob("*") if path.is_file() and secret.encode() in path.read_bytes()
+    ]
+
+
+def _expect(tmp_path: Path, name: str, text: str) -> None:
+    (tmp_path / name).write_text(text, encoding="utf-8")
+    assert text == (EXPECTED / name).read_text(encoding="utf-8")
+
+
+def _differences(name: str, text: str) -> str:
+    """What is different from the expected text, line by line."""
+    expected = (EXPECTED / name).read_text(encoding="utf-8")
+    lines = difflib.unified_diff(expected.splitlines(), text.splitlines(), n=0, lineterm="")
+    return "".join(f"{line}\n" for line in lines if not line.startswith(("---", "+++", "@@")))

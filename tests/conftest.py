@@ -1,0 +1,13 @@
+"""How hard property tests try: quick by default, with the same examples each time.
+
+``HYPOTHESIS_PROFILE=nightly`` draws new examples, ten times as many.  What it finds becomes an
+``@example``, so that a red build is always a change's own doing and never chance.
+"""
+
+import os
+
+from hypothesis import settings
+
+settings.register_profile("quick", derandomize=True, database=None)
+settings.register_profile("nightly", max_examples=1000)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "quick"))
