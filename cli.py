@@ -180,6 +180,9 @@ def _add_run(parser: argparse.ArgumentParser) -> None:
         help="run commands unconfined (in this version they always are)",
     )
     _while_it_runs(parser)
+    parser.add_argument(
+        "--no-wait", action="store_true", help="end with exit code 3 when only you can go on"
+    )
     _repo(parser)
 
 
@@ -216,6 +219,15 @@ def _seconds(text: str) -> float:
     if not 0 <= seconds <= MAX_GRACE:
         raise argparse.ArgumentTypeError(f"{text} is not between 0 and {MAX_GRACE:g} seconds")
     return seconds
+
+
+def _add_answer(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("name", metavar="RUN", help=RUN_HELP)
+    parser.add_argument("id", nargs="?", metavar="ID", help="the question (default: show them)")
+    parser.add_argument("answer", nargs="?", metavar="ANSWER", help="one of the allowed words")
+    parser.add_argument("--note", default="", metavar="TEXT", help="kept with the answer")
+    _json(parser)
+    _repo(parser)
 
 
 def _add_status(parser: argparse.ArgumentParser) -> None:
@@ -298,6 +310,16 @@ VERBS: Final = (
             "dispatch retry login-form --task 2a-form   run one task again and no other",
         ),
         _add_retry,
+    ),
+    Verb(
+        "answer",
+        "show the questions of a run that wait for you, or answer one",
+        (
+            "dispatch answer login-form                       what is open, and what may be said",
+            "dispatch answer login-form 1a-x-dev-1 continue   answer one",
+            "dispatch answer login-form 1a-x-dev-1 fail-task --note 'not this way'",
+        ),
+        _add_answer,
     ),
     Verb(
         "status",
