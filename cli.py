@@ -305,10 +305,7 @@ VERBS: Final = (
     Verb(
         "retry",
         "go on with a run that failed",
-        (
-            "dispatch retry login-form                  run again what failed, then go on",
-            "dispatch retry login-form --task 2a-form   run one task again and no other",
-        ),
+        ("dispatch retry login-form --task 2a-form",),
         _add_retry,
     ),
     Verb(
@@ -317,18 +314,13 @@ VERBS: Final = (
         (
             "dispatch answer login-form                       what is open, and what may be said",
             "dispatch answer login-form 1a-x-dev-1 continue   answer one",
-            "dispatch answer login-form 1a-x-dev-1 fail-task --note 'not this way'",
         ),
         _add_answer,
     ),
     Verb(
         "status",
         "show where runs stand and what to do next",
-        (
-            "dispatch status                every run of this repository",
-            "dispatch status login-form     one run in detail",
-            "dispatch status --json         for scripts",
-        ),
+        ("dispatch status login-form",),
         _add_status,
     ),
     Verb(
@@ -370,7 +362,6 @@ VERBS: Final = (
         "remove all that a run left in the repository, branches included",
         (
             "dispatch clean login-form",
-            "dispatch clean --all",
             "dispatch clean login-form --force    even if work goes that is nowhere else",
         ),
         _add_clean,
@@ -396,10 +387,7 @@ VERBS: Final = (
     Verb(
         "completion",
         "print a completion script for a shell",
-        (
-            "dispatch completion bash > ~/.local/share/bash-completion/completions/dispatch",
-            "dispatch completion fish > ~/.config/fish/completions/dispatch.fish",
-        ),
+        ("dispatch completion bash > ~/.local/share/bash-completion/completions/dispatch",),
         _add_completion,
     ),
     Verb(

@@ -8,6 +8,7 @@ import os
 
 from hypothesis import settings
 
-settings.register_profile("quick", derandomize=True, database=None)
-settings.register_profile("nightly", max_examples=1000)
+# No deadline: how long an example takes says more of the machine than of the code.
+settings.register_profile("quick", derandomize=True, database=None, deadline=None)
+settings.register_profile("nightly", max_examples=1000, deadline=None)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "quick"))
