@@ -12,6 +12,7 @@ from properties.strategies_records import records, runs
 from dispatch.state import yaml_canonical
 from dispatch.state.codec import structure, unstructure
 from dispatch.state.document import DOCUMENT, DocumentStore, dump_run, load_run
+from dispatch.state.enums import RunStatus
 from dispatch.state.invariants import problems
 from dispatch.state.records import Run, Task
 
@@ -47,6 +48,7 @@ def test_changes_write_what_a_fresh_writer_would(
         store = DocumentStore.create(folder, first)
         mixed = evolve(
             first,
+            status=RunStatus.FAILED,  # the one status that is legal with any tasks
             tasks=data.draw(st.sampled_from((first.tasks, second.tasks))),
             gate_verdicts=(),
             verification_rounds=(),
