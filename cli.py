@@ -173,11 +173,12 @@ def _add_run(parser: argparse.ArgumentParser) -> None:
         "--skip-baseline", action="store_true", help="do not compare with the build before the run"
     )
     parser.add_argument(
-        "--no-sandbox",
-        action="store_true",
-        help="run commands unconfined (in this version they always are)",
+        "--no-sandbox", action="store_true", help="run commands unconfined (as they always are now)"
     )
     _while_it_runs(parser)
+    parser.add_argument(
+        "--no-wait", action="store_true", help="end with exit code 3 when only you can go on"
+    )
     _repo(parser)
 
 
@@ -214,6 +215,15 @@ def _seconds(text: str) -> float:
     if not 0 <= seconds <= MAX_GRACE:
         raise argparse.ArgumentTypeError(f"{text} is not between 0 and {MAX_GRACE:g} seconds")
     return seconds
+
+
+def _add_answer(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("name", metavar="RUN", help=RUN_HELP)
+    parser.add_argument("id", nargs="?", metavar="ID", help="the question (default: show them)")
+    parser.add_argument("answer", nargs="?", metavar="ANSWER", help="one of the allowed words")
+    parser.add_argument("--note", default="", metavar="TEXT", help="kept with the answer")
+    _json(parser)
+    _repo(parser)
 
 
 def _add_status(parser: argparse.ArgumentParser) -> None:
@@ -298,6 +308,12 @@ VERBS: Final = (
         _add_retry,
     ),
     Verb(
+        "answer",
+        "show the questions of a run that wait for you, or answer one",
+        ("dispatch answer login-form", "dispatch answer login-form 1a-x-dev-1 continue"),
+        _add_answer,
+    ),
+    Verb(
         "status",
         "show where runs stand and what to do next",
         (
@@ -310,10 +326,7 @@ VERBS: Final = (
     Verb(
         "report",
         "show a run's report",
-        (
-            "dispatch report login-form                the path of the report",
-            "dispatch report login-form --format md    its text",
-        ),
+        ("dispatch report login-form", "dispatch report login-form --format md"),
         _add_report,
     ),
     Verb(

@@ -26,7 +26,7 @@ def run(args: Namespace) -> int:
     start = prepare_start(
         args.repo, name=args.name, spec=args.spec, skip_baseline=args.skip_baseline
     )
-    return tell(start, carry(start, verbose=args.verbose, grace=args.grace))
+    return tell(start, carry(start, verbose=args.verbose, grace=args.grace, wait=not args.no_wait))
 
 
 def tell(start: Start, status: RunStatus) -> ExitCode:
@@ -41,11 +41,13 @@ def carry(
     verbose: bool,
     grace: float = GRACE_SECONDS,
     begin: Callable[[Run], Run] | None = None,
+    wait: bool = True,
 ) -> RunStatus:
     """Start a run or go on with it until it is final, and see that its report is there.
 
     ``begin`` is an event that changes the document first; ``grace`` is what agents at work get
-    when a signal asks the run to stop.  Raises Interrupted after one, with the document saved.
+    when a signal asks the run to stop.  Raises Interrupted after one, with the document saved, and
+    WaitingForOperator where only he can say how to go on and is not waited for.
     """
     make_run_folder(start)
     with hold(start.folder, start.clock.now()):
@@ -56,7 +58,9 @@ def carry(
         for warning in (*start.warnings, *_unsandboxed(store)):
             print(f"dispatch: warning: {warning}", file=sys.stderr)
         try:
-            return asyncio.run(_carry(start, store, verbose, grace, began=begin is not None))
+            return asyncio.run(
+                _carry(start, store, verbose, grace, began=begin is not None, wait=wait)
+            )
         except asyncio.CancelledError:
             raise Interrupted(
                 "Interrupted; what was done is kept.", f"Continue it: dispatch {start.name}"
@@ -64,10 +68,10 @@ def carry(
 
 
 async def _carry(
-    start: Start, store: DocumentStore, verbose: bool, grace: float, *, began: bool
+    start: Start, store: DocumentStore, verbose: bool, grace: float, *, began: bool, wait: bool
 ) -> RunStatus:
     stopping = heed_signals(start.folder, grace)
-    async with open_ports(start, store, stream=sys.stderr, verbose=verbose) as opened:
+    async with open_ports(start, store, stream=sys.stderr, verbose=verbose, wait=wait) as opened:
         ports = evolve(opened, stopping=stopping)
         status = store.run.status
         if began:

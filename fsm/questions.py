@@ -6,6 +6,8 @@ from attrs import evolve, frozen
 
 from ..state.enums import FailureKind, Verb
 from ..state.records import Answer, Escalation, Run
+from .lifecycle import RunEvent
+from .parallel import without_a_place
 from .ports import Ports
 from .step import RunStopped
 
@@ -49,7 +51,7 @@ async def ask(ports: Ports, question: Question) -> Answer:
         ports.journal.event("escalation.opened", escalation=question.id, task=question.task_id)
     if escalation.answer is None:
         ports.operator.announce(escalation)
-        answer = await ports.operator.answer(escalation)
+        answer = await without_a_place(ports.operator.answer(escalation))
         ports.store.update(lambda run: _answered(run, question.id, answer))
         ports.journal.event("escalation.answered", escalation=question.id, verb=answer.verb)
         escalation = evolve(escalation, answer=answer)
@@ -61,6 +63,19 @@ async def ask(ports: Ports, question: Question) -> Answer:
             FailureKind.ABORTED, f"The operator aborted the run{note}.", question.task_id
         )
     return escalation.answer
+
+
+def id_for(run: Run, subject: str) -> str:
+    """The id of the question about ``subject``: the open one's, after a ``retry`` a new one.
+
+    An answer that stopped something must not be taken for one to the same question asked anew.
+    """
+    stem = f"{subject}-retry-"
+    for each in run.escalations:
+        if each.answer is None and (each.id == subject or each.id.startswith(stem)):
+            return each.id
+    retries = sum(entry.event == RunEvent.RETRIED for entry in run.history)
+    return f"{stem}{retries}" if retries else subject
 
 
 def recorded(run: Run, escalation_id: str) -> Escalation | None:

@@ -40,12 +40,10 @@ async def work(run: Run, ports: Ports) -> Step:
         _require_no_failed_task(run)
         return Step(RunEvent.LEVELS_PASSED)
     ports.journal.event("level.started", level=level)
-    await _implement(ports)
-    await _settle(ports, level)
+    await _implement(ports, level)
     await fan_in(ports, level, integrable(ports.store.run))
     if any(
-        task.status in (*_IN_REVIEW, *UNDER_REPAIR)
-        for task in level_tasks(ports.store.run, level)
+        task.status in (*_IN_REVIEW, *UNDER_REPAIR) for task in level_tasks(ports.store.run, level)
     ):
         await review_level(ports, level)
     await publish(ports, level_tip(ports.store.run, level))
@@ -95,38 +93,36 @@ def _restarted(run: Run, task_id: str) -> Run:
     return apply_task(run, task_id, TaskEvent.RESTARTED)
 
 
-async def _implement(ports: Ports) -> None:
-    """Start what may start, until nothing more may; set aside what depends on a failed task."""
+async def _implement(ports: Ports, level: int) -> None:
+    """Start what may start, until nothing more may; set aside what depends on a failed task.
+
+    A question to the operator holds up its own task only.
+    """
+    submitted = [
+        task.id
+        for task in level_tasks(ports.store.run, level)
+        if task.status is TaskStatus.SUBMITTED
+    ]
     while True:
         for task_id, dependency in doomed(ports.store.run):
             message = f"It depends on {dependency}, which failed."
             await fail_task(ports, task_id, FailureKind.DEPENDENCY_FAILED, message)
-        ready = startable(ports.store.run)
+        ready = (*submitted, *startable(ports.store.run))
         if not ready:
             return
+        submitted = []
         await each_in_parallel(
-            ready, ports.config.max_parallel, lambda task_id: implement(ports, task_id)
+            ready, ports.config.max_parallel, lambda task_id: _carry(ports, task_id)
         )
 
 
-async def _settle(ports: Ports, level: int) -> None:
-    """Finish the judgement of deviations, set rejected tasks aside, stop for the operator."""
-    questions = []
-    for task in level_tasks(ports.store.run, level):
-        if task.status is not TaskStatus.SUBMITTED:
-            continue
-        await judge_deviations(ports, task.id)
-        found = objection(task_of(ports.store.run, task.id))
-        if found is None:
-            continue
-        kind, reason = found
-        if kind is FailureKind.NEEDS_OPERATOR:
-            questions.append((task.id, reason))
-        else:
-            await fail_task(ports, task.id, kind, reason)
-    if questions:
-        raise RunStopped(
-            FailureKind.NEEDS_OPERATOR,
-            some((reason for _, reason in questions), at_most=3),
-            questions[0][0],
-        )
+async def _carry(ports: Ports, task_id: str) -> None:
+    """Have a task implemented, unless it was; judge its deviations, and set it aside if need be."""
+    if task_of(ports.store.run, task_id).status is not TaskStatus.SUBMITTED:
+        await implement(ports, task_id)
+    if task_of(ports.store.run, task_id).status is not TaskStatus.SUBMITTED:
+        return
+    await judge_deviations(ports, task_id)
+    found = objection(task_of(ports.store.run, task_id))
+    if found is not None:
+        await fail_task(ports, task_id, *found)

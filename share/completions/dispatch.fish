@@ -50,8 +50,8 @@ function _shtab_dispatch_using
   test "$_shtab_dispatch_cmdpath" = "$argv"
 end
 
-set -g _shtab_dispatch_commands run retry status report graph rescue teardown clean doctor init demo completion schema
-set -g _shtab_dispatch_opts_with_value --format --grace --machine --output --repo --restore --run --spec --task --to --write
+set -g _shtab_dispatch_commands run retry answer status report graph rescue teardown clean doctor init demo completion schema
+set -g _shtab_dispatch_opts_with_value --format --grace --machine --note --output --repo --restore --run --spec --task --to --write
 
 complete -c dispatch -e
 complete -c dispatch -f
@@ -62,9 +62,10 @@ complete -c dispatch -n '_shtab_dispatch_using; and test $_shtab_dispatch_npos -
 complete -c dispatch -n '_shtab_dispatch_using run' -s h -l help -d 'show this help message and exit'
 complete -c dispatch -n '_shtab_dispatch_using run' -l spec -xka "(__fish_complete_path (commandline -ct))" -d 'what is to be done (default: spec.md)'
 complete -c dispatch -n '_shtab_dispatch_using run' -l skip-baseline -d 'do not compare with the build before the run'
-complete -c dispatch -n '_shtab_dispatch_using run' -l no-sandbox -d 'run commands unconfined (in this version they always are)'
+complete -c dispatch -n '_shtab_dispatch_using run' -l no-sandbox -d 'run commands unconfined (as they always are now)'
 complete -c dispatch -n '_shtab_dispatch_using run' -s v -l verbose -d 'show what agents say as they say it'
 complete -c dispatch -n '_shtab_dispatch_using run' -l grace -x -d 'what agents get to hand in after Ctrl-C (default: 10)'
+complete -c dispatch -n '_shtab_dispatch_using run' -l no-wait -d 'end with exit code 3 when only you can go on'
 complete -c dispatch -n '_shtab_dispatch_using run' -l repo -xka "(__fish_complete_directories)" -d 'repository (default: here)'
 complete -c dispatch -n '_shtab_dispatch_using; and test $_shtab_dispatch_npos -eq 0' -a retry -d 'Go on with a run that failed.'
 complete -c dispatch -n '_shtab_dispatch_using retry' -s h -l help -d 'show this help message and exit'
@@ -72,6 +73,11 @@ complete -c dispatch -n '_shtab_dispatch_using retry' -l task -x -d 'run this ta
 complete -c dispatch -n '_shtab_dispatch_using retry' -s v -l verbose -d 'show what agents say as they say it'
 complete -c dispatch -n '_shtab_dispatch_using retry' -l grace -x -d 'what agents get to hand in after Ctrl-C (default: 10)'
 complete -c dispatch -n '_shtab_dispatch_using retry' -l repo -xka "(__fish_complete_directories)" -d 'repository (default: here)'
+complete -c dispatch -n '_shtab_dispatch_using; and test $_shtab_dispatch_npos -eq 0' -a answer -d 'Show the questions of a run that wait for you, or answer one.'
+complete -c dispatch -n '_shtab_dispatch_using answer' -s h -l help -d 'show this help message and exit'
+complete -c dispatch -n '_shtab_dispatch_using answer' -l note -x -d 'kept with the answer'
+complete -c dispatch -n '_shtab_dispatch_using answer' -l json -d 'print JSON for scripts'
+complete -c dispatch -n '_shtab_dispatch_using answer' -l repo -xka "(__fish_complete_directories)" -d 'repository (default: here)'
 complete -c dispatch -n '_shtab_dispatch_using; and test $_shtab_dispatch_npos -eq 0' -a status -d 'Show where runs stand and what to do next.'
 complete -c dispatch -n '_shtab_dispatch_using status' -s h -l help -d 'show this help message and exit'
 complete -c dispatch -n '_shtab_dispatch_using status' -l json -d 'print JSON for scripts'
