@@ -131,11 +131,9 @@ def _dispatch(arguments: list[str]) -> int:
 
 
 def _refuse(message: str, code: int) -> int:
-    from .state.clean_text import clean
-
     if os.environ.get(DEBUG_VARIABLE):
         traceback.print_exc()
-    print(f"dispatch: {clean(message)}", file=sys.stderr)
+    print(f"dispatch: {message}", file=sys.stderr)
     return code
 
 
@@ -175,9 +173,7 @@ def _add_run(parser: argparse.ArgumentParser) -> None:
         "--skip-baseline", action="store_true", help="do not compare with the build before the run"
     )
     parser.add_argument(
-        "--no-sandbox",
-        action="store_true",
-        help="run commands unconfined (in this version they always are)",
+        "--no-sandbox", action="store_true", help="run commands unconfined (as they always are now)"
     )
     _while_it_runs(parser)
     parser.add_argument(
@@ -305,31 +301,32 @@ VERBS: Final = (
     Verb(
         "retry",
         "go on with a run that failed",
-        ("dispatch retry login-form --task 2a-form",),
+        (
+            "dispatch retry login-form                  run again what failed, then go on",
+            "dispatch retry login-form --task 2a-form   run one task again and no other",
+        ),
         _add_retry,
     ),
     Verb(
         "answer",
         "show the questions of a run that wait for you, or answer one",
-        (
-            "dispatch answer login-form                       what is open, and what may be said",
-            "dispatch answer login-form 1a-x-dev-1 continue   answer one",
-        ),
+        ("dispatch answer login-form", "dispatch answer login-form 1a-x-dev-1 continue"),
         _add_answer,
     ),
     Verb(
         "status",
         "show where runs stand and what to do next",
-        ("dispatch status login-form",),
+        (
+            "dispatch status                every run of this repository",
+            "dispatch status login-form     one run in detail",
+            "dispatch status --json         for scripts",
+        ),
         _add_status,
     ),
     Verb(
         "report",
         "show a run's report",
-        (
-            "dispatch report login-form                the path of the report",
-            "dispatch report login-form --format md    its text",
-        ),
+        ("dispatch report login-form", "dispatch report login-form --format md"),
         _add_report,
     ),
     Verb(
@@ -362,6 +359,7 @@ VERBS: Final = (
         "remove all that a run left in the repository, branches included",
         (
             "dispatch clean login-form",
+            "dispatch clean --all",
             "dispatch clean login-form --force    even if work goes that is nowhere else",
         ),
         _add_clean,
@@ -387,7 +385,10 @@ VERBS: Final = (
     Verb(
         "completion",
         "print a completion script for a shell",
-        ("dispatch completion bash > ~/.local/share/bash-completion/completions/dispatch",),
+        (
+            "dispatch completion bash > ~/.local/share/bash-completion/completions/dispatch",
+            "dispatch completion fish > ~/.config/fish/completions/dispatch.fish",
+        ),
         _add_completion,
     ),
     Verb(

@@ -62,7 +62,7 @@ complete -c dispatch -n '_shtab_dispatch_using; and test $_shtab_dispatch_npos -
 complete -c dispatch -n '_shtab_dispatch_using run' -s h -l help -d 'show this help message and exit'
 complete -c dispatch -n '_shtab_dispatch_using run' -l spec -xka "(__fish_complete_path (commandline -ct))" -d 'what is to be done (default: spec.md)'
 complete -c dispatch -n '_shtab_dispatch_using run' -l skip-baseline -d 'do not compare with the build before the run'
-complete -c dispatch -n '_shtab_dispatch_using run' -l no-sandbox -d 'run commands unconfined (in this version they always are)'
+complete -c dispatch -n '_shtab_dispatch_using run' -l no-sandbox -d 'run commands unconfined (as they always are now)'
 complete -c dispatch -n '_shtab_dispatch_using run' -s v -l verbose -d 'show what agents say as they say it'
 complete -c dispatch -n '_shtab_dispatch_using run' -l grace -x -d 'what agents get to hand in after Ctrl-C (default: 10)'
 complete -c dispatch -n '_shtab_dispatch_using run' -l no-wait -d 'end with exit code 3 when only you can go on'
