@@ -131,9 +131,11 @@ def _dispatch(arguments: list[str]) -> int:
 
 
 def _refuse(message: str, code: int) -> int:
+    from .state.clean_text import clean
+
     if os.environ.get(DEBUG_VARIABLE):
         traceback.print_exc()
-    print(f"dispatch: {message}", file=sys.stderr)
+    print(f"dispatch: {clean(message)}", file=sys.stderr)
     return code
 
 
@@ -359,7 +361,6 @@ VERBS: Final = (
         "remove all that a run left in the repository, branches included",
         (
             "dispatch clean login-form",
-            "dispatch clean --all",
             "dispatch clean login-form --force    even if work goes that is nowhere else",
         ),
         _add_clean,
@@ -385,10 +386,7 @@ VERBS: Final = (
     Verb(
         "completion",
         "print a completion script for a shell",
-        (
-            "dispatch completion bash > ~/.local/share/bash-completion/completions/dispatch",
-            "dispatch completion fish > ~/.config/fish/completions/dispatch.fish",
-        ),
+        ("dispatch completion bash > ~/.local/share/bash-completion/completions/dispatch",),
         _add_completion,
     ),
     Verb(
