@@ -7,7 +7,7 @@ import pytest
 from fakes.run_harness import Place, ScriptedOperator, git
 from fakes.scenario_agents import ScenarioAgents, Work, a_plan, planned, writes
 
-from dispatch.state.enums import FailureKind, FixSource, RunStatus, TaskStatus
+from dispatch.state.enums import AttemptOutcome, FailureKind, FixSource, RunStatus, TaskStatus
 from dispatch.state.jobs import FixJob
 
 PLAN = a_plan(planned("x"), planned("y"))
@@ -113,4 +113,5 @@ def test_killed_before_each_save_a_resolution_is_asked_for_once(tmp_path: Path) 
         assert (place.drive(players), place.run.failure) == (RunStatus.DONE, None)
         assert git(place.root, "rev-parse", "dispatch/r") == tip
         fixes = [each for each in place.run.tasks[1].attempts if each.role == "fixAgent"]
-        assert [each.outcome for each in fixes].count("ok") == 1 == len(place.run.tasks[1].fixes)
+        done = [each for each in fixes if each.outcome is AttemptOutcome.OK]
+        assert len(done) == 1 == len(place.run.tasks[1].fixes)
