@@ -7,7 +7,6 @@ anything is installed); each verb's module in ``commands`` is loaded when the ve
 import argparse
 import importlib
 import io
-import itertools
 import os
 import sys
 import traceback
@@ -19,6 +18,8 @@ DEFAULT_VERB: Final = "run"
 DEBUG_VARIABLE: Final = "DISPATCH_DEBUG"
 SHELLS: Final = ("bash", "zsh", "fish")
 RUN_HELP: Final = "name of the run"
+DEFAULT_GRACE: Final = 10.0  # fsm.stopping.GRACE_SECONDS, which is not loaded for --help
+MAX_GRACE: Final = 3600.0
 
 
 class Verb(NamedTuple):
@@ -110,20 +111,20 @@ class _Version(argparse.Action):
 
 
 def _dispatch(arguments: list[str]) -> int:
+    from .commands.mistyped import did_you_mean, refuse_mistyped_verb
     from .state.errors import UsageError
 
     parser = build_parser()
     parser.epilog = exit_status()  # not in build_parser: the manual page has a section for it
     if not arguments or arguments[0] not in ("-h", "--help", "--version", *_names()):
-        _refuse_mistyped_verb(arguments)
+        refuse_mistyped_verb(arguments, _names())
         arguments = [DEFAULT_VERB, *arguments]
     args, extra = parser.parse_known_args(arguments)
     if extra:
         known = tuple(_options(parser, args.verb))
         raise UsageError(
             f"`dispatch {args.verb}` does not take {extra[0]!r}.",
-            _did_you_mean(extra[0].partition("=")[0], known)
-            or f"See `dispatch {args.verb} --help`",
+            did_you_mean(extra[0].partition("=")[0], known) or f"See `dispatch {args.verb} --help`",
         )
     code: int = importlib.import_module(f".commands.{args.verb}", __package__).run(args)
     return code
@@ -136,46 +137,6 @@ def _refuse(message: str, code: int) -> int:
         traceback.print_exc()
     print(f"dispatch: {clean(message)}", file=sys.stderr)
     return code
-
-
-def _refuse_mistyped_verb(arguments: list[str]) -> None:
-    """A first word that is nearly a verb starts no run, unless a run of that name is there."""
-    from .state.errors import UsageError
-
-    word = arguments[0] if arguments else "-"
-    if word.startswith("-") or not (near := _nearest(word, _names())):
-        return
-    given = [value for flag, value in itertools.pairwise(arguments) if flag == "--repo"]
-    if not (Path(given[0] if given else ".") / "dispatch" / word).is_dir():
-        raise UsageError(
-            f"There is no verb and no run {word!r}; did you mean `dispatch {near}`?",
-            f"To start a run of that name: `dispatch run {word}`",
-        )
-
-
-def _did_you_mean(word: str, known: tuple[str, ...]) -> str:
-    near = _nearest(word, known)
-    return f"Did you mean {near}?" if near else ""
-
-
-def _nearest(word: str, known: Sequence[str]) -> str | None:
-    """The known word that a slip of the fingers makes into ``word``."""
-    distance, nearest = min((_distance(word, each), each) for each in known)
-    return nearest if distance <= (2 if len(nearest) > 4 else 1) else None
-
-
-def _distance(one: str, other: str) -> int:
-    """Letters added, left out, exchanged or swapped with their neighbour."""
-    before: list[int] = []
-    last = list(range(len(other) + 1))
-    for i, left in enumerate(one, 1):
-        row = [i]
-        for j, right in enumerate(other, 1):
-            row.append(min(last[j] + 1, row[-1] + 1, last[j - 1] + (left != right)))
-            if i > 1 and j > 1 and left == other[j - 2] and one[i - 2] == right:
-                row[j] = min(row[j], before[j - 2] + 1)
-        before, last = last, row
-    return last[-1]
 
 
 def _names() -> tuple[str, ...]:
@@ -214,13 +175,56 @@ def _add_run(parser: argparse.ArgumentParser) -> None:
         "--skip-baseline", action="store_true", help="do not compare with the build before the run"
     )
     parser.add_argument(
+        "--no-sandbox", action="store_true", help="run commands unconfined (as they always are now)"
+    )
+    _while_it_runs(parser)
+    parser.add_argument(
+        "--no-wait", action="store_true", help="end with exit code 3 when only you can go on"
+    )
+    _repo(parser)
+
+
+def _add_retry(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("name", metavar="RUN", help=RUN_HELP)
+    parser.add_argument("--task", metavar="ID", help="run this task again and no other")
+    _while_it_runs(parser)
+    _repo(parser)
+
+
+def _add_rescue(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("name", metavar="RUN", help=RUN_HELP)
+    parser.add_argument("--restore", metavar="WORK", help="what to make a branch of, as listed")
+    parser.add_argument("--to", metavar="BRANCH", help="the new branch; HEAD stays where it is")
+    _json(parser)
+    _repo(parser)
+
+
+def _while_it_runs(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
         "-v", "--verbose", action="store_true", help="show what agents say as they say it"
     )
     parser.add_argument(
-        "--no-sandbox",
-        action="store_true",
-        help="run commands unconfined (in this version they always are)",
+        "--grace",
+        type=_seconds,
+        default=DEFAULT_GRACE,
+        metavar="SECONDS",
+        help=f"what agents get to hand in after Ctrl-C (default: {DEFAULT_GRACE:g})",
     )
+
+
+def _seconds(text: str) -> float:
+    seconds = float(text)
+    if not 0 <= seconds <= MAX_GRACE:
+        raise argparse.ArgumentTypeError(f"{text} is not between 0 and {MAX_GRACE:g} seconds")
+    return seconds
+
+
+def _add_answer(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("name", metavar="RUN", help=RUN_HELP)
+    parser.add_argument("id", nargs="?", metavar="ID", help="the question (default: show them)")
+    parser.add_argument("answer", nargs="?", metavar="ANSWER", help="one of the allowed words")
+    parser.add_argument("--note", default="", metavar="TEXT", help="kept with the answer")
+    _json(parser)
     _repo(parser)
 
 
@@ -265,7 +269,9 @@ def _add_teardown(parser: argparse.ArgumentParser) -> None:
 def _add_clean(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("name", nargs="?", metavar="RUN", help=RUN_HELP)
     parser.add_argument("--all", action="store_true", help="every run of the repository")
-    parser.add_argument("--force", action="store_true", help="even if rescued work goes with it")
+    parser.add_argument(
+        "--force", action="store_true", help="even if work goes that is nowhere else"
+    )
     _repo(parser)
 
 
@@ -295,6 +301,21 @@ VERBS: Final = (
         _add_run,
     ),
     Verb(
+        "retry",
+        "go on with a run that failed",
+        (
+            "dispatch retry login-form                  run again what failed, then go on",
+            "dispatch retry login-form --task 2a-form   run one task again and no other",
+        ),
+        _add_retry,
+    ),
+    Verb(
+        "answer",
+        "show the questions of a run that wait for you, or answer one",
+        ("dispatch answer login-form", "dispatch answer login-form 1a-x-dev-1 continue"),
+        _add_answer,
+    ),
+    Verb(
         "status",
         "show where runs stand and what to do next",
         (
@@ -307,10 +328,7 @@ VERBS: Final = (
     Verb(
         "report",
         "show a run's report",
-        (
-            "dispatch report login-form                the path of the report",
-            "dispatch report login-form --format md    its text",
-        ),
+        ("dispatch report login-form", "dispatch report login-form --format md"),
         _add_report,
     ),
     Verb(
@@ -324,6 +342,15 @@ VERBS: Final = (
         _add_graph,
     ),
     Verb(
+        "rescue",
+        "list work that was kept when it could not be used, and restore it",
+        (
+            "dispatch rescue login-form",
+            "dispatch rescue login-form --restore 2a-form --to my-form",
+        ),
+        _add_rescue,
+    ),
+    Verb(
         "teardown",
         "remove a run's worktrees; its report, document and branch stay",
         ("dispatch teardown login-form",),
@@ -334,8 +361,7 @@ VERBS: Final = (
         "remove all that a run left in the repository, branches included",
         (
             "dispatch clean login-form",
-            "dispatch clean --all",
-            "dispatch clean login-form --force    even if rescued work goes with it",
+            "dispatch clean login-form --force    even if work goes that is nowhere else",
         ),
         _add_clean,
     ),
@@ -360,10 +386,7 @@ VERBS: Final = (
     Verb(
         "completion",
         "print a completion script for a shell",
-        (
-            "dispatch completion bash > ~/.local/share/bash-completion/completions/dispatch",
-            "dispatch completion fish > ~/.config/fish/completions/dispatch.fish",
-        ),
+        ("dispatch completion bash > ~/.local/share/bash-completion/completions/dispatch",),
         _add_completion,
     ),
     Verb(

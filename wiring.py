@@ -29,6 +29,7 @@ from .state.durable import make_folder, read_regular, write_text_atomic
 from .state.enums import Role
 from .state.errors import RefMoved, UsageError
 from .state.journal import EventJournal
+from .state.operator_channel import OperatorChannel
 from .state.records import Identity, Run
 
 RUNS_FOLDER: Final = "dispatch"
@@ -142,9 +143,9 @@ def make_run_folder(start: Start) -> None:
 
 @contextlib.asynccontextmanager
 async def open_ports(
-    start: Start, store: Store, *, stream: TextIO, verbose: bool
+    start: Start, store: Store, *, stream: TextIO, verbose: bool, wait: bool = True
 ) -> AsyncIterator[Ports]:
-    """Everything a run needs, given back at the end."""
+    """Everything a run needs, given back at the end; ``wait``: for answers of the operator."""
     journal = EventJournal(
         start.folder, stream=stream, now=start.clock.now, secrets=_secrets(start.config)
     )
@@ -158,6 +159,14 @@ async def open_ports(
             environ=os.environ,
             verbose=verbose,
         )
+        operator = OperatorChannel(
+            start.folder,
+            stream=stream,
+            now=start.clock.now,
+            wait=wait,
+            timeout_seconds=start.config.escalation_timeout_seconds,
+            notify=start.config.notify,
+        )
         repository: Repository = RunRepository(start.target.root, start.folder, start.name)
         as_agents: Agents = agents
         as_commands: Commands = runner
@@ -167,6 +176,7 @@ async def open_ports(
                 agents=as_agents,
                 repository=repository,
                 commands=as_commands,
+                operator=operator,
                 journal=journal,
                 clock=start.clock,
                 config=start.config,
@@ -176,6 +186,7 @@ async def open_ports(
         finally:
             await agents.aclose()
             await asyncio.to_thread(runner.close)
+            await asyncio.to_thread(operator.close)
             journal.close()
 
 

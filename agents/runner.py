@@ -16,7 +16,7 @@ from ..state.config import Config
 from ..state.durable import replace
 from ..state.enums import AttemptOutcome, Isolation
 from ..state.errors import StorageError
-from ..state.jobs import Job, Result
+from ..state.jobs import Job, JobCancelled, Result
 from ..state.records import Usage
 from ..state.redact import Redactor
 from .clients import Clients, executor_of
@@ -92,7 +92,7 @@ class AgentRunner:
         return executor_of(model), model
 
     async def run(self, job: Job[A]) -> Result[A]:
-        """Give one agent one job; every ending is a value, only a cancellation is raised.
+        """Give one agent one job; every ending is a value, only JobCancelled is raised.
 
         A folder that holds a transcript already belongs to another attempt and is refused.
         """
@@ -125,7 +125,7 @@ class AgentRunner:
                 outcome=AttemptOutcome.CANCELLED, value=None, message="Interrupted.", usage=usage
             )
             self._keep_result(job.folder, cancelled, trace)
-            raise
+            raise JobCancelled(usage) from None
         except StorageError:
             raise  # the disk's fault: a fresh agent would be paid for in vain
         except Exception as error:  # whatever goes wrong costs an attempt, not the run

@@ -49,6 +49,8 @@ def _clean(repo: Path, folder: Path, name: str, force: bool) -> None:
         done = clean(repo, name, force)
     for sentence in done.kept:
         print(f"dispatch: {sentence}", file=sys.stderr)
+    for ref, commit in done.refs:
+        print(f"{ref} at {commit[:12]} went", file=sys.stderr)
     if done.folder or done.refs:
         print(f"cleaned {name}")
     else:

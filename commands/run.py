@@ -1,20 +1,25 @@
 """``dispatch [run] [RUN]``: start a run, or go on with one."""
 
 import asyncio
-import signal
 import sys
 from argparse import Namespace
+from collections.abc import Callable
+
+from attrs import evolve
 
 from ..agents.sandbox.launcher import PlainLauncher
 from ..agents.sandbox.processes import end_run
-from ..fsm.engine import drive
+from ..fsm.engine import drive, tell_transition
 from ..fsm.report_file import REPORT, write_report
+from ..fsm.stopping import GRACE_SECONDS
 from ..state.clean_text import clean
 from ..state.document import DocumentStore
 from ..state.enums import RunStatus
-from ..state.errors import ExitCode
+from ..state.errors import ExitCode, Interrupted
 from ..state.lock import hold
+from ..state.records import Run
 from ..wiring import Start, make_run_folder, open_ports, prepare_start
+from .signals import heed_signals
 
 
 def run(args: Namespace) -> int:
@@ -22,35 +27,56 @@ def run(args: Namespace) -> int:
     start = prepare_start(
         args.repo, name=args.name, spec=args.spec, skip_baseline=args.skip_baseline
     )
-    status = carry(start, verbose=args.verbose)
+    return tell(start, carry(start, verbose=args.verbose, grace=args.grace, wait=not args.no_wait))
+
+
+def tell(start: Start, status: RunStatus) -> ExitCode:
+    """Print where the report of an ended run is; the exit code."""
     print(start.folder / REPORT)
     return ExitCode.DONE if status is RunStatus.DONE else ExitCode.FAILED
 
 
-def carry(start: Start, *, verbose: bool) -> RunStatus:
+def carry(
+    start: Start,
+    *,
+    verbose: bool,
+    grace: float = GRACE_SECONDS,
+    begin: Callable[[Run], Run] | None = None,
+    wait: bool = True,
+) -> RunStatus:
     """Start a run or go on with it until it is final, and see that its report is there.
 
-    Raises KeyboardInterrupt when it was interrupted, with the document saved.
+    ``begin`` is an event that changes the document first; ``grace`` is what agents at work get
+    when a signal asks the run to stop.  Raises Interrupted after one, with the document saved, and
+    WaitingForOperator where only he can say how to go on and is not waited for.
     """
     make_run_folder(start)
     with hold(start.folder, start.clock.now()):
         store = start.open_store(PlainLauncher().tier)
+        if begin is not None:
+            store.update(begin)
         end_run(str(start.folder))  # what a killed predecessor started must not meet what we start
         for warning in (*start.warnings, *_unsandboxed(store)):
             print(f"dispatch: warning: {clean(warning)}", file=sys.stderr)
         try:
-            return asyncio.run(_carry(start, store, verbose=verbose))
+            return asyncio.run(
+                _carry(start, store, verbose, grace, began=begin is not None, wait=wait)
+            )
         except asyncio.CancelledError:
-            raise KeyboardInterrupt from None
+            raise Interrupted(
+                "Interrupted; what was done is kept.", f"Continue it: dispatch {start.name}"
+            ) from None
 
 
-async def _carry(start: Start, store: DocumentStore, *, verbose: bool) -> RunStatus:
-    me = asyncio.current_task()
-    assert me is not None  # asyncio.run made it
-    for each in (signal.SIGINT, signal.SIGTERM):
-        asyncio.get_running_loop().add_signal_handler(each, me.cancel)
-    async with open_ports(start, store, stream=sys.stderr, verbose=verbose) as ports:
+async def _carry(
+    start: Start, store: DocumentStore, verbose: bool, grace: float, *, began: bool, wait: bool
+) -> RunStatus:
+    stopping = heed_signals(start.folder, grace)
+    async with open_ports(start, store, stream=sys.stderr, verbose=verbose, wait=wait) as opened:
+        ports = evolve(opened, stopping=stopping)
         status = store.run.status
+        if began:
+            tell_transition(ports, store.run.history[-1])
         if status not in (RunStatus.DONE, RunStatus.FAILED):
             status = await drive(ports)
         if status is RunStatus.FAILED or not (start.folder / REPORT).exists():

@@ -46,6 +46,8 @@ MEANINGS: Final[Mapping[str, str]] = {
     "prices.MODEL.cached": "tokens sent that the provider had cached",
     "authorName": "who stands on commits; null: the repository's user.name",
     "authorEmail": "null: the repository's user.email",
+    "notify": "words of a command that gets each question as JSON; only in your own file",
+    "escalationTimeoutSeconds": "how long an answer is waited for; null: for ever",
     "verifySubmissions": "run the task's commands, or the build gate, on each submission",
 }
 

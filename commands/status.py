@@ -87,6 +87,11 @@ def as_data(run: Run, live: str | None) -> Mapping[str, object]:
 def details(run: Run, live: str | None) -> Iterator[str]:
     """One run as lines for people."""
     yield f"Run {run.name}: {run.status}"
+    for question in run.escalations:
+        if question.answer is None:
+            yield f"Question {question.id}: {_line(question.question)}"
+            words = "|".join(map(_line, question.allowed))
+            yield f"  answer   dispatch answer {run.name} {question.id} {words}"
     yield f"  branch   {run.integration_branch}, from {run.base_commit[:12]}"
     yield f"  started  {run.created_at}"
     yield f"  process  {live or 'none is working on it'}"
@@ -100,10 +105,6 @@ def details(run: Run, live: str | None) -> Iterator[str]:
             level = task.level
             yield f"Level {level}"
         yield _task(task)
-    for question in run.escalations:
-        if question.answer is None:
-            yield f"Question {question.id}: {_line(question.question)}"
-            yield f"  answers  {', '.join(map(_line, question.allowed))}"
     yield "Next"
     yield from (f"  {_line(step)}" for step in next_steps(run, live is not None))
     yield f"  More is in the report: dispatch report {run.name} --format md"

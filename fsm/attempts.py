@@ -3,11 +3,11 @@
 import asyncio
 from collections.abc import Awaitable, Callable
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from ..policy.outcomes import fresh_attempt
 from ..state.enums import AttemptOutcome, FailureKind, Role
-from ..state.jobs import Job, Result
+from ..state.jobs import Job, JobCancelled, Result
 from ..state.records import Attempt, Run, Usage
 from .fold import attempts_of, close_attempt, open_attempt
 from .ports import Ports
@@ -51,21 +51,16 @@ async def carry_out(
     """
     fresh = 0
     while True:
-        attempt = _open(ports, role, subject, task_id, job_type)
-        job = make(attempt, ports.folder / "attempts" / attempt.id)
-        ports.journal.event("attempt.started", attempt=attempt.id, model=attempt.model)
-        try:
-            result = await ports.agents.run(job)
-        except asyncio.CancelledError:
-            cancelled: Result[A] = Result(
-                outcome=AttemptOutcome.CANCELLED,
-                value=None,
-                message="interrupted",
-                usage=Usage(cost_usd=None),  # what it had used is in its folder; never said to be 0
-            )
-            _close(ports, task_id, attempt, cancelled, lambda run, _: run)
-            raise
-        _close(ports, task_id, attempt, result, accept)
+        async with ports.stopping.agent():
+            attempt = _open(ports, role, subject, task_id, job_type)
+            job = make(attempt, ports.folder / "attempts" / attempt.id)
+            ports.journal.event("attempt.started", attempt=attempt.id, model=attempt.model)
+            try:
+                result = await ports.agents.run(job)
+            except asyncio.CancelledError as error:
+                _close(ports, task_id, attempt, _cancelled(error), accept)
+                raise
+            _close(ports, task_id, attempt, result, accept)
         if result.value is not None:
             return result.value
         if not fresh_attempt(result.outcome, fresh):
@@ -123,6 +118,16 @@ def _close(
         inputTokens=result.usage.input_tokens,
         outputTokens=result.usage.output_tokens,
         costUSD=result.usage.cost_usd,
+    )
+
+
+def _cancelled(error: asyncio.CancelledError) -> Result[Any]:
+    return Result(
+        outcome=AttemptOutcome.CANCELLED,
+        value=None,
+        message="Interrupted; a turn that was under way is not counted.",
+        # What is not known is never said to be 0.
+        usage=error.usage if isinstance(error, JobCancelled) else Usage(cost_usd=None),
     )
 
 

@@ -29,6 +29,7 @@ async def run_commands(
     """Run all commands one after the other, and write one log of all if a name is given."""
     results = []
     for number, command in enumerate(commands, 1):
+        await ports.stopping.admit()
         output = ports.folder / "builds" / folder / f"{number}.log"
         result = await ports.commands.run(command, worktree, output)
         ports.journal.line(f"build {folder}", f"$ {command}: {ending(result)}")

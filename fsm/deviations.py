@@ -5,12 +5,14 @@ from pathlib import Path
 from attrs import evolve
 
 from ..policy.karen import final_action, initial_action
-from ..state.enums import DecisionOutcome, FailureKind, KarenAction, Role
+from ..state.enums import DecisionOutcome, FailureKind, KarenAction, Role, Verb
 from ..state.jobs import GreybeardJob
 from ..state.records import Attempt, Decision, Deviation, GreybeardVerdict, Run, Task
 from .attempts import AgentFailed, carry_out
 from .fold import change_task, task_of
 from .ports import Ports
+from .questions import Question, ask, id_for
+from .step import RunStopped
 
 
 async def judge_deviations(ports: Ports, task_id: str) -> None:
@@ -22,10 +24,10 @@ async def judge_deviations(ports: Ports, task_id: str) -> None:
     assert task.output is not None  # only submitted tasks come here
     for deviation in task.output.deviations:
         decision = _decision(ports, task_id, deviation)
-        if decision is None:
-            await _decide(ports, task_of(ports.store.run, task_id), deviation)
-            decision = _decision(ports, task_id, deviation)
-            assert decision is not None  # just recorded
+        if decision is None or decision.outcome is DecisionOutcome.WAITING:
+            if decision is None:
+                await _decide(ports, task_of(ports.store.run, task_id), deviation)
+            decision = await _settled(ports, task_id, deviation)
             ports.journal.event(
                 "deviation.decided",
                 task=task_id,
@@ -43,8 +45,6 @@ def objection(task: Task) -> tuple[FailureKind, str] | None:
         reason = f"Deviation {decision.deviation_id}: {decision.reason}"
         if decision.outcome is DecisionOutcome.FAILED:
             return FailureKind.DEVIATION_REJECTED, reason
-        if decision.outcome is DecisionOutcome.WAITING:
-            return FailureKind.NEEDS_OPERATOR, reason
     return None
 
 
@@ -68,6 +68,68 @@ async def _decide(ports: Ports, task: Task, deviation: Deviation) -> None:
         reason = f"The greybeard gave no ruling, so the operator must. {error.message}"
         final = KarenAction.ESCALATE_TO_OPERATOR
         _record(ports, task.id, _decided(deviation, initial, final, reason))
+
+
+async def _settled(ports: Ports, task_id: str, deviation: Deviation) -> Decision:
+    """The decision in the document; the operator is asked where it waits for him."""
+    decision = _decision(ports, task_id, deviation)
+    assert decision is not None  # recorded before this is called
+    if decision.outcome is not DecisionOutcome.WAITING:
+        return decision
+    question = _question(ports.store.run, task_id, deviation, decision)
+    try:
+        answer = await ask(ports, question)
+    except RunStopped as error:
+        if error.kind is FailureKind.ABORTED:
+            aborted = _answered(decision, Verb.ABORT, str(error))
+            ports.store.update(lambda run: _with_decision(run, task_id, aborted))
+        raise
+    note = f": {answer.note}" if answer.note else "."
+    reason = f"The operator {answer.by} said {answer.verb}{note}"
+    settled = _answered(decision, answer.verb, reason)
+    ports.store.update(lambda run: _with_decision(run, task_id, settled))
+    return settled
+
+
+def _question(run: Run, task_id: str, deviation: Deviation, decision: Decision) -> Question:
+    details: dict[str, object] = {
+        "taskId": task_id,
+        "deviationId": deviation.id,
+        "severity": deviation.severity.value,
+        "category": deviation.category.value,
+        "description": deviation.description,
+        "affectedFiles": list(deviation.affected_files),
+        "initial": decision.initial.value,
+    }
+    if decision.greybeard is not None:
+        details["greybeard"] = {
+            "verdict": decision.greybeard.verdict.value,
+            "rationale": decision.greybeard.rationale,
+        }
+    return Question(
+        id=id_for(run, deviation.id),
+        task_id=task_id,
+        question=f"May task {task_id} keep its {deviation.severity} deviation from the plan: "
+        f"{deviation.description}",
+        reason=decision.reason,
+        details=details,
+        allowed={
+            Verb.CONTINUE: "the deviation is accepted and the task goes on",
+            Verb.ACCEPT_WITH_NOTE: "the same, and your note stands in the decision",
+            Verb.FAIL_TASK: "the task is set aside with its work kept; what depends on it fails",
+            Verb.ABORT: "the whole run stops; everything finished is kept",
+        },
+    )
+
+
+def _answered(decision: Decision, verb: str, reason: str) -> Decision:
+    outcome = {
+        Verb.CONTINUE: DecisionOutcome.ACCEPTED,
+        Verb.ACCEPT_WITH_NOTE: DecisionOutcome.ACCEPTED,
+        Verb.FAIL_TASK: DecisionOutcome.FAILED,
+        Verb.ABORT: DecisionOutcome.ABORTED,
+    }[Verb(verb)]
+    return evolve(decision, operator_answer=str(verb), outcome=outcome, reason=reason)
 
 
 async def _consult(ports: Ports, task: Task, deviation: Deviation) -> None:
@@ -113,6 +175,17 @@ def _record(ports: Ports, task_id: str, decision: Decision) -> None:
 
 
 def _with_decision(run: Run, task_id: str, decision: Decision) -> Run:
-    return change_task(
-        run, task_id, lambda task: evolve(task, decisions=(*task.decisions, decision))
-    )
+    """The decision added, or in the place of the one that waited."""
+
+    def change(task: Task) -> Task:
+        if all(each.deviation_id != decision.deviation_id for each in task.decisions):
+            return evolve(task, decisions=(*task.decisions, decision))
+        return evolve(
+            task,
+            decisions=tuple(
+                decision if each.deviation_id == decision.deviation_id else each
+                for each in task.decisions
+            ),
+        )
+
+    return change_task(run, task_id, change)

@@ -5,12 +5,14 @@ is written durably, and only then does the machine move.  Its callback calls the
 handler, and that is where agents are invoked.
 """
 
+import asyncio
+
 from attrs import evolve
 
 from ..state.durable import DISK_HINTS
 from ..state.enums import FailureKind, RunStatus
-from ..state.errors import DispatchError, GitError, RefMoved, StorageError
-from ..state.records import Failure
+from ..state.errors import DispatchError, GitError, RefMoved, StorageError, WaitingForOperator
+from ..state.records import Failure, HistoryEntry
 from .fold import apply
 from .lifecycle import FINAL, RunEvent
 from .machine import cursor_at, follow, row
@@ -38,7 +40,7 @@ async def drive(ports: Ports) -> RunStatus:
                 recovered = True
                 await handler.recover(ports.store.run, ports)
             step = await handler.work(ports.store.run, ports)
-        except StorageError:
+        except (StorageError, WaitingForOperator):
             raise
         except Exception as error:  # one guard: whatever went wrong is recorded, then reported
             step = _failed(error, ports)
@@ -46,16 +48,23 @@ async def drive(ports: Ports) -> RunStatus:
         move = row(before.status, step.event, before.failure.state if before.failure else None)
         at = ports.clock.now()
         after = ports.store.update(lambda run: apply(step.change(run), step.event, at, step.reason))
-        ports.journal.event(
-            f"run.{step.event}", source=before.status, target=after.status, reason=step.reason
-        )
-        reason = f": {step.reason}" if step.reason else ""
-        ports.journal.line("run", f"{before.status} → {after.status}{reason}")
+        tell_transition(ports, after.history[-1])
         await follow(cursor, move)
 
     cursor = cursor_at(ports.store.run.status, entered)
     await entered()
+    if ports.store.run.status not in FINAL:
+        raise asyncio.CancelledError  # the library takes a cancellation for a move refused
     return ports.store.run.status
+
+
+def tell_transition(ports: Ports, entry: HistoryEntry) -> None:
+    """Put a transition that is in the document into the journal, too."""
+    ports.journal.event(
+        f"run.{entry.event}", source=entry.source, target=entry.target, reason=entry.reason
+    )
+    reason = f": {entry.reason}" if entry.reason else ""
+    ports.journal.line("run", f"{entry.source} → {entry.target}{reason}")
 
 
 def failure_of(error: Exception, state: RunStatus, at: str) -> Failure:
@@ -77,7 +86,7 @@ def _failed(error: Exception, ports: Ports) -> Step:
     # A TaskGroup wraps what its tasks raised; the first one is the reason.
     while isinstance(error, ExceptionGroup):
         error = error.exceptions[0]
-    if isinstance(error, StorageError):
+    if isinstance(error, StorageError | WaitingForOperator):
         raise error
     if isinstance(error, OSError) and (hint := DISK_HINTS.get(error.errno or 0)):
         raise StorageError(f"{error}.", hint) from error

@@ -8,9 +8,11 @@ from ..policy.attribution import attribute_files
 from ..policy.hunks import missing_hunks
 from ..policy.messages import commit_message
 from ..policy.plan import task_order
-from ..state.enums import FailureKind, Isolation
+from ..state.enums import FailureKind, Isolation, Verb
 from ..state.records import Run, Task
+from .conflicts import Clash, resolve, siblings, superseded_paths
 from .fold import apply_task, task_of
+from .implementing import fail_task
 from .lifecycle import TaskEvent
 from .ports import Ports
 from .step import RunStopped
@@ -22,7 +24,8 @@ async def fan_in(ports: Ports, level: int, task_ids: tuple[str, ...]) -> None:
 
     Done again after a kill, also with no tasks left to commit, it ends the same: every part of a
     commit is in the document.
-    Raises RunStopped on a conflict, with the paths.
+    A conflict is resolved by the later task's fix agent; a task whose conflict is not resolved is
+    set aside when the operator says so.
     """
     run = ports.store.run
     if run.isolation is Isolation.LEVEL:
@@ -30,8 +33,17 @@ async def fan_in(ports: Ports, level: int, task_ids: tuple[str, ...]) -> None:
     for task_id in task_ids:
         run = ports.store.run
         task = task_of(run, task_id)
-        commit = await _commit(ports, run, task, level_tip(run, level))
-        _record_commit(ports, task_id, commit)
+        tree, superseded = await _tree(ports, task, level_tip(run, level))
+        if tree is None:
+            await fail_task(
+                ports,
+                task_id,
+                FailureKind.CONFLICT,
+                "Its work conflicts with its siblings', and the operator set it aside.",
+            )
+            continue
+        commit = await _commit(ports, task, level_tip(run, level), tree)
+        _record_commit(ports, task_id, commit, superseded)
         ports.journal.event("task.committed", task=task_id, commit=commit)
         ports.journal.line("run", f"{task_id} is committed as {(commit or 'nothing')[:12]}")
     await check_out_level(ports, level)
@@ -44,7 +56,10 @@ async def fan_in(ports: Ports, level: int, task_ids: tuple[str, ...]) -> None:
 
 
 def level_tip(run: Run, level: int) -> str:
-    """The last commit of a level so far: its boundary, or its last task's commit."""
+    """The last commit of a level so far: the next boundary, its last task's commit, or its own."""
+    recorded = run.level_boundaries.get(str(level + 1))
+    if recorded is not None:
+        return recorded
     committed = [
         task.commit_sha
         for task in sorted(run.tasks, key=task_order)
@@ -62,41 +77,84 @@ async def check_out_level(ports: Ports, level: int) -> None:
     await prepare(ports, level_worktree(level), tip, branch)
 
 
-async def _commit(ports: Ports, run: Run, task: Task, tip: str) -> str | None:
-    repository = ports.repository
-    evidence, time = task.evidence, task.commit_time
+def provenance_note(task: Task) -> str:
+    """Who made a commit and at what cost: in a note, so that it cannot change the commit's id."""
+    done = [attempt for attempt in task.attempts if attempt.outcome is not None]
+    lines = [
+        f"{attempt.role} {attempt.id}: {attempt.model} ({attempt.executor}), {attempt.outcome}, "
+        f"{attempt.usage.turns} turns, {attempt.usage.input_tokens} + "
+        f"{attempt.usage.output_tokens} tokens, "
+        + (
+            "cost unknown"
+            if attempt.usage.cost_usd is None
+            else f"{attempt.usage.cost_usd:.4f} USD"
+        )
+        for attempt in done
+    ]
+    lines += [
+        f"critique, round {verdict.round}: {verdict.status}, {len(verdict.findings)} findings"
+        for verdict in task.critique_verdicts
+    ]
+    return "\n".join(lines) + "\n"
+
+
+async def _tree(ports: Ports, task: Task, tip: str) -> tuple[str | None, tuple[str, ...]]:
+    """The tree of a task's commit, null when it is set aside; and where it lost accepted lines."""
+    run, repository, evidence = ports.store.run, ports.repository, task.evidence
     assert evidence is not None  # only submitted tasks come here
-    assert time is not None
+    assert task.commit_time is not None
     base = run.level_boundaries[str(task.level)]
     if run.isolation is Isolation.LEVEL:
         paths = attribute_files(_accepted(run, task.level))[task.id]
-        tree = await asyncio.to_thread(repository.pick, tip, evidence.tree, paths)
-    else:
-        merge = await asyncio.to_thread(repository.merge, tip, evidence.tree, base)
-        if merge.conflicts:
-            raise RunStopped(
-                FailureKind.CONFLICT,
-                f"The work of task {task.id} conflicts with its siblings' in "
-                f"{some(merge.conflicts)}; both are kept, this one under "
-                f"refs/dispatch/submitted/{task.id} of the run's store.",
-                task.id,
-            )
-        tree = merge.tree
+        return await asyncio.to_thread(repository.pick, tip, evidence.tree, paths), ()
+    merge = await asyncio.to_thread(repository.merge, tip, evidence.tree, base)
+    if not merge.conflicts:
+        await _require_nothing_dropped(ports, task, base, tip, merge.tree)
+        return merge.tree, ()
+    clash = Clash(
+        task=task,
+        tip=tip,
+        base=base,
+        tree=evidence.tree,
+        merge=merge,
+        time=task.commit_time,
+        others=siblings(run, task),
+    )
+    ref = f"refs/dispatch/{run.name}/rescue/{task.id}"
+    allowed = {Verb.FAIL_TASK: f"The task is set aside; its work is kept under {ref}."}
+    tree = await resolve(ports, clash, allowed)
+    if isinstance(tree, Verb):
+        return None, ()
+    return tree, await asyncio.to_thread(superseded_paths, ports, clash, tree)
+
+
+async def _commit(ports: Ports, task: Task, tip: str, tree: str) -> str | None:
+    repository, run = ports.repository, ports.store.run
     if tree == await asyncio.to_thread(repository.tree_of, tip):
         return None
+    time = task.commit_time
+    assert time is not None  # only submitted tasks come here
     message = commit_message(task.objective, run=run.name, task=task.id)
-    commit = await asyncio.to_thread(repository.commit, tree, tip, message, run.identity, time)
-    if run.isolation is Isolation.TASK:
-        await _require_nothing_dropped(ports, task, base, tip, tree)
-    return commit
+    return await asyncio.to_thread(repository.commit, tree, tip, message, run.identity, time)
 
 
-def _record_commit(ports: Ports, task_id: str, commit: str | None) -> None:
-    ports.store.update(
-        lambda run: apply_task(
-            run, task_id, TaskEvent.COMMITTED, lambda task: evolve(task, commit_sha=commit)
+def _record_commit(
+    ports: Ports, task_id: str, commit: str | None, superseded: tuple[str, ...]
+) -> None:
+    def change(run: Run) -> Run:
+        run = apply_task(
+            run,
+            task_id,
+            TaskEvent.COMMITTED,
+            lambda task: evolve(task, commit_sha=commit, superseded_paths=superseded),
         )
-    )
+        after = str(task_of(run, task_id).level + 1)
+        if commit is None or after not in run.level_boundaries:
+            return run
+        # The level was finished before: what comes on top of it moves the boundary with it.
+        return evolve(run, level_boundaries={**run.level_boundaries, after: commit})
+
+    ports.store.update(change)
 
 
 async def _require_nothing_dropped(
@@ -158,25 +216,9 @@ async def annotate(ports: Ports, level: int) -> None:
     for task in run.tasks:
         if task.level == level and task.commit_sha is not None and task.commit_time is not None:
             await asyncio.to_thread(
-                ports.repository.note, task.commit_sha, _note(task), run.identity, task.commit_time
+                ports.repository.note,
+                task.commit_sha,
+                provenance_note(task),
+                run.identity,
+                task.commit_time,
             )
-
-
-def _note(task: Task) -> str:
-    done = [attempt for attempt in task.attempts if attempt.outcome is not None]
-    lines = [
-        f"{attempt.role} {attempt.id}: {attempt.model} ({attempt.executor}), {attempt.outcome}, "
-        f"{attempt.usage.turns} turns, {attempt.usage.input_tokens} + "
-        f"{attempt.usage.output_tokens} tokens, "
-        + (
-            "cost unknown"
-            if attempt.usage.cost_usd is None
-            else f"{attempt.usage.cost_usd:.4f} USD"
-        )
-        for attempt in done
-    ]
-    lines += [
-        f"critique, round {verdict.round}: {verdict.status}, {len(verdict.findings)} findings"
-        for verdict in task.critique_verdicts
-    ]
-    return "\n".join(lines) + "\n"

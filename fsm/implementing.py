@@ -69,7 +69,12 @@ async def _attempt(ports: Ports, task: Task, worktree: Path, base: str) -> None:
     def make(attempt: Attempt, folder: Path) -> ImplementJob:
         nonlocal examiner
         examiner = Examiner(
-            ports=ports, task=task, worktree=worktree, base=base, attempt_id=attempt.id
+            ports=ports,
+            task=task,
+            worktree=worktree,
+            base=base,
+            attempt_id=attempt.id,
+            shared=ports.store.run.isolation is Isolation.LEVEL,
         )
         return ImplementJob(
             attempt=attempt,

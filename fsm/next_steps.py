@@ -17,6 +17,7 @@ REMEDIES: Final[Mapping[FailureKind, str]] = {
     "this one.",
     FailureKind.NEEDS_OPERATOR: "The question is under Escalations. Settle it in the spec, so "
     "that it is not asked again.",
+    FailureKind.ABORTED: "You ended it with your answer, which is under Escalations.",
     FailureKind.BLOCKING_FINDINGS: "The findings that remained are under Findings. Decide whether "
     "they are right; if not, say so in the spec.",
     FailureKind.CONFLICT: "Two tasks changed the same lines in ways that could not be joined. "
@@ -51,7 +52,9 @@ def next_steps(run: Run, live: bool = False) -> tuple[str, ...]:
     if run.status is RunStatus.FAILED:
         if run.failure is not None:
             steps.append(REMEDIES[run.failure.kind])
-        steps.append("Then start a new run under another name; what this one committed stays.")
+        steps.append(f"Then go on: dispatch retry {run.name}; what was committed stays.")
+        if any(task.rescue_ref for task in run.tasks):
+            steps.append(f"See what failed tasks had done: dispatch rescue {run.name}")
         return tuple(steps)
     if live:
         return (*steps, "Nothing else: a process is working on it.")

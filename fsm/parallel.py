@@ -1,7 +1,26 @@
 """Several things at once, as many as allowed, where one that fails does not lose the others."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Coroutine, Iterable
+from contextvars import ContextVar
+from typing import Any, TypeVar
+
+from attrs import define, field
+
+from ..state.errors import WaitingForOperator
+
+T = TypeVar("T")
+
+
+@define(eq=False)
+class _Places:
+    """How many may work, and whether one of them failed."""
+
+    free: asyncio.Semaphore
+    failed: asyncio.Event = field(factory=asyncio.Event)
+
+
+_PLACES: ContextVar[_Places | None] = ContextVar("_PLACES", default=None)
 
 
 async def each_in_parallel(
@@ -9,21 +28,50 @@ async def each_in_parallel(
 ) -> None:
     """Do something for every name; after a failure no more are started and the running ones finish.
 
-    Raises the first failure, once nothing runs any more.
+    Raises the first failure, once nothing runs any more.  One that only waits for the operator is
+    no failure: the others are started and finish, then that is raised.
     """
-    places = asyncio.Semaphore(at_most)
+    places = _Places(asyncio.Semaphore(at_most))
     failures: list[Exception] = []
+    waiting: list[WaitingForOperator] = []
 
     async def one(name: str) -> None:
-        async with places:
+        _PLACES.set(places)
+        async with places.free:
             if not failures:
                 try:
                     await do(name)
+                except WaitingForOperator as error:
+                    waiting.append(error)
                 except Exception as error:  # raised below: siblings are paid for and may finish
                     failures.append(error)
+                    places.failed.set()
 
     async with asyncio.TaskGroup() as group:
         for name in names:
             group.create_task(one(name))
-    if failures:
-        raise failures[0]
+    for error in (*failures, *waiting):
+        raise error
+
+
+async def without_a_place(wait: Coroutine[Any, Any, T]) -> T:
+    """Wait for something that is nobody's work, with the place given to a sibling meanwhile.
+
+    Raises WaitingForOperator when a sibling fails, for then nothing is left to wait for.
+    """
+    places = _PLACES.get()
+    if places is None:
+        return await wait
+    answer = asyncio.ensure_future(wait)
+    failed = asyncio.ensure_future(places.failed.wait())
+    places.free.release()
+    try:
+        await asyncio.wait({answer, failed}, return_when=asyncio.FIRST_COMPLETED)
+        if answer.done():
+            return answer.result()
+        raise WaitingForOperator("The run stops for another task before this is answered.")
+    finally:
+        answer.cancel()
+        failed.cancel()
+        await asyncio.gather(answer, failed, return_exceptions=True)
+        await places.free.acquire()

@@ -8,12 +8,13 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Protocol, TypeVar
 
-from attrs import frozen
+from attrs import field, frozen
 
 from ..state.config import Config
 from ..state.git_values import Merge, Snapshot
 from ..state.jobs import Job, Result
-from ..state.records import CommandResult, FileChange, Identity, Run
+from ..state.records import Answer, CommandResult, Escalation, FileChange, Identity, Run
+from .stopping import Stopping
 
 A = TypeVar("A")
 
@@ -47,7 +48,10 @@ class Agents(Protocol):
     """Whoever carries out jobs."""
 
     async def run(self, job: Job[A]) -> Result[A]:
-        """Give one agent one job; every way it can end is a value, never an exception."""
+        """Give one agent one job; every way it can end is a value.
+
+        Only a cancellation is raised, as JobCancelled with what was used.
+        """
         ...
 
     def executor_and_model(self, job_type: type[Job[A]]) -> tuple[str, str]:
@@ -173,6 +177,29 @@ class Journal(Protocol):
         ...
 
 
+class Operator(Protocol):
+    """The person, as far as a run can reach him; what he answers is recorded by ``questions``."""
+
+    def announce(self, escalation: Escalation) -> None:
+        """Make a question known: its file, the terminal, the notify command; once per question."""
+        ...
+
+    async def answer(self, escalation: Escalation) -> Answer:
+        """Wait for a valid answer to an announced question.
+
+        Raises WaitingForOperator where nobody waits (``--no-wait``, or the time limit).
+        """
+        ...
+
+    def settle(self, escalation: Escalation) -> None:
+        """The answer is recorded: put the question's file aside; harmless when repeated."""
+        ...
+
+    def notice(self, text: str) -> None:
+        """Tell something that needs no answer."""
+        ...
+
+
 @frozen
 class Ports:
     """Everything a state may use."""
@@ -181,8 +208,10 @@ class Ports:
     agents: Agents
     repository: Repository
     commands: Commands
+    operator: Operator
     journal: Journal
     clock: Clock
     config: Config
     folder: Path  # dispatch/<run>
     spec_text: str
+    stopping: Stopping = field(factory=Stopping)

@@ -92,9 +92,22 @@ def _task(task: Task) -> str:
     if task.rescue_ref:
         look = f"git log -p -1 {task.rescue_ref}"
         below.append(f"its work is kept under {code(task.rescue_ref)}; to look at it: {code(look)}")
+    below += _receipt(task)
     if task.output is not None and task.output.notes:
         below.append(f"notes: {inline(task.output.notes)}")
     return f"{code(task.id)} [L{task.level}] {task.status} {commit}{nested(below)}"
+
+
+def _receipt(task: Task) -> Iterator[str]:
+    """What became of the accepted lines; a clean merge that lost one would have stopped the run."""
+    if task.superseded_paths:
+        paths = ", ".join(map(code, task.superseded_paths))
+        yield f"lines were superseded when its conflict was resolved, in: {paths}"
+    elif task.commit_sha is not None:
+        yield "every accepted line is in its commits"
+    for fix in task.fixes:
+        where = f" in {code(fix.commit_sha)}" if fix.commit_sha else ""
+        yield f"repaired ({fix.source}, round {fix.round}){where}: {inline(fix.output.summary)}"
 
 
 def _rounds(run: Run) -> str:
@@ -111,9 +124,14 @@ def _rounds(run: Run) -> str:
 
 
 def _commits(run: Run) -> str:
-    landed = (task for task in run.tasks if task.commit_sha)
+    landed = (
+        (task.id, commit)
+        for task in run.tasks
+        for commit in (task.commit_sha, *(fix.commit_sha for fix in task.fixes))
+        if commit is not None
+    )
     return bullets(
-        (f"{code(task.id)}: {code(task.commit_sha or '')}" for task in landed),
+        (f"{code(task_id)}: {code(commit)}" for task_id, commit in landed),
         "(no commits landed)",
     )
 

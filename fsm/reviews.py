@@ -1,4 +1,7 @@
-"""The gate of a level: critics of its tasks in parallel, then the gate critic over all of them."""
+"""The gate of a level: critics of its tasks in parallel, then the gate critic over all of them.
+
+What they find blocking is repaired, and the level is reviewed again, until it passes.
+"""
 
 import asyncio
 from pathlib import Path
@@ -6,60 +9,172 @@ from pathlib import Path
 from attrs import evolve
 
 from ..policy.critique import level_needs_gate
+from ..policy.findings import (
+    ASKING_ROUND,
+    NOTICE_ROUND,
+    blocking_in,
+    covers,
+    standing,
+)
 from ..policy.review import level_outcome, synthetic_gate
 from ..policy.schedule import level_tasks, reviewable
-from ..state.enums import FailureKind, GateOutcome, Role, TaskStatus
+from ..state.enums import FailureKind, FixSource, GateOutcome, Role, TaskStatus, Verb
 from ..state.jobs import CritiqueJob, GateJob
-from ..state.records import Attempt, CritiqueVerdict, GateVerdict, Run
+from ..state.records import Attempt, CritiqueVerdict, Finding, GateVerdict, Run, Task
+from .amendments import amend, patches_of, under_repair, work_of
 from .attempts import carry_out
+from .fan_in import level_tip
 from .fold import apply_task, change_task, task_of
 from .lifecycle import TaskEvent
 from .parallel import each_in_parallel
 from .ports import Ports
+from .questions import Question, ask
+from .reversals import rule_on_reversals
 from .step import RunStopped
 from .task_files import write_task_files
 from .workplaces import level_worktree
 
-FIRST_ROUND = 1
+Blocking = tuple[tuple[str, Finding], ...]
 
 
 async def review_level(ports: Ports, level: int) -> None:
-    """Have a level judged; raises RunStopped when it may not pass.
+    """Have a level judged and amended until it passes; raises RunStopped when it may not.
 
     Every verdict is in the document when it arrives: after a kill only the missing ones are asked.
     """
+    while True:
+        number = review_round(ports.store.run, level)
+        if not under_repair(ports.store.run, level):
+            found = await _blocking(ports, level, number)
+            if not found or not await _may_be_amended(ports, level, number, found):
+                return
+            _request_amendment(ports, found)
+        found = _standing(ports.store.run, level, number)
+        by_task = {
+            task_id: tuple(finding for owner, finding in found if owner == task_id)
+            for task_id, _ in found
+        }
+        await amend(ports, level, number, by_task)
+
+
+def review_round(run: Run, level: int) -> int:
+    """Which round of a level's review is due or under way, counted from 1."""
+    tasks = _judged(run, level)
+    rounds = [verdict for verdict in run.gate_verdicts if verdict.level == level]
+    if not rounds:
+        return 1
+    last = rounds[-1]
+    repaired = not under_repair(run, level) and any(
+        fix.source is FixSource.CRITIQUE and fix.round == last.round
+        for task in tasks
+        for fix in task.fixes
+    )
+    return last.round + 1 if repaired or not covers(last, tasks) else last.round
+
+
+async def _blocking(ports: Ports, level: int, number: int) -> Blocking:
+    """Review the level once; what blocks it. Raises RunStopped when it cannot be repaired."""
     worktree = await asyncio.to_thread(ports.repository.existing_worktree, level_worktree(level))
     assert worktree is not None  # fan-in checked it out
-    await _critics(ports, worktree)
-    verdict = await _gate(ports, level, worktree)
-    run = ports.store.run
-    outcome, blocking = level_outcome(level_tasks(run, level), verdict)
-    if outcome is not GateOutcome.PASS:
+    since = await _since(ports, level, number)
+    await each_in_parallel(
+        reviewable(ports.store.run, number),
+        ports.config.max_parallel,
+        lambda task_id: _critique(ports, task_id, worktree, number, since),
+    )
+    verdict = await _gate(ports, level, worktree, number, since)
+    outcome, blocking = level_outcome(_judged(ports.store.run, level), verdict)
+    if outcome is GateOutcome.FAIL:
         found = "; ".join(f"{task_id}: {finding.description}" for task_id, finding in blocking)
         raise RunStopped(
             FailureKind.BLOCKING_FINDINGS,
             f"The review of level {level} ended with {outcome}. {found}".rstrip(),
             blocking[0][0] if blocking else None,
         )
+    await rule_on_reversals(ports, number, blocking, worktree)
+    return standing(ports.store.run, blocking, number)
 
 
-async def _critics(ports: Ports, worktree: Path) -> None:
-    await each_in_parallel(
-        reviewable(ports.store.run),
-        ports.config.max_parallel,
-        lambda task_id: _critique(ports, task_id, worktree),
+async def _may_be_amended(ports: Ports, level: int, number: int, found: Blocking) -> bool:
+    """Whether there is to be one more round; false: the operator lets the level pass as it is."""
+    names = ", ".join(sorted({task_id for task_id, _ in found}))
+    if number == NOTICE_ROUND:
+        ports.operator.notice(f"Level {level} needs amendment round {number}: {names}.")
+    if number < ASKING_ROUND:
+        return True
+    answer = await ask(
+        ports,
+        Question(
+            id=f"level-{level}-amend-{number}",
+            task_id=found[0][0],
+            question=f"Is level {level} to be amended once more (round {number})?",
+            reason=f"After {number - 1} rounds the reviewers still find something in: {names}.",
+            details={"findings": [f"{owner}: {each.description}" for owner, each in found]},
+            allowed={
+                Verb.CONTINUE: "There is one more round of repair and review.",
+                Verb.ACCEPT_WITH_NOTE: "The level passes; its findings are kept in the report.",
+                Verb.ABORT: "The run ends as failed; everything stays where it is.",
+            },
+        ),
     )
+    return answer.verb == Verb.CONTINUE
 
 
-async def _critique(ports: Ports, task_id: str, worktree: Path) -> None:
+def _request_amendment(ports: Ports, found: Blocking) -> None:
+    ports.store.update(lambda run: _amend_requested(run, found))
+
+
+def _amend_requested(run: Run, found: Blocking) -> Run:
+    for task_id in sorted({task_id for task_id, _ in found}):
+        if task_of(run, task_id).status is TaskStatus.COMMITTED:  # it has no critic of its own
+            run = apply_task(run, task_id, TaskEvent.CRITIQUE_STARTED)
+        run = apply_task(
+            run,
+            task_id,
+            TaskEvent.AMEND_REQUESTED,
+            lambda task: evolve(task, amendment_rounds_total=task.amendment_rounds_total + 1),
+        )
+    return run
+
+
+def _standing(run: Run, level: int, number: int) -> Blocking:
+    """What is to be repaired, from the verdicts of the round."""
+    blocking = tuple(
+        (task.id, finding)
+        for task in _judged(run, level)
+        for finding in blocking_in(run, task, number)
+    )
+    return standing(run, blocking, number)
+
+
+async def _since(ports: Ports, level: int, number: int) -> str:
+    """What the repairs of the round before changed in the level, as a patch."""
+    run = ports.store.run
+    bases = [
+        fix.base
+        for task in _judged(run, level)
+        for fix in task.fixes
+        if (fix.source, fix.round) == (FixSource.CRITIQUE, number - 1)
+    ]
+    if not bases:
+        return ""
+    return await asyncio.to_thread(ports.repository.diff, bases[-1], level_tip(run, level))
+
+
+def _judged(run: Run, level: int) -> tuple[Task, ...]:
+    return tuple(task for task in level_tasks(run, level) if task.status is not TaskStatus.FAILED)
+
+
+async def _critique(ports: Ports, task_id: str, worktree: Path, number: int, since: str) -> None:
     run = ports.store.run
     task = task_of(run, task_id)
     if task.status is TaskStatus.COMMITTED:
         run = ports.store.update(lambda run: apply_task(run, task_id, TaskEvent.CRITIQUE_STARTED))
         task = task_of(run, task_id)
-    commit, evidence = task.commit_sha, task.evidence
+    evidence = task.evidence
     assert evidence is not None  # committed tasks have it
-    diff = "" if commit is None else await asyncio.to_thread(ports.repository.patch, commit)
+    diff = await patches_of(ports, task)
+    still = blocking_in(run, task, number - 1)
 
     def make(attempt: Attempt, folder: Path) -> CritiqueJob:
         return CritiqueJob(
@@ -67,10 +182,12 @@ async def _critique(ports: Ports, task_id: str, worktree: Path) -> None:
             root=worktree,
             folder=folder,
             task=task,
-            round=FIRST_ROUND,
+            round=number,
             diff=diff,
             changes=evidence.changes,
             commands=evidence.commands,
+            to_settle=still,
+            since=since,
         )
 
     def accept(run: Run, verdict: CritiqueVerdict) -> Run:
@@ -87,24 +204,26 @@ async def _critique(ports: Ports, task_id: str, worktree: Path) -> None:
     )
 
 
-async def _gate(ports: Ports, level: int, worktree: Path) -> GateVerdict:
+async def _gate(ports: Ports, level: int, worktree: Path, number: int, since: str) -> GateVerdict:
     run = ports.store.run
-    recorded = [verdict for verdict in run.gate_verdicts if verdict.level == level]
-    if recorded:
-        return recorded[-1]
-    tasks = tuple(task for task in level_tasks(run, level) if task.status is not TaskStatus.FAILED)
+    for verdict in run.gate_verdicts:
+        if (verdict.level, verdict.round) == (level, number):
+            return verdict
+    tasks = _judged(run, level)
 
     def accept(run: Run, verdict: GateVerdict) -> Run:
         return evolve(run, gate_verdicts=(*run.gate_verdicts, verdict))
 
     if not level_needs_gate(tasks):
-        verdict = synthetic_gate(level, tasks)
+        verdict = synthetic_gate(level, tasks, number)
         ports.store.update(lambda run: accept(run, verdict))
         return verdict
-    commits = {task.id: task.commit_sha for task in tasks if task.commit_sha is not None}
+    commits = {task.id: work_of(task)[0] for task in tasks if work_of(task)}
 
     async def show(commit: str) -> str:
-        return await asyncio.to_thread(ports.repository.patch, commit)
+        return "\n".join(
+            [await patches_of(ports, task) for task in tasks if commits.get(task.id) == commit]
+        )
 
     def make(attempt: Attempt, folder: Path) -> GateJob:
         return GateJob(
@@ -112,10 +231,12 @@ async def _gate(ports: Ports, level: int, worktree: Path) -> GateVerdict:
             root=worktree,
             folder=folder,
             level=level,
-            round=FIRST_ROUND,
+            round=number,
             tasks=tasks,
             commits=commits,
             show=show,
+            to_settle={task.id: blocking_in(run, task, number - 1) for task in tasks},
+            since=since,
         )
 
     verdict = await carry_out(

@@ -3,16 +3,16 @@
 import asyncio
 from pathlib import Path
 
-from attrs import define
+from attrs import define, evolve
 
 from ..policy.attribution import claimed_path
 from ..policy.evidence import claim_problems, command_problems, commands_to_run
-from ..state.enums import Isolation
 from ..state.git_values import Snapshot
 from ..state.jobs import Submission
 from ..state.records import CommandResult, Evidence, FileChange, Task
 from .builds import read_output, run_commands
 from .ports import Ports
+from .stopping import Stopping
 from .workplaces import prepare
 
 MAX_SHOWN_OUTPUT = 2000  # characters of each failing command's output, from its end
@@ -32,6 +32,7 @@ class Examiner:
     worktree: Path
     base: str
     attempt_id: str
+    shared: bool = False  # others are at work in the same tree
     evidence: Evidence | None = None
     commit_time: int = 0
     _checks: int = 0
@@ -90,16 +91,18 @@ class Examiner:
         )
         if not commands:
             return ()
+        # Part of a submission, which an agent may finish also while the run comes to its stop.
+        ports = evolve(self.ports, stopping=Stopping())
         self._checks += 1
         folder = f"{self.attempt_id}/{self._checks}"
-        if run.isolation is Isolation.LEVEL:
+        if self.shared:
             # Siblings are at work in the shared tree: the commands get one of their own.
             place = f"check-{self.task.id}"
-            worktree = await prepare(self.ports, place, kept)
-            results = await run_commands(self.ports, commands, worktree, folder)
+            worktree = await prepare(ports, place, kept)
+            results = await run_commands(ports, commands, worktree, folder)
             await asyncio.to_thread(self.ports.repository.remove_worktree, place)
             return results
-        results = await run_commands(self.ports, commands, self.worktree, folder)
+        results = await run_commands(ports, commands, self.worktree, folder)
         # What the commands wrote is no work of the agent's and must not meet the next check.
         await asyncio.to_thread(self.ports.repository.restore, self.worktree, snapshot.tree)
         return results
@@ -115,7 +118,7 @@ class Examiner:
 
     def _own(self, snapshot: Snapshot, submission: Submission) -> tuple[FileChange, ...]:
         """The changes that are this task's: in a shared tree, those it claims."""
-        if self.ports.store.run.isolation is Isolation.TASK:
+        if not self.shared:
             return snapshot.changes
         claims = {claimed_path(raw, str(self.worktree)) for raw in submission.output.files_modified}
         return tuple(each for each in snapshot.changes if {each.path, each.old_path} & claims)

@@ -29,6 +29,7 @@ async def prepare(ports: Ports, name: str, commit: str, branch: str | None = Non
     path = await asyncio.to_thread(ports.repository.ensure_worktree, name, commit, branch)
     await asyncio.to_thread(ports.repository.share, path, run.share)
     for number, command in enumerate(run.setup, 1):
+        await ports.stopping.admit()
         output = ports.folder / "builds" / f"setup-{name}" / f"{number}.log"
         result = await ports.commands.run(command, path, output)
         if result.exit_code != 0:

@@ -48,6 +48,17 @@ def claim_problems(
     return tuple(problems)
 
 
+def new_test_problems(output: TaskOutput, wanted: Sequence[str]) -> tuple[str, ...]:
+    """Which of the test files that a critic asked for a repair leaves out."""
+    missing = sorted(set(wanted) - set(output.files_modified))
+    if not missing:
+        return ()
+    return (
+        "The review asks for tests in these files; add or extend each of them and name it in "
+        f"filesModified: {_listed(map(_quoted, missing))}.",
+    )
+
+
 def commands_to_run(
     task: Task,
     *,

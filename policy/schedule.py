@@ -75,11 +75,12 @@ def integrable(run: Run) -> tuple[str, ...]:
     return tuple(task.id for task in tasks if task.status is TaskStatus.SUBMITTED)
 
 
-def reviewable(run: Run) -> tuple[str, ...]:
+def reviewable(run: Run, round_number: int = 1) -> tuple[str, ...]:
     """The committed tasks of the current level that need a critic, once the whole level is there.
 
     A task whose review was interrupted is named again; whoever asks while critics are at work
-    leaves those out.  A verdict counts until the task's work is replaced by a newer one.
+    leaves those out.  A verdict counts for its round, until the task is implemented anew: what a
+    sibling's repair broke is seen by the next round.
     """
     tasks = _current_tasks(run)
     if any(task.status not in _REVIEWED | _FINAL for task in tasks):
@@ -87,7 +88,9 @@ def reviewable(run: Run) -> tuple[str, ...]:
     return tuple(
         task.id
         for task in tasks
-        if task.status in _REVIEWED and critique_enabled(task) and not _has_current_verdict(task)
+        if task.status in _REVIEWED
+        and critique_enabled(task)
+        and not _has_verdict(task, round_number)
     )
 
 
@@ -100,14 +103,14 @@ def _culprit(task: Task, culprits: Mapping[str, str]) -> str | None:
     return next((culprits[each] for each in task.depends_on if each in culprits), None)
 
 
-def _has_current_verdict(task: Task) -> bool:
-    if not task.critique_verdicts:
+def _has_verdict(task: Task, round_number: int) -> bool:
+    if not any(verdict.round == round_number for verdict in task.critique_verdicts):
         return False
     # Attempts are in the order they were made: what came last, a verdict or new work?
     for attempt in reversed(task.attempts):
         if attempt.outcome is AttemptOutcome.OK:
             if attempt.role is Role.CRITIC:
                 return True
-            if attempt.role in (Role.IMPLEMENTER, Role.FIX_AGENT):
+            if attempt.role is Role.IMPLEMENTER:
                 return False
     return True

@@ -81,4 +81,6 @@ class Config:
     prices: Mapping[str, Price] = field(factory=dict)
     author_name: str | None = None  # of commits; default: the repository's user.name
     author_email: str | None = None
+    notify: tuple[str, ...] = ()  # words of a command; only the user's own file may name one
+    escalation_timeout_seconds: float | None = None  # null: a question is waited for for ever
     verify_submissions: bool = True  # run verifyCommands, or the gate, on every submission

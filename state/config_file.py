@@ -23,6 +23,7 @@ MAX_PARALLEL: Final = 64
 MAX_BYTES: Final = 1024 * 1024
 
 _REPOSITORY_ONLY: Final = "buildGate"  # what is good is the repository's to say
+_USER_ONLY: Final = "notify"  # a repository must not choose what runs outside the sandbox
 _HINT: Final = "Correct it, then start again; `dispatch init` writes a file to start from."
 
 Rule = Callable[[object], str | None]  # what is wrong with a value of the right type
@@ -76,6 +77,7 @@ def _config(repository: _Source, user: _Source) -> Config:
     """Both files as one configuration, or everything that is wrong with them."""
     gate = user.keys.keys() & {_REPOSITORY_ONLY}
     user = evolve(user, keys={key: user.keys[key] for key in user.keys.keys() - gate})
+    foreign = repository.keys.keys() & {_USER_ONLY}
     raw = {**user.keys, **repository.keys}
     found = list(_broken_rules(raw))
     said = {problem.path for problem in found}
@@ -88,6 +90,9 @@ def _config(repository: _Source, user: _Source) -> Config:
     if gate:
         what = f"belongs into the repository's {CONFIG_FILE}, not here"
         lines.append(_located(Problem((_REPOSITORY_ONLY,), what), user, user))
+    if foreign:
+        what = f"belongs into your own {user.path}, not into the repository's file"
+        lines.append(_located(Problem((_USER_ONLY,), what), repository, repository))
     if config is None or lines:
         texts = tuple(f"{path}:{line}: {what}" for path, line, what in sorted(lines))
         raise _invalid(repository.path, texts) from ShapeError(found, CONFIG_FILE)
@@ -205,6 +210,8 @@ _RULES: Final[Mapping[tuple[str, ...], Rule]] = {
     ("setup", "*"): _not_blank,
     ("share", "*"): _inside_the_tree,
     ("commandTimeoutSeconds",): _positive,
+    ("notify", "*"): _not_blank,
+    ("escalationTimeoutSeconds",): _positive,
     ("outputLimitBytes",): _positive,
     ("limits", "*"): _positive,
     ("prices", "*", "*"): _not_negative,

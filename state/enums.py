@@ -52,6 +52,24 @@ class FixingSource(StrEnum):
     VERIFICATION = "verification"
 
 
+class FixSource(StrEnum):
+    """What made a fix agent necessary; a conflict is no status of a task."""
+
+    CRITIQUE = "critique"
+    CONFLICT = "conflict"
+    VERIFICATION = "verification"
+
+
+class Verb(StrEnum):
+    """What an operator may answer; which of them fit is said in each question."""
+
+    CONTINUE = "continue"
+    ABORT = "abort"
+    RETRY = "retry"
+    ACCEPT_WITH_NOTE = "accept-with-note"
+    FAIL_TASK = "fail-task"
+
+
 class DeviationSeverity(StrEnum):
     """How far a task departed from its plan."""
 
@@ -185,6 +203,7 @@ class FailureKind(StrEnum):
     DEVIATION_REJECTED = "deviation-rejected"
     DEPENDENCY_FAILED = "dependency-failed"
     NEEDS_OPERATOR = "needs-operator"
+    ABORTED = "aborted"  # the operator said so
     BLOCKING_FINDINGS = "blocking-findings"
     CONFLICT = "conflict"
     REGRESSION = "regression"

@@ -75,6 +75,18 @@ class StorageError(DispatchError):
     """The disk refused (full, read-only, failing); the last document is intact."""
 
 
+class WaitingForOperator(DispatchError):
+    """Only the operator can say how to go on; the question is open and nothing is lost."""
+
+    exit_code = ExitCode.WAITING
+
+
+class Interrupted(DispatchError):
+    """The user or the system asked us to stop; what was done is kept."""
+
+    exit_code = ExitCode.INTERRUPTED
+
+
 class GitError(DispatchError):
     """Git refused; the message names the subcommand, the exit code and what git said."""
 

@@ -86,6 +86,9 @@ def _task(task: Task, ids: Collection[str], *, has_evidence: bool) -> Iterator[s
         yield f"{where} has fixingSource {task.fixing_source}, but is {task.status}, not fixing."
     if task.commit_sha is not None and not _COMMIT_ID.match(task.commit_sha):
         yield f"{where} has commitSHA {task.commit_sha!r}, not 40 hex digits."
+    for fix in task.fixes:
+        if fix.commit_sha is not None and not _COMMIT_ID.match(fix.commit_sha):
+            yield f"{where} has a fix with commitSHA {fix.commit_sha!r}, not 40 hex digits."
     if has_evidence and task.evidence is None and task.status in _AFTER_COMMIT:
         yield f"{where} is {task.status}, but has no evidence."
     yield from _attempts(where, task.attempts)

@@ -1,12 +1,13 @@
 """What an agent can be given to do: one class per role, each naming the record it answers with."""
 
+import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
 from typing import Generic, TypeVar
 
-from attrs import frozen
+from attrs import field, frozen
 
-from .enums import AttemptOutcome
+from .enums import AttemptOutcome, FixSource
 from .records import (
     Attempt,
     BuildClaim,
@@ -14,6 +15,7 @@ from .records import (
     CritiqueVerdict,
     Deviation,
     FileChange,
+    Finding,
     GateVerdict,
     GreybeardVerdict,
     Plan,
@@ -66,25 +68,59 @@ class ImplementJob(Job[TaskOutput]):
 
 
 @frozen(kw_only=True)
+class FixJob(Job[TaskOutput]):
+    """Repair one task's work in a tree that holds its siblings' work, too.
+
+    ``source`` says who asked: a review, a conflict at fan-in, or verification.  ``findings`` are
+    what is to be repaired (blocking ones of critic and gate critic, conflicting paths, or
+    failures of the build gate); ``evidence`` is a text that shows it (hunks, verifier output);
+    ``diff`` is the task's work so far; ``others`` are the plans it must live with; ``new_tests``
+    are files that the fix must add or extend.
+    """
+
+    task: Task
+    source: FixSource
+    round: int
+    findings: tuple[Finding, ...]
+    evidence: str
+    diff: str
+    others: tuple[Task, ...]
+    build_gate: tuple[str, ...]
+    check: Check
+    new_tests: tuple[str, ...] = ()
+
+
+@frozen(kw_only=True)
 class CritiqueJob(Job[CritiqueVerdict]):
-    """Review one committed task; ``diff`` is its commit as a patch."""
+    """Review one committed task; ``diff`` is its commit as a patch.
+
+    In a later round ``to_settle`` is what was to be repaired, ``since`` what the repairs changed in
+    the whole level, as a patch.
+    """
 
     task: Task
     round: int
     diff: str
     changes: tuple[FileChange, ...]
     commands: tuple[CommandResult, ...]
+    to_settle: tuple[Finding, ...] = ()
+    since: str = ""
 
 
 @frozen(kw_only=True)
 class GateJob(Job[GateVerdict]):
-    """Judge a whole level; ``show`` gives the patch of one of ``commits`` (by task id)."""
+    """Judge a whole level; ``show`` gives the work of the task whose commit is given, as a patch.
+
+    ``commits`` are by task id; ``to_settle`` (by task id) and ``since`` are as a critic's.
+    """
 
     level: int
     round: int
     tasks: tuple[Task, ...]
     commits: Mapping[str, str]
     show: Callable[[str], Awaitable[str]]
+    to_settle: Mapping[str, tuple[Finding, ...]] = field(factory=dict)
+    since: str = ""
 
 
 @frozen(kw_only=True)
@@ -105,3 +141,11 @@ class Result(Generic[A]):
     message: str
     usage: Usage
     session_id: str | None = None
+
+
+class JobCancelled(asyncio.CancelledError):
+    """A job was interrupted; ``usage`` is what its finished turns used."""
+
+    def __init__(self, usage: Usage) -> None:
+        super().__init__()
+        self.usage = usage

@@ -20,6 +20,7 @@ from .enums import (
     FailureKind,
     FindingSeverity,
     FixingSource,
+    FixSource,
     GateOutcome,
     GreybeardRuling,
     Isolation,
@@ -136,6 +137,22 @@ class TaskOutput(Record):
     files_modified: tuple[str, ...]
     deviations: tuple[Deviation, ...]
     notes: str
+
+
+@frozen(kw_only=True)
+class Fix(Record):
+    """An accepted repair of a task's work; its tree was made on the commit ``base``.
+
+    ``commit_sha`` is null before it is integrated, and when it was folded into the task's commit.
+    """
+
+    source: FixSource
+    round: int
+    base: str
+    output: TaskOutput
+    evidence: Evidence
+    commit_time: int
+    commit_sha: str | None = None
 
 
 @frozen(kw_only=True)
@@ -261,6 +278,7 @@ class Escalation(Record):
     reason: str
     details: Mapping[str, object]
     allowed: tuple[str, ...]
+    consequences: Mapping[str, str] = field(factory=dict)  # verb -> what follows from it
     created_at: str
     answer: Answer | None = None
 
@@ -331,6 +349,8 @@ class Task(Record):
     decisions: tuple[Decision, ...] = ()
     commit_time: int | None = None  # seconds since 1970, fixed when the submission is accepted
     commit_sha: str | None = None  # null also for a task whose share is empty
+    fixes: tuple[Fix, ...] = ()
+    superseded_paths: tuple[str, ...] = ()  # where resolving a conflict replaced accepted lines
     rescue_ref: str | None = None
     failure: Failure | None = None
     critique_verdicts: tuple[CritiqueVerdict, ...] = ()

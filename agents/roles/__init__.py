@@ -6,9 +6,17 @@ from typing import Any, Final
 from attrs import frozen
 
 from ...state.enums import Role
-from ...state.jobs import CritiqueJob, GateJob, GreybeardJob, ImplementJob, Job, PlanJob
+from ...state.jobs import (
+    CritiqueJob,
+    FixJob,
+    GateJob,
+    GreybeardJob,
+    ImplementJob,
+    Job,
+    PlanJob,
+)
 from ..workshop import Workshop
-from . import critic, gate_critic, greybeard, implementer, planner
+from . import critic, fix_agent, gate_critic, greybeard, implementer, planner
 from .base import Session
 
 
@@ -26,6 +34,7 @@ ROLES: Final[Mapping[type[Job[Any]], RoleEntry]] = {
     ImplementJob: RoleEntry(
         role=Role.IMPLEMENTER, label=implementer.label, prepare=implementer.prepare
     ),
+    FixJob: RoleEntry(role=Role.FIX_AGENT, label=fix_agent.label, prepare=fix_agent.prepare),
     CritiqueJob: RoleEntry(role=Role.CRITIC, label=critic.label, prepare=critic.prepare),
     GateJob: RoleEntry(role=Role.GATE_CRITIC, label=gate_critic.label, prepare=gate_critic.prepare),
     GreybeardJob: RoleEntry(role=Role.GREYBEARD, label=greybeard.label, prepare=greybeard.prepare),

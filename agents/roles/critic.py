@@ -68,6 +68,8 @@ def prepare(job: CritiqueJob, workshop: Workshop) -> Session[CritiqueVerdict]:
             round=job.round,
             changes=job.changes,
             commands=job.commands,
+            to_settle=job.to_settle,
+            since=bounded(job.since, MAX_DIFF_CHARACTERS, "Read the remaining files."),
             diff=bounded(job.diff, MAX_DIFF_CHARACTERS, "Read the remaining files with read_file."),
             guidance=workshop.guidance(),
         ),

@@ -11,6 +11,7 @@ from ...state.enums import GateOutcome
 from ...state.errors import DispatchError
 from ...state.jobs import GateJob
 from ...state.records import GateVerdict, PerTaskGateVerdict
+from ..fencing import bounded
 from ..templates import render
 from ..terminal import Refused, TerminalTool
 from ..tools import ToolResult
@@ -19,6 +20,7 @@ from .base import FunctionTool, Session, system_prompt
 from .findings import FindingArguments, finding
 
 PAGE_CHARACTERS: Final = 40_000
+MAX_SINCE_CHARACTERS: Final = 100_000
 
 
 @frozen(kw_only=True)
@@ -73,6 +75,8 @@ def prepare(job: GateJob, workshop: Workshop) -> Session[GateVerdict]:
             round=job.round,
             tasks=job.tasks,
             commits=job.commits,
+            to_settle=job.to_settle,
+            since=bounded(job.since, MAX_SINCE_CHARACTERS, "Read the remaining files."),
             guidance=workshop.guidance(),
         ),
         tools=(*workshop.reading(), git_show(job)),

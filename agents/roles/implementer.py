@@ -6,7 +6,7 @@ from attrs import frozen
 from msgspec import Meta
 
 from ...state.enums import AgentType, DeviationCategory, DeviationSeverity
-from ...state.jobs import ImplementJob, Submission
+from ...state.jobs import FixJob, ImplementJob, Submission
 from ...state.records import BuildClaim, Deviation, TaskOutput
 from ..templates import render
 from ..terminal import Refused, TerminalTool
@@ -104,7 +104,7 @@ def label(job: ImplementJob) -> str:
 def prepare(job: ImplementJob, workshop: Workshop) -> Session[TaskOutput]:
     """An implementer for one task; one of type explore can only read."""
     explores = job.task.agent_type is AgentType.EXPLORE
-    desk = SubmissionDesk(job)
+    desk = SubmissionDesk(job, job.task.id)
     tools = workshop.reading() if explores else (*workshop.working(), desk.record_build_result())
     return Session(
         system=system_prompt(
@@ -124,9 +124,12 @@ def prepare(job: ImplementJob, workshop: Workshop) -> Session[TaskOutput]:
 
 
 class SubmissionDesk:
-    """The implementer's own tools: the builds it reports, and its submission."""
+    """The tools of whoever hands in work: the builds it reports, and its submission.
 
-    def __init__(self, job: ImplementJob) -> None:
+    ``name`` begins the ids of the deviations it declares.
+    """
+
+    def __init__(self, job: ImplementJob | FixJob, name: str) -> None:
         self.builds: list[BuildClaim] = []
         self.terminal: TerminalTool[SubmitArguments, TaskOutput] = TerminalTool(
             "submitOutput",
@@ -138,6 +141,7 @@ class SubmissionDesk:
             self._check,
         )
         self._job = job
+        self._name = name
 
     def record_build_result(self) -> FunctionTool[BuildArguments]:
         """The tool that notes a build, lint or test command and its result."""
@@ -171,7 +175,7 @@ class SubmissionDesk:
             problems += wrong
             deviations.append(
                 Deviation(
-                    id=f"{self._job.task.id}-dev-{number}",
+                    id=f"{self._name}-dev-{number}",
                     severity=each.severity,
                     category=each.category,
                     description=each.description.strip(),

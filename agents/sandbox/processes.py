@@ -40,6 +40,13 @@ def end_run(run_mark: str, grace: float = 2.0) -> int:
     return _end(belongs, [], grace)
 
 
+def end_everything(run_mark: str) -> None:
+    """End at once the run's processes and every other child of ours, such as git."""
+    end_run(run_mark, grace=0.0)
+    for child in _descendants(os.getpid()):
+        _send(child, signal.SIGKILL)
+
+
 def _end(
     belongs: Callable[[psutil.Process], bool], known: list[psutil.Process], grace: float
 ) -> int:

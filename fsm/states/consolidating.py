@@ -4,6 +4,7 @@ import asyncio
 
 from ...state.enums import FailureKind
 from ...state.records import Run
+from ..amendments import work_of
 from ..fan_in import level_tip
 from ..fold import apply
 from ..lifecycle import RunEvent
@@ -23,7 +24,7 @@ async def recover(run: Run, ports: Ports) -> None:
 async def work(run: Run, ports: Ports) -> Step:
     """Publish the last level's tip and write the report, before the run is called done."""
     tip = level_tip(run, max(task.level for task in run.tasks))
-    commits = [task.commit_sha for task in run.tasks if task.commit_sha is not None]
+    commits = [commit for task in run.tasks for commit in work_of(task)]
     missing = await asyncio.to_thread(ports.repository.unreachable, commits, tip)
     if missing:
         raise RunStopped(

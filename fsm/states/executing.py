@@ -5,6 +5,7 @@ from functools import reduce
 from ...policy.schedule import current_level, doomed, integrable, level_tasks, startable
 from ...state.enums import FailureKind, TaskStatus
 from ...state.records import Run, Task
+from ..amendments import UNDER_REPAIR
 from ..deviations import judge_deviations, objection
 from ..fan_in import annotate, fan_in, level_tip
 from ..fold import apply_task, task_of
@@ -17,6 +18,8 @@ from ..recovery import restore
 from ..reviews import review_level
 from ..step import RunStopped, Step
 from ..workplaces import some
+
+_IN_REVIEW = (TaskStatus.COMMITTED, TaskStatus.CRITIQUING)
 
 
 async def recover(run: Run, ports: Ports) -> None:
@@ -37,12 +40,10 @@ async def work(run: Run, ports: Ports) -> Step:
         _require_no_failed_task(run)
         return Step(RunEvent.LEVELS_PASSED)
     ports.journal.event("level.started", level=level)
-    await _implement(ports)
-    await _settle(ports, level)
+    await _implement(ports, level)
     await fan_in(ports, level, integrable(ports.store.run))
     if any(
-        task.status in (TaskStatus.COMMITTED, TaskStatus.CRITIQUING)
-        for task in level_tasks(ports.store.run, level)
+        task.status in (*_IN_REVIEW, *UNDER_REPAIR) for task in level_tasks(ports.store.run, level)
     ):
         await review_level(ports, level)
     await annotate(ports, level)
@@ -84,7 +85,7 @@ def _require_no_failed_task(run: Run) -> None:
 
 
 def _completed(run: Run, task: Task) -> Run:
-    if task.status in (TaskStatus.COMMITTED, TaskStatus.CRITIQUING):
+    if task.status in _IN_REVIEW:
         return apply_task(run, task.id, TaskEvent.PASSED)
     return run
 
@@ -93,38 +94,36 @@ def _restarted(run: Run, task_id: str) -> Run:
     return apply_task(run, task_id, TaskEvent.RESTARTED)
 
 
-async def _implement(ports: Ports) -> None:
-    """Start what may start, until nothing more may; set aside what depends on a failed task."""
+async def _implement(ports: Ports, level: int) -> None:
+    """Start what may start, until nothing more may; set aside what depends on a failed task.
+
+    A question to the operator holds up its own task only.
+    """
+    submitted = [
+        task.id
+        for task in level_tasks(ports.store.run, level)
+        if task.status is TaskStatus.SUBMITTED
+    ]
     while True:
         for task_id, dependency in doomed(ports.store.run):
             message = f"It depends on {dependency}, which failed."
             await fail_task(ports, task_id, FailureKind.DEPENDENCY_FAILED, message)
-        ready = startable(ports.store.run)
+        ready = (*submitted, *startable(ports.store.run))
         if not ready:
             return
+        submitted = []
         await each_in_parallel(
-            ready, ports.config.max_parallel, lambda task_id: implement(ports, task_id)
+            ready, ports.config.max_parallel, lambda task_id: _carry(ports, task_id)
         )
 
 
-async def _settle(ports: Ports, level: int) -> None:
-    """Finish the judgement of deviations, set rejected tasks aside, stop for the operator."""
-    questions = []
-    for task in level_tasks(ports.store.run, level):
-        if task.status is not TaskStatus.SUBMITTED:
-            continue
-        await judge_deviations(ports, task.id)
-        found = objection(task_of(ports.store.run, task.id))
-        if found is None:
-            continue
-        kind, reason = found
-        if kind is FailureKind.NEEDS_OPERATOR:
-            questions.append((task.id, reason))
-        else:
-            await fail_task(ports, task.id, kind, reason)
-    if questions:
-        raise RunStopped(
-            FailureKind.NEEDS_OPERATOR,
-            some((reason for _, reason in questions), at_most=3),
-            questions[0][0],
-        )
+async def _carry(ports: Ports, task_id: str) -> None:
+    """Have a task implemented, unless it was; judge its deviations, and set it aside if need be."""
+    if task_of(ports.store.run, task_id).status is not TaskStatus.SUBMITTED:
+        await implement(ports, task_id)
+    if task_of(ports.store.run, task_id).status is not TaskStatus.SUBMITTED:
+        return
+    await judge_deviations(ports, task_id)
+    found = objection(task_of(ports.store.run, task_id))
+    if found is not None:
+        await fail_task(ports, task_id, *found)

@@ -6,14 +6,15 @@ from pathlib import Path
 from attrs import evolve
 
 from ...policy.comparison import Comparison, compare
-from ...state.enums import FailureKind, VerificationMode, VerificationOutcome
+from ...state.enums import Verb, VerificationMode, VerificationOutcome
 from ...state.records import CommandResult, Run, VerificationRound
 from ..builds import final_log, outputs_of, roots, run_commands
 from ..fan_in import level_tip
 from ..lifecycle import RunEvent
 from ..ports import Ports
+from ..questions import Question, ask, id_for
 from ..recovery import restore
-from ..step import RunStopped, Step
+from ..step import Step
 from ..workplaces import level_branch, level_worktree, prepare
 
 
@@ -28,6 +29,8 @@ async def work(run: Run, ports: Ports) -> Step:
     if reason is not None:
         return Step(RunEvent.VERIFIED, reason)
     last = run.verification_rounds[-1] if run.verification_rounds else None
+    if last is not None and last.outcome is VerificationOutcome.ESCALATED:
+        last = await _asked(ports, last)
     if last is not None and last.outcome is VerificationOutcome.PASS:
         return Step(RunEvent.VERIFIED, last.reason)
     number = len(run.verification_rounds) + 1
@@ -50,11 +53,45 @@ async def work(run: Run, ports: Ports) -> Step:
     if record.outcome is VerificationOutcome.PASS:
         return Step(RunEvent.VERIFIED, record.reason)
     if record.outcome is VerificationOutcome.ESCALATED:
-        raise RunStopped(
-            FailureKind.NEEDS_OPERATOR,
-            f"The build gate prints something else than before, and nothing fails: {record.reason}",
-        )
+        return await work(ports.store.run, ports)  # asks, and goes on as the operator says
     return Step(RunEvent.REGRESSED, record.reason)
+
+
+async def _asked(ports: Ports, record: VerificationRound) -> VerificationRound:
+    """The round as the operator judged it: passed, or as it was, and the gate runs once more."""
+    answer = await ask(
+        ports,
+        Question(
+            id=id_for(ports.store.run, f"verification-{record.round}"),
+            task_id=None,
+            question="The build gate prints something else than before, and nothing fails. "
+            "Is that difference meant?",
+            reason=record.reason,
+            details={"round": record.round, "finalBuildLog": record.final_build_log_path},
+            allowed={
+                Verb.ACCEPT_WITH_NOTE: "the difference is accepted and the result is published",
+                Verb.RETRY: "the build gate runs once more and is compared again",
+                Verb.ABORT: "the run stops; everything finished is kept",
+            },
+        ),
+    )
+    if answer.verb == Verb.RETRY:
+        return record
+    note = f" with the note: {answer.note}" if answer.note else ""
+    passed = evolve(
+        record,
+        outcome=VerificationOutcome.PASS,
+        reason=f"The operator {answer.by} accepted the difference{note}. {record.reason}",
+    )
+    ports.store.update(
+        lambda run: evolve(
+            run,
+            verification_rounds=tuple(
+                passed if each.round == record.round else each for each in run.verification_rounds
+            ),
+        )
+    )
+    return passed
 
 
 async def _verify(ports: Ports, number: int) -> tuple[tuple[CommandResult, ...], Comparison]:

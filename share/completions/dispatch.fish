@@ -50,8 +50,8 @@ function _shtab_dispatch_using
   test "$_shtab_dispatch_cmdpath" = "$argv"
 end
 
-set -g _shtab_dispatch_commands run status report graph teardown clean doctor init demo completion schema
-set -g _shtab_dispatch_opts_with_value --format --machine --output --repo --run --spec --write
+set -g _shtab_dispatch_commands run retry answer status report graph rescue teardown clean doctor init demo completion schema
+set -g _shtab_dispatch_opts_with_value --format --grace --machine --note --output --repo --restore --run --spec --task --to --write
 
 complete -c dispatch -e
 complete -c dispatch -f
@@ -62,9 +62,22 @@ complete -c dispatch -n '_shtab_dispatch_using; and test $_shtab_dispatch_npos -
 complete -c dispatch -n '_shtab_dispatch_using run' -s h -l help -d 'show this help message and exit'
 complete -c dispatch -n '_shtab_dispatch_using run' -l spec -xka "(__fish_complete_path (commandline -ct))" -d 'what is to be done (default: spec.md)'
 complete -c dispatch -n '_shtab_dispatch_using run' -l skip-baseline -d 'do not compare with the build before the run'
+complete -c dispatch -n '_shtab_dispatch_using run' -l no-sandbox -d 'run commands unconfined (as they always are now)'
 complete -c dispatch -n '_shtab_dispatch_using run' -s v -l verbose -d 'show what agents say as they say it'
-complete -c dispatch -n '_shtab_dispatch_using run' -l no-sandbox -d 'run commands unconfined (in this version they always are)'
+complete -c dispatch -n '_shtab_dispatch_using run' -l grace -x -d 'what agents get to hand in after Ctrl-C (default: 10)'
+complete -c dispatch -n '_shtab_dispatch_using run' -l no-wait -d 'end with exit code 3 when only you can go on'
 complete -c dispatch -n '_shtab_dispatch_using run' -l repo -xka "(__fish_complete_directories)" -d 'repository (default: here)'
+complete -c dispatch -n '_shtab_dispatch_using; and test $_shtab_dispatch_npos -eq 0' -a retry -d 'Go on with a run that failed.'
+complete -c dispatch -n '_shtab_dispatch_using retry' -s h -l help -d 'show this help message and exit'
+complete -c dispatch -n '_shtab_dispatch_using retry' -l task -x -d 'run this task again and no other'
+complete -c dispatch -n '_shtab_dispatch_using retry' -s v -l verbose -d 'show what agents say as they say it'
+complete -c dispatch -n '_shtab_dispatch_using retry' -l grace -x -d 'what agents get to hand in after Ctrl-C (default: 10)'
+complete -c dispatch -n '_shtab_dispatch_using retry' -l repo -xka "(__fish_complete_directories)" -d 'repository (default: here)'
+complete -c dispatch -n '_shtab_dispatch_using; and test $_shtab_dispatch_npos -eq 0' -a answer -d 'Show the questions of a run that wait for you, or answer one.'
+complete -c dispatch -n '_shtab_dispatch_using answer' -s h -l help -d 'show this help message and exit'
+complete -c dispatch -n '_shtab_dispatch_using answer' -l note -x -d 'kept with the answer'
+complete -c dispatch -n '_shtab_dispatch_using answer' -l json -d 'print JSON for scripts'
+complete -c dispatch -n '_shtab_dispatch_using answer' -l repo -xka "(__fish_complete_directories)" -d 'repository (default: here)'
 complete -c dispatch -n '_shtab_dispatch_using; and test $_shtab_dispatch_npos -eq 0' -a status -d 'Show where runs stand and what to do next.'
 complete -c dispatch -n '_shtab_dispatch_using status' -s h -l help -d 'show this help message and exit'
 complete -c dispatch -n '_shtab_dispatch_using status' -l json -d 'print JSON for scripts'
@@ -81,13 +94,19 @@ complete -c dispatch -n '_shtab_dispatch_using graph' -l run -x -d 'mark where t
 complete -c dispatch -n '_shtab_dispatch_using graph' -l output -xka "(__fish_complete_path (commandline -ct))" -d 'write there, not to stdout'
 complete -c dispatch -n '_shtab_dispatch_using graph' -l write -xka "(__fish_complete_path (commandline -ct))" -d 'renew the diagrams and tables of a document'
 complete -c dispatch -n '_shtab_dispatch_using graph' -l repo -xka "(__fish_complete_directories)" -d 'repository (default: here)'
+complete -c dispatch -n '_shtab_dispatch_using; and test $_shtab_dispatch_npos -eq 0' -a rescue -d 'List work that was kept when it could not be used, and restore it.'
+complete -c dispatch -n '_shtab_dispatch_using rescue' -s h -l help -d 'show this help message and exit'
+complete -c dispatch -n '_shtab_dispatch_using rescue' -l restore -x -d 'what to make a branch of, as listed'
+complete -c dispatch -n '_shtab_dispatch_using rescue' -l to -x -d 'the new branch; HEAD stays where it is'
+complete -c dispatch -n '_shtab_dispatch_using rescue' -l json -d 'print JSON for scripts'
+complete -c dispatch -n '_shtab_dispatch_using rescue' -l repo -xka "(__fish_complete_directories)" -d 'repository (default: here)'
 complete -c dispatch -n '_shtab_dispatch_using; and test $_shtab_dispatch_npos -eq 0' -a teardown -d 'Remove a run'"'"'s worktrees; its report, document and branch stay.'
 complete -c dispatch -n '_shtab_dispatch_using teardown' -s h -l help -d 'show this help message and exit'
 complete -c dispatch -n '_shtab_dispatch_using teardown' -l repo -xka "(__fish_complete_directories)" -d 'repository (default: here)'
 complete -c dispatch -n '_shtab_dispatch_using; and test $_shtab_dispatch_npos -eq 0' -a clean -d 'Remove all that a run left in the repository, branches included.'
 complete -c dispatch -n '_shtab_dispatch_using clean' -s h -l help -d 'show this help message and exit'
 complete -c dispatch -n '_shtab_dispatch_using clean' -l all -d 'every run of the repository'
-complete -c dispatch -n '_shtab_dispatch_using clean' -l force -d 'even if rescued work goes with it'
+complete -c dispatch -n '_shtab_dispatch_using clean' -l force -d 'even if work goes that is nowhere else'
 complete -c dispatch -n '_shtab_dispatch_using clean' -l repo -xka "(__fish_complete_directories)" -d 'repository (default: here)'
 complete -c dispatch -n '_shtab_dispatch_using; and test $_shtab_dispatch_npos -eq 0' -a doctor -d 'Check that this machine and repository have what a run needs.'
 complete -c dispatch -n '_shtab_dispatch_using doctor' -s h -l help -d 'show this help message and exit'

@@ -9,6 +9,7 @@ import pytest
 from fakes.agent_jobs import (
     Desk,
     critique_job,
+    fix_job,
     gate_job,
     greybeard_job,
     implement_job,
@@ -31,6 +32,7 @@ JOBS: dict[str, Callable[[Path], Job[Any]]] = {
     "planner": plan_job,
     "implementer": implement_job,
     "explorer": lambda folder: implement_job(folder, agent_type=AgentType.EXPLORE),
+    "fix agent": fix_job,
     "critic": critique_job,
     "gate critic": lambda folder: gate_job(folder, _nothing),
     "greybeard": greybeard_job,
@@ -65,7 +67,7 @@ def test_no_prompt_names_a_tool_that_the_agent_does_not_have(tmp_path: Path, nam
         for tool in (*Desk(make(tmp_path)).names, "run_shell", "diagnostics")
     }
     desk = Desk(JOBS[name](tmp_path))
-    own = {*desk.names, *(["run_shell"] if name == "implementer" else [])}
+    own = {*desk.names, *(["run_shell"] if name in ("implementer", "fix agent") else [])}
     text = desk.session.system + desk.session.seed
     assert {tool for tool in known if f"`{tool}`" in text} <= own
 

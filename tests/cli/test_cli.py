@@ -28,9 +28,12 @@ options:
 verbs:
   VERB
     run       start a run, or continue it where it stopped
+    retry     go on with a run that failed
+    answer    show the questions of a run that wait for you, or answer one
     status    show where runs stand and what to do next
     report    show a run's report
     graph     draw the lifecycle of runs or tasks
+    rescue    list work that was kept when it could not be used, and restore it
     teardown  remove a run's worktrees; its report, document and branch stay
     clean     remove all that a run left in the repository, branches included
     doctor    check that this machine and repository have what a run needs

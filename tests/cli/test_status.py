@@ -15,6 +15,8 @@ Cli = Callable[..., tuple[int, str, str]]
 
 TOLD = """\
 Run told: failed
+Question e-2: Go on?
+  answer   dispatch answer told e-2 go-on|stop
   branch   dispatch/told, from 111111111111
   started  2026-01-02T03:04:05.678Z
   process  none is working on it
@@ -24,13 +26,12 @@ Run told: failed
 Level 1
   1a-good  completed, cccccccccccc, 1 attempt, 2 turns, 500 tokens in, 60 out, cost unknown
   1b-bad  failed, no commit, 0 attempts, agent-failed: The implementer ran out of turns.
-Question e-2: Go on?
-  answers  go-on, stop
 Next
   Answer the question e-2: Go on?
   The commands that got worse and their new failures are under Verification. The commits are on \
 the level's branch in the run's own store.
-  Then start a new run under another name; what this one committed stays.
+  Then go on: dispatch retry told; what was committed stays.
+  See what failed tasks had done: dispatch rescue told
   More is in the report: dispatch report told --format md
 """
 
@@ -145,4 +146,4 @@ def test_what_agents_said_cannot_control_the_terminal(user: User, cli: Cli) -> N
     run = evolve(run, failure=evolve(run.failure, message="\x1b[2Jgone\u202e\nsecond line"))
     DocumentStore.create(user.root / "dispatch" / "told", run)
     _, out, _ = cli("status", "told")
-    assert out.split("\n")[6:8] == ["           gone", "           second line"]
+    assert out.split("\n")[8:10] == ["           gone", "           second line"]

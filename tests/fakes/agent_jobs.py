@@ -18,11 +18,14 @@ from dispatch.state.enums import (
     ChangeKind,
     DeviationCategory,
     DeviationSeverity,
+    FindingSeverity,
+    FixSource,
     Role,
     TaskClass,
 )
 from dispatch.state.jobs import (
     CritiqueJob,
+    FixJob,
     GateJob,
     GreybeardJob,
     ImplementJob,
@@ -36,6 +39,7 @@ from dispatch.state.records import (
     CritiqueVerdict,
     Deviation,
     FileChange,
+    Finding,
     Task,
     TaskOutput,
 )
@@ -139,6 +143,24 @@ def implement_job(
         build_gate=("make test",),
         check=check,
     )
+
+
+def fix_job(folder: Path, **changes: Any) -> FixJob:
+    """Repair the greeting after a review."""
+    rude = Finding(id="rude", severity=FindingSeverity.BLOCKING, description="too rude")
+    job = FixJob(
+        **_common(folder, Role.FIX_AGENT),
+        task=a_task(),
+        source=FixSource.CRITIQUE,
+        round=1,
+        findings=(rude,),
+        evidence="the verifier's words",
+        diff="+print('hello')\n",
+        others=(),
+        build_gate=("make test",),
+        check=accepted,
+    )
+    return evolve(job, **changes)
 
 
 def critique_job(folder: Path, **changes: Any) -> CritiqueJob:

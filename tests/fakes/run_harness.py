@@ -10,13 +10,14 @@ from attrs import define, evolve, field
 
 from dispatch.agents.sandbox.runner import CommandRunner
 from dispatch.fsm.engine import drive
-from dispatch.fsm.ports import Agents, Ports, Store
+from dispatch.fsm.ports import Agents, Operator, Ports, Store
 from dispatch.gitops.store import RunRepository
 from dispatch.state.clock import SystemClock
 from dispatch.state.config import Config, ModelConfig
 from dispatch.state.document import DocumentStore
 from dispatch.state.enums import RunStatus
-from dispatch.state.records import Identity, Run
+from dispatch.state.errors import WaitingForOperator
+from dispatch.state.records import Answer, Escalation, Identity, Run
 
 GIT_ENV = {
     "PATH": "/usr/bin:/bin",
@@ -86,6 +87,49 @@ class SilentJournal:
 
 
 @define
+class ScriptedOperator:
+    """Answers each question with the next verb, or the last one again; remembers what it saw."""
+
+    verbs: list[str]
+    asked: list[Escalation] = field(factory=list)
+    notices: list[str] = field(factory=list)
+
+    def announce(self, escalation: Escalation) -> None:
+        """Remember a question."""
+        self.asked.append(escalation)
+
+    async def answer(self, escalation: Escalation) -> Answer:
+        """The next verb."""
+        verb = self.verbs.pop(0) if len(self.verbs) > 1 else self.verbs[0]
+        assert verb in escalation.allowed
+        return Answer(verb=verb, note="", at="2026-01-01T00:00:00.000Z", by="script")
+
+    def settle(self, escalation: Escalation) -> None:
+        """Nothing is left of a question."""
+
+    def notice(self, text: str) -> None:
+        """Remember a notice."""
+        self.notices.append(text)
+
+
+class AbsentOperator:
+    """Nobody waits for an answer."""
+
+    def announce(self, escalation: Escalation) -> None:
+        """Nobody hears it."""
+
+    async def answer(self, escalation: Escalation) -> Answer:
+        """There is none."""
+        raise WaitingForOperator(escalation.question)
+
+    def settle(self, escalation: Escalation) -> None:
+        """There is nothing to put aside."""
+
+    def notice(self, text: str) -> None:
+        """Nobody hears it."""
+
+
+@define
 class Place:
     """A repository with one commit, and a run of it that may be driven again and again."""
 
@@ -96,6 +140,7 @@ class Place:
     changes: dict[str, Any] = field(factory=dict)
     config_changes: dict[str, Any] = field(factory=dict)
     journal: SilentJournal = field(factory=SilentJournal)
+    operator: Operator = field(factory=AbsentOperator)
 
     @property
     def folder(self) -> Path:
@@ -144,6 +189,7 @@ class Place:
             agents=agents,
             repository=RunRepository(self.root, self.folder, self.name),
             commands=CommandRunner(self.folder, self.folder / "scratch"),
+            operator=self.operator,
             journal=self.journal,
             clock=SystemClock(environ),
             config=self.config(),

@@ -19,6 +19,7 @@ from dispatch.state.enums import (
 )
 from dispatch.state.jobs import (
     CritiqueJob,
+    FixJob,
     GateJob,
     GreybeardJob,
     ImplementJob,
@@ -64,6 +65,11 @@ class ScenarioAgents:
     ruling: GreybeardRuling = GreybeardRuling.ACCEPT
     findings: Mapping[str, tuple[Finding, ...]] = field(factory=dict)
     gate_findings: Mapping[str, tuple[Finding, ...]] = field(factory=dict)
+    rounds: Mapping[str, tuple[tuple[Finding, ...], ...]] = field(factory=dict)  # by round
+    gate_rounds: Mapping[str, tuple[tuple[Finding, ...], ...]] = field(factory=dict)
+    hopeless: bool = False  # the gate critic says of what it finds that it cannot be repaired
+    new_tests: Mapping[str, tuple[str, ...]] = field(factory=dict)  # what critics ask for
+    fixes: Mapping[str, Work] = field(factory=dict)  # task id, perhaps .source or .round
     broken: dict[str, AttemptOutcome] = field(factory=dict)  # attempt id -> how it ends
     asked: list[str] = field(factory=list)
     refused: dict[str, tuple[str, ...]] = field(factory=dict)
@@ -92,26 +98,49 @@ class ScenarioAgents:
                     self.refused[job.attempt.id] = problems
                     return self._ended(AttemptOutcome.REFUSED_CLAIM, "; ".join(problems))
                 value = submission.output
+            case FixJob():
+                names = (f"{job.task.id}.{job.source}", f"{job.task.id}.{job.round}", job.task.id)
+                work = next(self.fixes[name] for name in names if name in self.fixes)
+                work.edit(job.root)
+                submission = _claim(job.attempt.id, work)
+                problems = await job.check(submission)
+                if problems:
+                    self.refused[job.attempt.id] = problems
+                    return self._ended(AttemptOutcome.REFUSED_CLAIM, "; ".join(problems))
+                value = submission.output
             case CritiqueJob():
-                found = self.findings.get(job.task.id, ())
-                value = CritiqueVerdict(round=job.round, status=_status(found), findings=found)
-            case GateJob():
-                per_task = {
-                    task.id: PerTaskGateVerdict(
-                        status=_status(self.gate_findings.get(task.id, ())),
-                        findings=self.gate_findings.get(task.id, ()),
-                    )
-                    for task in job.tasks
-                }
-                worst = _status(tuple(f for each in self.gate_findings.values() for f in each))
-                value = GateVerdict(
-                    level=job.level, round=job.round, status=worst, per_task=per_task
+                found = _of_round(self.rounds, job.task.id, job.round)
+                found = found or self.findings.get(job.task.id, ())
+                value = CritiqueVerdict(
+                    round=job.round,
+                    status=_status(found),
+                    findings=found,
+                    new_tests=self.new_tests.get(job.task.id, ()) if found else (),
                 )
+            case GateJob():
+                value = self._gate(job)
             case GreybeardJob():
                 value = GreybeardVerdict(verdict=self.ruling, rationale="as scripted")
             case _:
                 raise AssertionError(job)
         return Result(outcome=AttemptOutcome.OK, value=cast(A, value), message="", usage=USED)
+
+    def _gate(self, job: GateJob) -> GateVerdict:
+        found = {
+            task.id: _of_round(self.gate_rounds, task.id, job.round)
+            or self.gate_findings.get(task.id, ())
+            for task in job.tasks
+        }
+        worst = _status(tuple(each for findings in found.values() for each in findings))
+        return GateVerdict(
+            level=job.level,
+            round=job.round,
+            status=GateOutcome.FAIL if self.hopeless else worst,
+            per_task={
+                task_id: PerTaskGateVerdict(status=_status(findings), findings=findings)
+                for task_id, findings in found.items()
+            },
+        )
 
     def _ended(self, outcome: AttemptOutcome, message: str) -> Result[Any]:
         return Result(outcome=outcome, value=None, message=message, usage=USED)
@@ -154,6 +183,13 @@ def writes(**files: str) -> Work:
 def blocking(text: str = "wrong") -> Finding:
     """A finding that must be fixed."""
     return Finding(id="f1", severity=FindingSeverity.BLOCKING, description=text)
+
+
+def _of_round(
+    rounds: Mapping[str, tuple[tuple[Finding, ...], ...]], task_id: str, number: int
+) -> tuple[Finding, ...]:
+    each = rounds.get(task_id, ())
+    return each[number - 1] if number <= len(each) else ()
 
 
 def _status(findings: tuple[Finding, ...]) -> GateOutcome:

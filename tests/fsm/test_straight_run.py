@@ -1,5 +1,6 @@
 """The straight way with real git, document and commands; the agents are played."""
 
+import contextlib
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ from dispatch.state.enums import (
     VerificationMode,
     VerificationOutcome,
 )
+from dispatch.state.errors import WaitingForOperator
 from dispatch.state.records import BuildClaim
 
 TWO_LEVELS = a_plan(planned("x"), planned("y"), planned("z", 2, ("x", "y")))
@@ -189,19 +191,6 @@ def test_edits_of_one_file_by_two_tasks_are_merged(tmp_path: Path) -> None:
         assert [line for line in patch if line[0] == "+" and line[1] != "+"] == [added]
 
 
-def test_a_conflict_stops_the_run_and_keeps_both_works(place: Place) -> None:
-    plan = a_plan(planned("x"), planned("y"))
-    works = {"1a-x": writes(a__txt="x\n"), "1b-y": writes(a__txt="y\n")}
-    assert place.drive(ScenarioAgents(plans=[plan], works=works)) is RunStatus.FAILED
-    failure = place.run.failure
-    assert failure is not None
-    assert (failure.kind, failure.task_id) == (FailureKind.CONFLICT, "1b-y")
-    assert "a.txt" in failure.message
-    store = place.folder / "git"
-    for task, text in (("1a-x", "x"), ("1b-y", "y")):
-        assert git(store, "show", f"refs/dispatch/submitted/{task}:a.txt") == text
-
-
 @pytest.mark.parametrize(
     ("ruling", "status"),
     [
@@ -221,7 +210,8 @@ def test_a_moderate_deviation_is_the_greybeard_s(
         severities=(DeviationSeverity.MINOR, DeviationSeverity.MODERATE),
     )
     players = ScenarioAgents(plans=[a_plan(planned("x"))], works={"1a-x": work}, ruling=ruling)
-    place.drive(players)
+    with contextlib.suppress(WaitingForOperator):
+        place.drive(players)
     (task,) = place.run.tasks
     assert task.status is status
     assert [decision.deviation_id for decision in task.decisions] == ["1a-x-dev-1", "1a-x-dev-2"]
@@ -233,23 +223,26 @@ def test_a_major_deviation_waits_for_the_operator_and_nobody_else_is_asked(place
     honest = WORKS["1a-x"]
     work = Work(edit=honest.edit, files=honest.files, severities=(DeviationSeverity.MAJOR,))
     players = agents({**WORKS, "1a-x": work})
-    assert place.drive(players) is RunStatus.FAILED
+    with pytest.raises(WaitingForOperator):
+        place.drive(players)
     run = place.run
-    assert run.failure is not None
-    assert (run.failure.kind, run.failure.task_id) == (FailureKind.NEEDS_OPERATOR, "1a-x")
+    assert run.failure is None
+    assert [(each.id, each.task_id, each.answer) for each in run.escalations] == [
+        ("1a-x-dev-1", "1a-x", None)
+    ]
     assert [task.status for task in run.tasks[:2]] == [TaskStatus.SUBMITTED] * 2
     assert not any("greybeard" in attempt for attempt in players.asked)
 
 
-@pytest.mark.parametrize("who", ["findings", "gate_findings"])
-def test_a_blocking_finding_of_either_critic_stops_the_run(place: Place, who: str) -> None:
-    found: dict[str, Any] = {who: {"1b-y": (blocking("too slow"),)}}
-    players = agents(**found)
+def test_what_the_gate_critic_holds_to_be_beyond_repair_stops_the_run(place: Place) -> None:
+    """[GA-02] [AM-06] No fix agent is started, nobody is asked."""
+    players = agents(gate_findings={"1b-y": (blocking("too slow"),)}, hopeless=True)
     assert place.drive(players) is RunStatus.FAILED
     failure = place.run.failure
     assert failure is not None
     assert (failure.kind, failure.task_id) == (FailureKind.BLOCKING_FINDINGS, "1b-y")
     assert "too slow" in failure.message
+    assert not any("fixAgent" in attempt for attempt in players.asked)
     assert "dispatch/r" not in git(place.root, "branch", "--list", "--format=%(refname:short)")
 
 

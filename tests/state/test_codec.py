@@ -254,6 +254,7 @@ def test_special_keys_and_free_values() -> None:
         "reason": "r",
         "details": {"list": [1, [2.5, {"k": None}]], "ok": True},
         "allowed": ["go", "stop"],
+        "consequences": {"go": "on", "stop": "it ends"},
         "createdAt": "t",
         "answer": None,
     }

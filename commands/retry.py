@@ -1,0 +1,21 @@
+"""``dispatch retry RUN``: go on with a run that failed."""
+
+from argparse import Namespace
+
+from ..fsm.retrying import retried
+from ..wiring import prepare_start
+from .folders import open_run
+from .run import carry, tell
+
+
+def run(args: Namespace) -> int:
+    """Have what failed done again, then carry the run on as ``dispatch run`` does."""
+    open_run(args.repo, args.name)  # a run that is not there is refused, not begun
+    start = prepare_start(args.repo, name=args.name, spec=None, skip_baseline=False)
+    status = carry(
+        start,
+        verbose=args.verbose,
+        grace=args.grace,
+        begin=lambda run: retried(run, start.clock.now(), args.task),
+    )
+    return tell(start, status)

@@ -1,0 +1,242 @@
+"""Having a task's work repaired: a fix agent in a tree of its own, judged like an implementer."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterator, Mapping
+from pathlib import Path
+
+from attrs import evolve, frozen
+
+from ..policy.evidence import new_test_problems
+from ..policy.outcomes import is_providers_fault
+from ..state.enums import AgentType, DecisionOutcome, FixSource, Role, Verb
+from ..state.jobs import FixJob, Submission
+from ..state.records import Attempt, Finding, Fix, Run, Task, TaskOutput
+from .attempts import AgentFailed, carry_out
+from .deviations import judge_deviations
+from .fold import change_task, task_of
+from .ports import Ports
+from .questions import Question, ask, recorded
+from .submissions import Examiner
+from .task_files import write_task_files
+from .workplaces import prepare
+
+AlsoCheck = Callable[[str], Awaitable[tuple[str, ...]]]
+
+
+async def _nothing_more(tree: str) -> tuple[str, ...]:
+    return ()
+
+
+@frozen(kw_only=True)
+class Order:
+    """A repair that is wanted; one with the same task, source and ``base`` is the same repair.
+
+    ``also`` is given the submitted tree and returns what is wrong with it beside the usual checks.
+    """
+
+    task_id: str
+    source: FixSource
+    round: int
+    base: str
+    findings: tuple[Finding, ...]
+    evidence: str = ""
+    diff: str
+    others: tuple[Task, ...]
+    new_tests: tuple[str, ...] = ()
+    also: AlsoCheck = _nothing_more
+
+
+def fix_worktree(task_id: str) -> str:
+    """The name of the worktree in which a task is repaired."""
+    return f"fix-{task_id}"
+
+
+async def repaired(
+    ports: Ports, order: Order, tries: int, allowed: Mapping[Verb, str]
+) -> Fix | Verb:
+    """The accepted repair, or what the operator answered instead.
+
+    After ``tries`` repairs that came to nothing the operator is asked; ``allowed`` are the answers
+    beside ``retry``.  An accepted repair is in the document and never asked for again.  Raises
+    AgentFailed when the provider failed, RunStopped when the operator aborts.
+    """
+    while True:
+        asked = recorded(ports.store.run, _question_id(ports.store.run, order))
+        if asked is None or (asked.answer is not None and asked.answer.verb == Verb.RETRY):
+            reason = await _tried(ports, order, tries)
+            if reason is None:
+                fix = fix_for(task_of(ports.store.run, order.task_id), order)
+                assert fix is not None  # just accepted
+                return fix
+        else:
+            reason = asked.reason
+        answer = await ask(ports, _question(ports.store.run, order, reason, allowed))
+        if answer.verb != Verb.RETRY:
+            return Verb(answer.verb)
+
+
+def fix_for(task: Task, order: Order) -> Fix | None:
+    """The repair that was accepted for an order, if it was."""
+    wanted = (order.source, order.base)
+    return next((fix for fix in task.fixes if (fix.source, fix.base) == wanted), None)
+
+
+async def remove_fix_worktree(ports: Ports, task_id: str) -> None:
+    """The repair is integrated: its worktree is no longer needed."""
+    await asyncio.to_thread(ports.repository.remove_worktree, fix_worktree(task_id))
+
+
+async def _tried(ports: Ports, order: Order, tries: int) -> str | None:
+    """Try so many times; null when a repair was accepted, else why the last one was not."""
+    reason: str | None = None
+    for _ in range(tries):
+        reason = await _tried_once(ports, order)
+        if reason is None:
+            return None
+    return reason
+
+
+async def _tried_once(ports: Ports, order: Order) -> str | None:
+    if fix_for(task_of(ports.store.run, order.task_id), order) is None:
+        try:
+            await _attempt(ports, order)
+        except AgentFailed as error:
+            if is_providers_fault(error.outcome):
+                raise  # the repair did nothing wrong: it is tried again when the run goes on
+            return error.message
+    await judge_deviations(ports, order.task_id)
+    task = task_of(ports.store.run, order.task_id)
+    fix = fix_for(task, order)
+    assert fix is not None  # accepted now or before
+    reason = next(_rejections(task, fix), None)
+    if reason is not None:
+        ports.store.update(
+            lambda run: change_task(run, order.task_id, lambda task: _without(task, fix))
+        )
+    return reason
+
+
+async def _attempt(ports: Ports, order: Order) -> None:
+    name = fix_worktree(order.task_id)
+    worktree = await prepare(ports, name, order.base)
+    ports.store.update(
+        lambda run: change_task(
+            run, order.task_id, lambda task: evolve(task, worktree_path=str(worktree))
+        )
+    )
+    task = task_of(ports.store.run, order.task_id)
+    examiner: Examiner | None = None
+
+    def make(attempt: Attempt, folder: Path) -> FixJob:
+        nonlocal examiner
+        # What an explore task overlooked can only be repaired by changing something.
+        judged = evolve(task, agent_type=AgentType.GENERAL)
+        examiner = Examiner(
+            ports=ports, task=judged, worktree=worktree, base=order.base, attempt_id=attempt.id
+        )
+        return FixJob(
+            attempt=attempt,
+            root=worktree,
+            folder=folder,
+            task=task,
+            source=order.source,
+            round=order.round,
+            findings=order.findings,
+            evidence=order.evidence,
+            diff=order.diff,
+            others=order.others,
+            build_gate=ports.store.run.build_gate,
+            check=_checked(examiner, order),
+            new_tests=order.new_tests,
+        )
+
+    def accept(run: Run, output: TaskOutput) -> Run:
+        assert examiner is not None  # ``make`` ran before any value could come
+        assert examiner.evidence is not None
+        fix = Fix(
+            source=order.source,
+            round=order.round,
+            base=order.base,
+            output=output,
+            evidence=examiner.evidence,
+            commit_time=examiner.commit_time,
+        )
+        return change_task(run, order.task_id, lambda task: _with(task, fix))
+
+    subject = order.task_id
+    await carry_out(ports, Role.FIX_AGENT, subject, subject, FixJob, make, accept)
+    ports.journal.event("task.fixed", task=order.task_id, source=order.source, round=order.round)
+    task = task_of(ports.store.run, order.task_id)
+    await asyncio.to_thread(write_task_files, ports.folder, task)
+
+
+def _checked(
+    examiner: Examiner, order: Order
+) -> Callable[[Submission], Awaitable[tuple[str, ...]]]:
+    async def check(submission: Submission) -> tuple[str, ...]:
+        problems = new_test_problems(submission.output, order.new_tests)
+        problems += await examiner.check(submission)
+        if problems:
+            return problems
+        assert examiner.evidence is not None  # accepted
+        return await order.also(examiner.evidence.tree)
+
+    return check
+
+
+def _with(task: Task, fix: Fix) -> Task:
+    """The task with a repair, whose deviations are to be judged and whose files are its own."""
+    output = task.output
+    assert output is not None  # only submitted work is repaired
+    files = {*output.files_modified, *fix.output.files_modified}
+    output = evolve(
+        output,
+        files_modified=tuple(sorted(files)),
+        deviations=(*output.deviations, *fix.output.deviations),
+    )
+    return evolve(task, output=output, fixes=(*task.fixes, fix))
+
+
+def _without(task: Task, fix: Fix) -> Task:
+    """The task without a repair that was not accepted; its tree stays under its ref."""
+    assert task.output is not None  # ``_with`` changed it
+    declared = {each.id for each in fix.output.deviations}
+    kept = tuple(each for each in task.fixes if each is not fix)
+    assert task.evidence is not None  # only submitted work is repaired
+    names = {name for each in task.evidence.changes for name in (each.path, each.old_path) if name}
+    files = names.union(*(each.output.files_modified for each in kept))
+    output = evolve(
+        task.output,
+        files_modified=tuple(sorted(files)),
+        deviations=tuple(each for each in task.output.deviations if each.id not in declared),
+    )
+    decisions = tuple(each for each in task.decisions if each.deviation_id not in declared)
+    return evolve(task, output=output, decisions=decisions, fixes=kept)
+
+
+def _rejections(task: Task, fix: Fix) -> Iterator[str]:
+    declared = {each.id for each in fix.output.deviations}
+    for decision in task.decisions:
+        if decision.deviation_id in declared and decision.outcome is not DecisionOutcome.ACCEPTED:
+            yield f"Deviation {decision.deviation_id} of the repair: {decision.reason}"
+
+
+def _question_id(run: Run, order: Order) -> str:
+    attempts = task_of(run, order.task_id).attempts
+    so_far = sum(attempt.role is Role.FIX_AGENT for attempt in attempts)
+    return f"{order.task_id}-{order.source}-{so_far}"
+
+
+def _question(run: Run, order: Order, reason: str, allowed: Mapping[Verb, str]) -> Question:
+    return Question(
+        id=_question_id(run, order),
+        task_id=order.task_id,
+        question=f"Task {order.task_id} could not be repaired ({order.source}). What now?",
+        reason=reason,
+        details={"findings": [f"{each.id}: {each.description}" for each in order.findings]},
+        allowed={
+            Verb.RETRY: "Another fix agent tries from the start.",
+            **allowed,
+            Verb.ABORT: "The run ends as failed; everything stays where it is.",
+        },
+    )

@@ -1,0 +1,187 @@
+"""Going on from ``failed``: what is asked again and what stays accepted; a pure change of a run.
+
+Everything that is to be done again is reset in the one save that holds ``retried``: after it a
+run is like any other that was interrupted.
+"""
+
+from collections.abc import Collection
+from difflib import get_close_matches
+from functools import reduce
+from typing import Final
+
+from attrs import evolve
+
+from ..policy.levels import levels_again
+from ..policy.plan import task_order
+from ..policy.schedule import current_level, level_tasks
+from ..state.enums import (
+    DecisionOutcome,
+    FailureKind,
+    FindingSeverity,
+    GateOutcome,
+    RunStatus,
+    TaskStatus,
+    Verb,
+)
+from ..state.errors import UsageError
+from ..state.records import Escalation, Failure, Run, Task
+from .fold import apply, apply_task, change_task, task_of
+from .lifecycle import RunEvent, TaskEvent
+
+_BEING_FIXED: Final = frozenset({TaskStatus.AMEND_REQUESTED, TaskStatus.FIXING})
+
+
+def retried(run: Run, at: str, task_id: str | None = None) -> Run:
+    """The run after ``retried``, ready to be driven; ``task_id``: no other task runs again.
+
+    Raises UsageError for a run that has not failed and for a task that cannot run again.
+    """
+    failure = _failure_of(run)
+    stuck = _in_conflict(run, failure)
+    again = _all_failed(run, stuck) if task_id is None else (_one(run, task_id, stuck),)
+    target = _target(failure, again)
+    if target is RunStatus.EXECUTING:
+        run = _judged_again(run)
+    run = _asked_again(run, again)
+    if again:
+        run = levels_again(reduce(_from_the_start, again, run))
+    if failure.kind is FailureKind.PLAN_REFUSED:
+        run = evolve(run, plan_refusals=())  # the planner is told the last reasons, and tries again
+    run = evolve(run, failure=evolve(failure, state=target.value))
+    reason = f"after {failure.kind}" + (f"; again: {', '.join(again)}" if again else "")
+    return evolve(apply(run, RunEvent.RETRIED, at, reason), failure=None)
+
+
+def _failure_of(run: Run) -> Failure:
+    if run.status is RunStatus.DONE:
+        raise UsageError(
+            f"Run {run.name} is done: there is nothing to retry.",
+            "More work is a new run with a spec of its own.",
+        )
+    if run.status is not RunStatus.FAILED or run.failure is None:
+        raise UsageError(
+            f"Run {run.name} has not failed, it is {run.status}.",
+            f"Continue it: dispatch {run.name}",
+        )
+    return run.failure
+
+
+def _target(failure: Failure, again: Collection[str]) -> RunStatus:
+    """The state to go back to: the one it failed in, or the one that has the work to be redone."""
+    if again:
+        return RunStatus.EXECUTING
+    if failure.kind is FailureKind.REGRESSION:
+        return RunStatus.VERIFYING  # a new round: the recorded one would only say the same again
+    return RunStatus(failure.state)
+
+
+def _in_conflict(run: Run, failure: Failure) -> str | None:
+    """The submitted task that was not joined; made again, it starts from its siblings' work."""
+    if failure.kind is not FailureKind.CONFLICT or failure.task_id is None:
+        return None
+    task = task_of(run, failure.task_id)
+    return task.id if task.status is TaskStatus.SUBMITTED else None
+
+
+def _all_failed(run: Run, stuck: str | None) -> tuple[str, ...]:
+    return tuple(
+        task.id
+        for task in sorted(run.tasks, key=task_order)
+        if task.status is TaskStatus.FAILED or task.id == stuck
+    )
+
+
+def _one(run: Run, task_id: str, stuck: str | None) -> str:
+    tasks = {task.id: task for task in run.tasks}
+    if task_id not in tasks:
+        near = get_close_matches(task_id, tasks, n=1)
+        known = f"Its tasks: {', '.join(tasks) or 'none'}."
+        raise UsageError(
+            f"Run {run.name} has no task {task_id}.", f"Did you mean {near[0]}?" if near else known
+        )
+    task = tasks[task_id]
+    if task.status is not TaskStatus.FAILED and task_id != stuck:
+        raise UsageError(
+            f"Task {task_id} has not failed, it is {task.status}.",
+            f"To go on with the rest: dispatch retry {run.name}",
+        )
+    for each in task.depends_on:
+        if tasks[each].status is TaskStatus.FAILED:
+            raise UsageError(
+                f"Task {task_id} depends on {each}, which failed.",
+                f"Retry that first, or everything: dispatch retry {run.name}",
+            )
+    return task_id
+
+
+def _from_the_start(run: Run, task_id: str) -> Run:
+    """A task as it was planned; its work stays under its refs, its attempts stay paid for."""
+    if task_of(run, task_id).status is not TaskStatus.FAILED:
+        run = apply_task(run, task_id, TaskEvent.FAILED)
+    return apply_task(run, task_id, TaskEvent.RETRIED, _as_planned)
+
+
+def _as_planned(task: Task) -> Task:
+    return Task(
+        id=task.id,
+        level=task.level,
+        sequence=task.sequence,
+        depends_on=task.depends_on,
+        objective=task.objective,
+        plan_markdown=task.plan_markdown,
+        agent_type=task.agent_type,
+        task_class=task.task_class,
+        critique_enabled=task.critique_enabled,
+        verify_commands=task.verify_commands,
+        worktree_path=task.worktree_path,
+        rescue_ref=task.rescue_ref,
+        attempts=task.attempts,
+        unknown=task.unknown,
+    )
+
+
+def _judged_again(run: Run) -> Run:
+    """Judgements that stopped the current level are asked for again; those that passed stay."""
+    level = current_level(run)
+    if level is None:
+        return run
+    tasks = level_tasks(run, level)
+    for task in tasks:
+        run = change_task(run, task.id, _with_open_judgement)
+    if any(task.status in _BEING_FIXED for task in tasks):
+        return run  # the verdicts say what is to be fixed
+    verdicts = [each for each in run.gate_verdicts if each.level == level]
+    if any(map(_is_blocked, tasks)) or (verdicts and verdicts[-1].status is not GateOutcome.PASS):
+        others = tuple(each for each in run.gate_verdicts if each.level != level)
+        return evolve(run, gate_verdicts=others)
+    return run
+
+
+def _with_open_judgement(task: Task) -> Task:
+    if task.status is TaskStatus.FAILED:
+        return task
+    accepted = tuple(each for each in task.decisions if each.outcome is DecisionOutcome.ACCEPTED)
+    if task.status in _BEING_FIXED:
+        return evolve(task, decisions=accepted, amendment_rounds_total=0)
+    verdicts = () if _is_blocked(task) else task.critique_verdicts
+    return evolve(task, decisions=accepted, critique_verdicts=verdicts, amendment_rounds_total=0)
+
+
+def _is_blocked(task: Task) -> bool:
+    if not task.critique_verdicts or task.status is TaskStatus.FAILED:
+        return False
+    last = task.critique_verdicts[-1]
+    return any(finding.severity is FindingSeverity.BLOCKING for finding in last.findings)
+
+
+def _asked_again(run: Run, again: Collection[str]) -> Run:
+    """Set aside the answers that no longer hold, so that their questions can be asked again."""
+    number = 1 + sum(entry.event == RunEvent.RETRIED for entry in run.history)
+
+    def aside(question: Escalation) -> Escalation:
+        answer = question.answer
+        if answer is None or (answer.verb != Verb.ABORT and question.task_id not in again):
+            return question
+        return evolve(question, id=f"{question.id}.before-retry-{number}")
+
+    return evolve(run, escalations=tuple(map(aside, run.escalations)))

@@ -1,0 +1,115 @@
+"""Work that a run kept because it could not be used: listed, and made a branch of the user's."""
+
+from pathlib import Path
+from shlex import quote
+
+from attrs import frozen
+
+from ..state.errors import GitError, UsageError
+from .diffs import changes
+from .layout import Layout
+from .names import branch_ref, check_run_name
+from .program import Place, git
+from .publication import Publication
+from .refs import Refs
+from .target import RUN_FOLDER
+from .user_git import UserGit, locate
+from .worktrees import RESCUE_PREFIX
+
+_OURS = "dispatch/"  # branches below it are runs' own
+
+
+@frozen(kw_only=True)
+class Rescued:
+    """One piece of kept work; ``name`` is what restores it: a task, or where it was found."""
+
+    name: str
+    ref: str
+    commit: str
+    files: tuple[str, ...]  # what it changed, sorted
+    look: str  # a command that shows it
+
+
+def rescued(target: Path, run_name: str) -> tuple[Rescued, ...]:
+    """The kept work of a run, sorted by name: failed tasks' first, then what was found.
+
+    A task that failed more than once has its earlier work as ``superseded/<commit>``.
+    """
+    user = locate(target)
+    layout = Layout(user.root / RUN_FOLDER / check_run_name(run_name))
+    refs = _users_refs(user, run_name)
+    place = Place(user.common_dir)
+    kept = [
+        _piece(user.common_dir, place, name, ref, commit, f"git show {ref}")
+        for name, (ref, commit) in refs.items()
+    ]
+    if layout.store.is_dir():
+        for ref, commit in Refs(layout.store).below(RESCUE_PREFIX).items():
+            name = ref.removeprefix(f"{RESCUE_PREFIX}/")
+            look = f"git --git-dir={quote(str(layout.store))} show {ref}"
+            kept.append(_piece(layout.store, Place(layout.store), name, ref, commit, look))
+    return tuple(kept)
+
+
+def restore(target: Path, run_name: str, name: str, branch: str) -> Rescued:
+    """Make a new branch of the user's from a piece of kept work; HEAD and files stay.
+
+    Raises UsageError for unknown work and for a branch that is there or may not be made.
+    """
+    user = locate(target)
+    pieces = {piece.name: piece for piece in rescued(target, run_name)}
+    if name not in pieces:
+        known = f"It has {', '.join(pieces)}." if pieces else "It has none at all."
+        raise UsageError(f"Run {run_name} has no kept work {name}.", known)
+    ref = _new_branch(user, branch)
+    piece = pieces[name]
+    layout = Layout(user.root / RUN_FOLDER / run_name)
+    if layout.store.is_dir():
+        Publication(user, layout.store, run_name).branch(ref, piece.commit, None)
+    else:
+        user.run("update-ref", "--no-deref", ref, piece.commit, "0" * 40)
+    return piece
+
+
+def _users_refs(user: UserGit, run_name: str) -> dict[str, tuple[str, str]]:
+    """Name of each piece in the user's repository, with its ref and commit."""
+    prefix = f"refs/dispatch/{run_name}"
+    kinds = (f"{prefix}/rescue/", f"{prefix}/superseded/")
+    output = user.run("for-each-ref", "--format=%(refname) %(objectname)", *kinds)
+    found: dict[str, tuple[str, str]] = {}
+    for line in output.stdout.decode().splitlines():
+        ref, commit = line.split(" ")
+        if ref.startswith(kinds[0]):
+            found[ref.removeprefix(kinds[0])] = (ref, commit)
+        else:
+            found[f"superseded/{commit[:12]}"] = (ref, commit)
+    return found
+
+
+def _piece(store: Path, place: Place, name: str, ref: str, commit: str, look: str) -> Rescued:
+    listed = git(place, "rev-parse", "--verify", "--quiet", f"{commit}^", accept=(0, 1))
+    parent = listed.stdout.decode().strip()
+    files: tuple[str, ...] = ()
+    if parent:
+        found = changes(store, parent, commit)
+        files = tuple(
+            sorted({path for each in found for path in (each.path, each.old_path) if path})
+        )
+    return Rescued(name=name, ref=ref, commit=commit, files=files, look=look)
+
+
+def _new_branch(user: UserGit, branch: str) -> str:
+    try:
+        ref = branch_ref(f"refs/heads/{branch}")
+    except GitError:
+        raise UsageError(
+            f"'{branch}' is not a name for a branch.",
+            "Use letters, digits, '.', '_', '-' and '/'.",
+        ) from None
+    if branch.startswith(_OURS):
+        raise UsageError(f"Branches below {_OURS} are runs' own.", "Choose another name.")
+    if user.tip(ref) is not None:
+        raise UsageError(
+            f"Branch {branch} is there already, at {user.tip(ref)}.", "Choose another name."
+        )
+    return ref

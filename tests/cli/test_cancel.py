@@ -1,0 +1,235 @@
+"""Real signals to real processes: what is kept, what ends, and that the run goes on the same."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+from attrs import define
+from fakes.git_repos import a_user
+
+from dispatch.cli import DEFAULT_GRACE
+from dispatch.fsm.stopping import GRACE_SECONDS
+from dispatch.state.document import DOCUMENT, load_run
+from dispatch.state.enums import AttemptOutcome, Role, RunStatus, TaskStatus
+from dispatch.state.records import Attempt, Run
+from dispatch.state.yaml_text import dumps
+
+PATIENCE = 40.0  # seconds for anything that is waited for; it takes one or two
+ROLES = [each.value for each in Role]
+TOKENS = {"input": 100, "output": 10, "usd": 0.25}
+PLAN = {
+    "idHint": "x",
+    "level": 1,
+    "dependsOn": [],
+    "objective": "Write x.",
+    "planMarkdown": "# Objective\n\nWrite the file x.\n\n" + "It holds one line. " * 15,
+    "agentType": "intern",
+    "class": "feature",
+    "verifyCommands": [],
+    "critiqueEnabled": False,
+}
+WRITTEN = {"path": "x", "content": "x\n"}
+SUBMITTED = {"summary": "Wrote x.", "filesModified": ["x"], "deviations": [], "notes": ""}
+FINAL = {"verificationMode": "no-new-failures", "verificationModeRationale": "It adds a file."}
+
+
+@define
+class Started:
+    """A repository in which the real program is started and given signals."""
+
+    root: Path
+    go: Path  # until this file is there, the agent's command sleeps
+    drip: float = 0.0  # seconds that the agent's last turn takes
+
+    def start(self, *options: str) -> "subprocess.Popen[bytes]":
+        """Start the run, or go on with it."""
+        return subprocess.Popen(
+            [sys.executable, "-m", "dispatch", "run", "r", *options],
+            cwd=self.root,
+            env={**os.environ, "SOURCE_DATE_EPOCH": "1700000000"},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            start_new_session=True,
+        )
+
+    @property
+    def folder(self) -> Path:
+        """The run's folder."""
+        return self.root / "dispatch" / "r"
+
+    @property
+    def run(self) -> Run:
+        """The document, which must be legal whenever it is looked at."""
+        return load_run(self.folder / DOCUMENT)
+
+    def tip(self) -> bytes:
+        """Where the integration branch stands."""
+        words = ["git", "-C", str(self.root), "rev-parse", "dispatch/r"]
+        return subprocess.run(words, check=True, capture_output=True).stdout
+
+    def survivors(self) -> list[str]:
+        """Processes that still carry the run's mark."""
+        found = []
+        for process in psutil.process_iter():
+            try:
+                if str(self.folder) in process.environ().get("DISPATCH_COMMAND", ""):
+                    found.append(" ".join(process.cmdline()))
+            except (psutil.Error, OSError):
+                continue
+        return found
+
+    def happened(self, text: str) -> Callable[[], bool]:
+        """Whether an event was told."""
+        events = self.folder / "events.jsonl"
+        return lambda: events.is_file() and text in events.read_text(encoding="utf-8")
+
+    def goes_on_like(self, straight: bytes) -> None:
+        """Another start ends as a run that was never stopped."""
+        self.go.touch()
+        process = self.start()
+        _, err = process.communicate(timeout=PATIENCE)
+        assert process.returncode == 0, err.decode()
+        assert self.run.status is RunStatus.DONE
+        assert self.tip() == straight
+
+
+def make(folder: Path, drip: float = 0.0) -> Started:
+    """A repository whose agents are played from a script."""
+    user = a_user(folder)
+    started = Started(user.root, folder / "go", drip)
+    waits = {"command": f"test -e {started.go} || sleep 600"}
+    rules = [
+        _rule("plan", "proposeTask", 0, ("proposeTask", PLAN), ("finalizePlan", FINAL)),
+        _rule("write", "submitOutput", 0, ("write_file", WRITTEN), ("run_shell", waits)),
+        _rule("submit", "submitOutput", 1, ("submitOutput", SUBMITTED)),
+    ]
+    if drip:
+        rules[2]["reply"]["drip"] = {"bytes": 1, "seconds": drip}
+    script = folder / "script.yaml"
+    script.write_text(dumps({"rules": rules}), encoding="utf-8")
+    models = dict.fromkeys(ROLES, f"scripted:{script}")
+    config = dumps({"buildGate": ["test -d ."], "modelConfig": models})
+    user.write({"dispatch-config.yaml": config, "spec.md": "# Write x\n"})
+    return started
+
+
+def _rule(name: str, tool: str, turn: int, *calls: tuple[str, Any]) -> dict[str, Any]:
+    made = [{"name": call, "arguments": arguments} for call, arguments in calls]
+    return {
+        "name": name,
+        "when": {"tool": tool, "turn": turn},
+        "reply": {"calls": made, "usage": TOKENS},
+    }
+
+
+@pytest.fixture(scope="module")
+def straight(tmp_path_factory: pytest.TempPathFactory) -> bytes:
+    """The branch of a run that was never stopped."""
+    started = make(tmp_path_factory.mktemp("straight"))
+    started.go.touch()
+    process = started.start()
+    _, err = process.communicate(timeout=PATIENCE)
+    assert process.returncode == 0, err.decode()
+    return started.tip()
+
+
+def wait_for(condition: Callable[[], object]) -> None:
+    """Look until it is so."""
+    until = time.monotonic() + PATIENCE
+    while not condition():
+        assert time.monotonic() < until, "it never came to that"
+        time.sleep(0.02)
+
+
+def asleep(process: "subprocess.Popen[bytes]") -> Callable[[], bool]:
+    """Whether the agent's command sleeps."""
+
+    def look() -> bool:
+        assert process.poll() is None, process.communicate()[1].decode()
+        below = psutil.Process(process.pid).children(recursive=True)
+        try:
+            return any("sleep" in each.name() for each in below)
+        except psutil.NoSuchProcess:
+            return False
+
+    return look
+
+
+def implementers(run: Run) -> list[Attempt]:
+    """The attempts of the one task's implementer."""
+    return [each for each in run.tasks[0].attempts if each.role is Role.IMPLEMENTER]
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_after_the_grace_agents_are_cancelled_and_nothing_of_theirs_is_alive(
+    tmp_path: Path, straight: bytes, number: signal.Signals
+) -> None:
+    """[RL-10] [W-42] What the cancelled agent had used is in the document."""
+    started = make(tmp_path)
+    process = started.start("--grace", "0.1")
+    wait_for(asleep(process))
+    process.send_signal(number)
+    out, err = process.communicate(timeout=PATIENCE)
+    assert (process.returncode, out) == (130, b""), err.decode()
+    assert err.decode().endswith(
+        "dispatch: Interrupted; what was done is kept. Continue it: dispatch r\n"
+    )
+    assert b"dispatch: stopping: 1 agent gets 0.1 seconds to hand in" in err
+    assert started.survivors() == []
+    (attempt,) = implementers(started.run)
+    assert attempt.outcome is AttemptOutcome.CANCELLED
+    used = attempt.usage
+    assert (used.turns, used.input_tokens, used.output_tokens, used.cost_usd) == (1, 100, 10, 0.25)
+    assert started.run.usage["implementer"] == used
+    started.goes_on_like(straight)
+
+
+def test_an_agent_that_hands_in_within_the_grace_is_not_asked_again(
+    tmp_path: Path, straight: bytes
+) -> None:
+    """[RL-10] Nobody pays twice for a submission that was on its way."""
+    started = make(tmp_path, drip=1.0)
+    started.go.touch()
+    process = started.start("--grace", "60")
+    wait_for(started.happened('"command.ended"'))  # the baseline's
+    wait_for(started.happened('"tool":"run_shell"'))
+    process.send_signal(signal.SIGINT)
+    _, err = process.communicate(timeout=PATIENCE)
+    assert process.returncode == 130, err.decode()
+    (task,) = started.run.tasks
+    assert task.status in (TaskStatus.SUBMITTED, TaskStatus.COMMITTED, TaskStatus.COMPLETED)
+    started.goes_on_like(straight)
+    assert [each.outcome for each in implementers(started.run)] == [AttemptOutcome.OK]
+
+
+def test_the_second_signal_ends_it_at_once_and_takes_every_process_along(
+    tmp_path: Path, straight: bytes
+) -> None:
+    """[W-42] The grace is not waited for, and the document is whole."""
+    started = make(tmp_path)
+    process = started.start("--grace", "3600")
+    wait_for(asleep(process))
+    process.send_signal(signal.SIGINT)
+    assert process.stderr is not None
+    while b"stopping: 1 agent gets 3600 seconds" not in process.stderr.readline():
+        pass
+    process.send_signal(signal.SIGINT)
+    _, err = process.communicate(timeout=PATIENCE)
+    assert process.returncode == 130
+    assert err.decode().endswith(
+        "dispatch: Ended at once; what was saved is kept. Continue it: dispatch r\n"
+    )
+    assert started.survivors() == []
+    assert started.run.tasks[0].status is TaskStatus.RUNNING
+    started.goes_on_like(straight)
+
+
+def test_the_grace_that_help_states_is_the_one_that_is_given() -> None:
+    assert DEFAULT_GRACE == GRACE_SECONDS
