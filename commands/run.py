@@ -93,5 +93,5 @@ def _unsandboxed(store: DocumentStore) -> tuple[str, ...]:
         return ()
     return (
         "commands that agents run are not confined in this version: they can read and write what "
-        "you can. They get no keys, a time limit, and are ended as a whole tree.",
+        "you can. Their environment holds no keys; they get a time limit and end as a whole tree.",
     )
