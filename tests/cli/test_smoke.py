@@ -70,7 +70,9 @@ def test_a_plan_is_made_and_written_down_before_anybody_carries_it_out(
         server.settled()
         (asked,) = script.rule("plan").requests
     assert (ended.code, ended.out) == (130, "")
-    assert ended.err.splitlines()[-1] == "dispatch: Interrupted."
+    assert ended.err.splitlines()[-1] == (
+        f"dispatch: Interrupted; what was done is kept. Continue it: dispatch {RUN}"
+    )
     run = document(user, RUN)
     assert run["status"] == "executing"
     assert [(task["id"], task["level"], task["dependsOn"]) for task in _tasks(run)] == [

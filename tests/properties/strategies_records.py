@@ -97,6 +97,7 @@ def tasks(draw: st.DrawFn, earlier: tuple[str, ...] = (), level: int = 1) -> Tas
         fixing_source=task.fixing_source if status is TaskStatus.FIXING else None,
         commit_sha=draw(st.none() | commit_ids),
         evidence=(task.evidence or draw(records(Evidence))) if has_commit else task.evidence,
+        fixes=tuple(evolve(each, commit_sha=draw(st.none() | commit_ids)) for each in task.fixes),
         attempts=tuple(
             evolve(each, id=f"{task_id}.{name}")
             for each, name in zip(task.attempts, names, strict=True)
