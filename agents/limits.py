@@ -6,7 +6,7 @@ from attrs import frozen
 
 from ..state.config import Limits
 from ..state.enums import AttemptOutcome
-from ..state.records import Usage
+from ..state.work import Usage
 
 REMIND_AT: Final = 2 / 3  # of any budget
 

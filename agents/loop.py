@@ -10,7 +10,7 @@ from attrs import evolve, frozen
 from ..policy.usage import add
 from ..state.config import Limits
 from ..state.enums import AttemptOutcome
-from ..state.records import Usage
+from ..state.work import Usage
 from .fencing import bounded
 from .limits import Spent, Stop, exhausted, nearly_spent, overdue, patience
 from .model import (

@@ -6,7 +6,7 @@ from typing import Literal, Protocol
 
 from attrs import field, frozen
 
-from ..state.records import Usage
+from ..state.work import Usage
 
 
 @frozen(kw_only=True)

@@ -17,8 +17,8 @@ from ..state.durable import replace
 from ..state.enums import AttemptOutcome, Isolation
 from ..state.errors import StorageError
 from ..state.jobs import Job, JobCancelled, Result
-from ..state.records import Usage
 from ..state.redact import Redactor
+from ..state.work import Usage
 from .clients import Clients, executor_of
 from .loop import Conversation, LoopEnd
 from .model import AssistantMessage, Delta, ModelClient, ModelRequest

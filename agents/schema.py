@@ -24,7 +24,7 @@ MAX_SHOWN: Final = 80
 _REF_TEMPLATE: Final = "#/$defs/{name}"
 _KEY_ORDER: Final = ("type", "description", "properties", "required", "additionalProperties")
 _DROPPED: Final = frozenset({"title", "default", "$defs", "$ref", "prefixItems"})
-_STORE_OF_UNKNOWN: Final = "unknown"  # of state.records.Record: never a model's to fill
+_STORE_OF_UNKNOWN: Final = "unknown"  # of state.record.Record: never a model's to fill
 _WORDS: Final[Mapping[str, str]] = {
     "string": "a string",
     "integer": "a whole number",

@@ -29,19 +29,9 @@ from dispatch.state.enums import (
     TaskClass,
 )
 from dispatch.state.enums import TaskStatus as Status
-from dispatch.state.records import (
-    Attempt,
-    CommandResult,
-    CritiqueVerdict,
-    Evidence,
-    FileChange,
-    HistoryEntry,
-    Identity,
-    Run,
-    Task,
-    TaskOutput,
-    Usage,
-)
+from dispatch.state.judgements import CritiqueVerdict
+from dispatch.state.records import HistoryEntry, Identity, Run, Task
+from dispatch.state.work import Attempt, CommandResult, Evidence, FileChange, TaskOutput, Usage
 
 SIZES = (10, 100, 1000)
 ROUNDS = 31

@@ -11,8 +11,9 @@ from ..state.codec import unstructure
 from ..state.document import DOCUMENT, load_run
 from ..state.errors import ExitCode, UsageError
 from ..state.escalation_file import MAX_NOTE_CHARS, Reply, read_reply, write_reply
+from ..state.judgements import Escalation
 from ..state.lock import holder
-from ..state.records import Escalation, Run
+from ..state.records import Run
 from .folders import folder_of
 
 

@@ -17,7 +17,8 @@ from ..state.document import DOCUMENT, load_run
 from ..state.enums import TaskStatus
 from ..state.errors import DispatchError, ExitCode
 from ..state.lock import holder
-from ..state.records import Run, Task, Usage
+from ..state.records import Run, Task
+from ..state.work import Usage
 from .folders import open_run, run_names, runs_folder
 
 JSON_VERSION: Final = 1  # of what --json prints; keys are only ever added within one version

@@ -11,7 +11,9 @@ from ..policy.messages import commit_message
 from ..policy.plan import task_order
 from ..policy.schedule import level_tasks
 from ..state.enums import FixingSource, FixSource, TaskStatus, Verb
-from ..state.records import FileChange, Finding, Fix, Run, Task
+from ..state.judgements import Finding
+from ..state.records import Run, Task
+from ..state.work import FileChange, Fix
 from .conflicts import Clash, resolve, siblings
 from .fan_in import check_out_level, level_tip, provenance_note
 from .fixes import Order, remove_fix_worktree, repaired

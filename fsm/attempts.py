@@ -8,7 +8,8 @@ from typing import Any, TypeVar
 from ..policy.outcomes import fresh_attempt
 from ..state.enums import AttemptOutcome, FailureKind, Role
 from ..state.jobs import Job, JobCancelled, Result
-from ..state.records import Attempt, Run, Usage
+from ..state.records import Run
+from ..state.work import Attempt, Usage
 from .fold import attempts_of, close_attempt, open_attempt
 from .ports import Ports
 from .step import RunStopped

@@ -9,7 +9,8 @@ from attrs import evolve
 from ..policy.comparison import CommandOutput
 from ..policy.failures import parse_failures
 from ..policy.normalise import normalise
-from ..state.records import CommandResult, Run
+from ..state.records import Run
+from ..state.work import CommandResult
 from .ports import Ports
 from .workplaces import BASELINE, ending, prepare
 

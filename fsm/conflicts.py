@@ -10,7 +10,9 @@ from ..policy.hunks import missing_hunks
 from ..policy.patches import parse_patch
 from ..state.enums import FindingSeverity, FixSource, Verb
 from ..state.git_values import Merge
-from ..state.records import Finding, Fix, Run, Task
+from ..state.judgements import Finding
+from ..state.records import Run, Task
+from ..state.work import Fix
 from .fixes import Order, remove_fix_worktree, repaired
 from .ports import Ports
 from .workplaces import some

@@ -7,7 +7,9 @@ from attrs import evolve
 from ..policy.karen import final_action, initial_action
 from ..state.enums import DecisionOutcome, FailureKind, KarenAction, Role, Verb
 from ..state.jobs import GreybeardJob
-from ..state.records import Attempt, Decision, Deviation, GreybeardVerdict, Run, Task
+from ..state.judgements import Decision, GreybeardVerdict
+from ..state.records import Run, Task
+from ..state.work import Attempt, Deviation
 from .attempts import AgentFailed, carry_out
 from .fold import change_task, task_of
 from .ports import Ports

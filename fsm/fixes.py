@@ -10,7 +10,9 @@ from ..policy.evidence import new_test_problems
 from ..policy.outcomes import is_providers_fault
 from ..state.enums import AgentType, DecisionOutcome, FixSource, Role, Verb
 from ..state.jobs import FixJob, Submission
-from ..state.records import Attempt, Finding, Fix, Run, Task, TaskOutput
+from ..state.judgements import Finding
+from ..state.records import Run, Task
+from ..state.work import Attempt, Fix, TaskOutput
 from .attempts import AgentFailed, carry_out
 from .deviations import judge_deviations
 from .fold import change_task, task_of

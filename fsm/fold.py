@@ -7,7 +7,8 @@ from attrs import evolve
 from ..policy.usage import add
 from ..state.enums import AttemptOutcome, Role, RunStatus, TaskStatus
 from ..state.errors import IllegalEvent
-from ..state.records import Attempt, HistoryEntry, Run, Task, Usage
+from ..state.records import HistoryEntry, Run, Task
+from ..state.work import Attempt, Usage
 from .lifecycle import TASK_TABLE, RunEvent, TaskEvent
 from .machine import row
 

@@ -8,7 +8,8 @@ from attrs import evolve
 from ..policy.outcomes import is_providers_fault
 from ..state.enums import FailureKind, Isolation, Role
 from ..state.jobs import ImplementJob
-from ..state.records import Attempt, Failure, Run, Task, TaskOutput
+from ..state.records import Failure, Run, Task
+from ..state.work import Attempt, TaskOutput
 from .attempts import AgentFailed, carry_out
 from .deviations import judge_deviations
 from .fold import apply_task, change_task, task_of

@@ -13,7 +13,9 @@ from attrs import field, frozen
 from ..state.config import Config
 from ..state.git_values import Merge, Snapshot
 from ..state.jobs import Job, Result
-from ..state.records import Answer, CommandResult, Escalation, FileChange, Identity, Run
+from ..state.judgements import Answer, Escalation
+from ..state.records import Identity, Run
+from ..state.work import CommandResult, FileChange
 from .stopping import Stopping
 
 A = TypeVar("A")

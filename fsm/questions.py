@@ -5,7 +5,8 @@ from collections.abc import Mapping
 from attrs import evolve, frozen
 
 from ..state.enums import FailureKind, Verb
-from ..state.records import Answer, Escalation, Run
+from ..state.judgements import Answer, Escalation
+from ..state.records import Run
 from .lifecycle import RunEvent
 from .parallel import without_a_place
 from .ports import Ports

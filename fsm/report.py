@@ -4,7 +4,9 @@ from collections.abc import Iterator, Mapping
 from typing import Final
 
 from ..state.enums import RunStatus
-from ..state.records import Decision, Deviation, Escalation, Finding, Run, Task
+from ..state.judgements import Decision, Escalation, Finding
+from ..state.records import Run, Task
+from ..state.work import Deviation
 from .markdown import block, bullets, code, inline, nested, section
 from .next_steps import next_steps
 from .report_evidence import (

@@ -3,15 +3,9 @@
 from collections.abc import Iterable, Iterator
 from itertools import chain
 
-from ..state.records import (
-    Attempt,
-    CommandResult,
-    FileChange,
-    Run,
-    Task,
-    Usage,
-    VerificationRound,
-)
+from ..state.judgements import VerificationRound
+from ..state.records import Run, Task
+from ..state.work import Attempt, CommandResult, FileChange, Usage
 from .markdown import block, bullets, code, inline, nested
 from .report_words import duration, money, place, result_of, turns
 

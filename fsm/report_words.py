@@ -3,7 +3,7 @@
 from datetime import datetime
 
 from ..state.errors import DocumentError
-from ..state.records import CommandResult, Usage
+from ..state.work import CommandResult, Usage
 from .markdown import code
 
 

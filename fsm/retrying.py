@@ -24,7 +24,8 @@ from ..state.enums import (
     Verb,
 )
 from ..state.errors import UsageError
-from ..state.records import Escalation, Failure, Run, Task
+from ..state.judgements import Escalation
+from ..state.records import Failure, Run, Task
 from .fold import apply, apply_task, change_task, task_of
 from .lifecycle import RunEvent, TaskEvent
 

@@ -17,7 +17,9 @@ from ..state.enums import (
     Verb,
 )
 from ..state.jobs import GreybeardJob
-from ..state.records import Attempt, Decision, Deviation, Finding, GreybeardVerdict, Run, Task
+from ..state.judgements import Decision, Finding, GreybeardVerdict
+from ..state.records import Run, Task
+from ..state.work import Attempt, Deviation
 from .attempts import AgentFailed, carry_out
 from .fold import change_task, task_of
 from .ports import Ports

@@ -20,7 +20,9 @@ from ..policy.review import level_outcome, synthetic_gate
 from ..policy.schedule import level_tasks, reviewable
 from ..state.enums import FailureKind, FixSource, GateOutcome, Role, TaskStatus, Verb
 from ..state.jobs import CritiqueJob, GateJob
-from ..state.records import Attempt, CritiqueVerdict, Finding, GateVerdict, Run, Task
+from ..state.judgements import CritiqueVerdict, Finding, GateVerdict
+from ..state.records import Run, Task
+from ..state.work import Attempt
 from .amendments import amend, patches_of, under_repair, work_of
 from .attempts import carry_out
 from .fan_in import level_tip

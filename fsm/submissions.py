@@ -9,7 +9,8 @@ from ..policy.attribution import claimed_path
 from ..policy.evidence import claim_problems, command_problems, commands_to_run
 from ..state.git_values import Snapshot
 from ..state.jobs import Submission
-from ..state.records import CommandResult, Evidence, FileChange, Task
+from ..state.records import Task
+from ..state.work import CommandResult, Evidence, FileChange
 from .builds import read_output, run_commands
 from .ports import Ports
 from .stopping import Stopping

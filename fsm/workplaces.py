@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from ..state.enums import FailureKind
-from ..state.records import CommandResult
+from ..state.work import CommandResult
 from .ports import Ports
 from .step import RunStopped
 

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Final
 
 from ..state.enums import ChangeKind
-from ..state.records import FileChange
+from ..state.work import FileChange
 from .names import check_commit
 from .program import Place, git, shown
 

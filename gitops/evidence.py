@@ -16,7 +16,7 @@ from attrs import frozen
 from ..state.enums import ChangeKind
 from ..state.errors import GitError
 from ..state.git_values import Snapshot
-from ..state.records import FileChange
+from ..state.work import FileChange
 from .diffs import changes
 from .ignores import rules_of
 from .layout import Layout, pointer_text, set_settings, write_pointer

@@ -11,7 +11,8 @@ from threading import Lock
 
 from ..state.errors import GitError
 from ..state.git_values import Merge, Snapshot
-from ..state.records import FileChange, Identity
+from ..state.records import Identity
+from ..state.work import FileChange
 from . import diffs, evidence, integration, objects
 from .layout import Layout, make_store, sweep
 from .names import branch_ref, check_commit, check_ref, check_run_name

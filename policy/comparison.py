@@ -9,7 +9,7 @@ from typing import Final
 from attrs import frozen
 
 from ..state.enums import VerificationMode, VerificationOutcome
-from ..state.records import BuildFailure
+from ..state.work import BuildFailure
 from .failures import MAX_FAILURES, new_failures, parse_failures
 
 MAX_DIFF_LINES: Final = 400  # shown

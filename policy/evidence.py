@@ -4,7 +4,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
 
 from ..state.enums import AgentType, ChangeKind
-from ..state.records import BuildClaim, CommandResult, FileChange, Task, TaskOutput
+from ..state.records import Task
+from ..state.work import BuildClaim, CommandResult, FileChange, TaskOutput
 from .attribution import claimed_path
 
 MAX_RECORDED_RERUN: Final = 10

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from hashlib import sha256
 from typing import Final
 
-from ..state.records import BuildFailure
+from ..state.work import BuildFailure
 
 MAX_FAILURES: Final = 2_000
 MAX_LINE: Final = 2_000  # characters of one line that are kept and looked at

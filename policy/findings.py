@@ -3,7 +3,8 @@
 from collections.abc import Sequence
 
 from ..state.enums import DecisionOutcome, FindingSeverity, Verb
-from ..state.records import Finding, GateVerdict, Run, Task
+from ..state.judgements import Finding, GateVerdict
+from ..state.records import Run, Task
 
 NOTICE_ROUND = 3  # the operator is told
 ASKING_ROUND = 4  # and from here on asked before each further round

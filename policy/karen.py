@@ -6,7 +6,7 @@ from typing import Final
 from attrs import frozen
 
 from ..state.enums import DeviationSeverity, GreybeardRuling, KarenAction
-from ..state.records import Deviation
+from ..state.work import Deviation
 
 INITIAL_ACTIONS: Final = frozenset(KarenAction)
 # Whatever the greybeard says, it is not asked again.

@@ -4,7 +4,8 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 
 from ..state.enums import FindingSeverity, GateOutcome, TaskStatus
-from ..state.records import Finding, GateVerdict, PerTaskGateVerdict, Task
+from ..state.judgements import Finding, GateVerdict, PerTaskGateVerdict
+from ..state.records import Task
 from .plan import id_order
 
 

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from functools import reduce
 
 from ..state.enums import Role
-from ..state.records import Attempt, Usage
+from ..state.work import Attempt, Usage
 
 
 def add(one: Usage, other: Usage) -> Usage:

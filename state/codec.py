@@ -17,7 +17,7 @@ from cattrs import ClassValidationError, Converter
 from cattrs.gen import make_dict_structure_fn, make_dict_unstructure_fn, override
 
 from .errors import DocumentError
-from .records import Record
+from .record import Record
 
 T = TypeVar("T")
 

@@ -17,7 +17,8 @@ from .codec import Problem, ShapeError, key_of, structure, unstructure
 from .durable import make_folder, read_regular, replace, sync_file_system
 from .errors import DocumentError, UsageError
 from .invariants import problems
-from .records import Record, Run
+from .record import Record
+from .records import Run
 from .schema import upgrade
 from .yaml_text import YamlError, line_of
 

@@ -15,7 +15,7 @@ from .clean_text import clean
 from .codec import unstructure
 from .durable import make_folder, replace
 from .errors import StorageError
-from .records import Answer, Escalation
+from .judgements import Answer, Escalation
 from .yaml_text import YamlError
 
 FOLDER: Final = "escalations"

@@ -2,7 +2,7 @@
 
 from attrs import frozen
 
-from .records import FileChange
+from .work import FileChange
 
 
 @frozen

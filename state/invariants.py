@@ -6,7 +6,8 @@ from collections.abc import Collection, Iterable, Iterator
 from typing import Final
 
 from .enums import RunStatus, TaskStatus
-from .records import Attempt, Run, Task
+from .records import Run, Task
+from .work import Attempt
 
 COMMIT_STRATEGY: Final = "per-task"
 

@@ -8,21 +8,9 @@ from typing import Generic, TypeVar
 from attrs import field, frozen
 
 from .enums import AttemptOutcome, FixSource
-from .records import (
-    Attempt,
-    BuildClaim,
-    CommandResult,
-    CritiqueVerdict,
-    Deviation,
-    FileChange,
-    Finding,
-    GateVerdict,
-    GreybeardVerdict,
-    Plan,
-    Task,
-    TaskOutput,
-    Usage,
-)
+from .judgements import CritiqueVerdict, Finding, GateVerdict, GreybeardVerdict
+from .records import Plan, Task
+from .work import Attempt, BuildClaim, CommandResult, Deviation, FileChange, TaskOutput, Usage
 
 A = TypeVar("A")
 

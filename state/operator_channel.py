@@ -22,7 +22,7 @@ from .escalation_file import (
     read_reply,
     write_question,
 )
-from .records import Answer, Escalation
+from .judgements import Answer, Escalation
 
 POLL_SECONDS: Final = 0.5
 REMIND_SECONDS: Final = 600.0

@@ -12,35 +12,26 @@ from attrs import field, frozen
 
 from .enums import (
     AgentType,
-    AttemptOutcome,
-    ChangeKind,
-    DecisionOutcome,
-    DeviationCategory,
-    DeviationSeverity,
     FailureKind,
-    FindingSeverity,
     FixingSource,
-    FixSource,
-    GateOutcome,
-    GreybeardRuling,
     Isolation,
-    KarenAction,
-    Role,
     RunStatus,
     TaskClass,
     TaskStatus,
     VerificationMode,
-    VerificationOutcome,
 )
+from .judgements import (
+    CritiqueVerdict,
+    Decision,
+    Escalation,
+    GateVerdict,
+    PlanRefusal,
+    VerificationRound,
+)
+from .record import Record
+from .work import Attempt, BuildFailure, CommandResult, Evidence, Fix, TaskOutput, Usage
 
 SCHEMA_VERSION: Final = "1.0"
-
-
-@frozen(kw_only=True)
-class Record:
-    """What all records share: the keys that only a newer version understands."""
-
-    unknown: Mapping[str, object] = field(factory=dict, repr=False)
 
 
 @frozen(kw_only=True)
@@ -49,201 +40,6 @@ class Identity(Record):
 
     name: str
     email: str
-
-
-@frozen(kw_only=True)
-class BuildFailure(Record):
-    """One failure recognised in a build log; ``id`` is ``bf-`` and 12 hex digits."""
-
-    id: str
-    file: str | None
-    line: int | None
-    message: str
-    raw_text: str
-
-
-@frozen(kw_only=True)
-class CommandResult(Record):
-    """One command that we ran; ``exit_code`` is null when a signal or a limit ended it."""
-
-    command: str
-    exit_code: int | None
-    signal: int | None = None
-    timed_out: bool = False
-    duration_seconds: float
-    output_path: str  # relative to the run folder
-    output_bytes: int
-    truncated: bool = False
-
-
-@frozen(kw_only=True)
-class BuildClaim(Record):
-    """What an agent said of a command it ran."""
-
-    command: str
-    exit_code: int
-    stdout_tail: str
-
-
-@frozen(kw_only=True)
-class FileChange(Record):
-    """One path that differs between two trees; paths are repository-relative with ``/``."""
-
-    path: str
-    kind: ChangeKind
-    old_path: str | None = None
-    added_lines: int = 0
-    deleted_lines: int = 0
-    mode: str = "100644"
-
-
-@frozen(kw_only=True)
-class Evidence(Record):
-    """What the tree and the commands say of a submission; ``tree`` is a git tree id."""
-
-    tree: str
-    changes: tuple[FileChange, ...]
-    builds: tuple[BuildClaim, ...]
-    commands: tuple[CommandResult, ...]
-
-
-@frozen(kw_only=True)
-class Finding(Record):
-    """One thing a reviewer found."""
-
-    id: str
-    severity: FindingSeverity
-    description: str
-    file_path: str | None = None
-    line_range: tuple[int, int] | None = None
-
-
-@frozen(kw_only=True)
-class Deviation(Record):
-    """One departure from the plan that an implementer declared; id ``<task>-dev-<n>``."""
-
-    id: str
-    severity: DeviationSeverity
-    category: DeviationCategory
-    description: str
-    affected_files: tuple[str, ...]
-
-
-@frozen(kw_only=True)
-class TaskOutput(Record):
-    """What an implementer submitted; ``files_modified`` are repository-relative and sorted."""
-
-    summary: str
-    files_modified: tuple[str, ...]
-    deviations: tuple[Deviation, ...]
-    notes: str
-
-
-@frozen(kw_only=True)
-class Fix(Record):
-    """An accepted repair of a task's work; its tree was made on the commit ``base``.
-
-    ``commit_sha`` is null before it is integrated, and when it was folded into the task's commit.
-    """
-
-    source: FixSource
-    round: int
-    base: str
-    output: TaskOutput
-    evidence: Evidence
-    commit_time: int
-    commit_sha: str | None = None
-
-
-@frozen(kw_only=True)
-class CritiqueVerdict(Record):
-    """A critic's verdict on one task."""
-
-    round: int
-    status: GateOutcome
-    findings: tuple[Finding, ...]
-    new_tests: tuple[str, ...] = ()
-
-
-@frozen(kw_only=True)
-class PerTaskGateVerdict(Record):
-    """What the gate critic says of one task."""
-
-    status: GateOutcome
-    findings: tuple[Finding, ...]
-
-
-@frozen(kw_only=True)
-class GateVerdict(Record):
-    """The gate critic's verdict on a level; ``per_task`` names exactly the level's tasks."""
-
-    level: int
-    round: int
-    status: GateOutcome
-    per_task: Mapping[str, PerTaskGateVerdict]
-
-
-@frozen(kw_only=True)
-class GreybeardVerdict(Record):
-    """The greybeard's ruling on one deviation."""
-
-    verdict: GreybeardRuling
-    rationale: str
-
-
-@frozen(kw_only=True)
-class Decision(Record):
-    """What was decided about one deviation, by whom, and why."""
-
-    deviation_id: str
-    initial: KarenAction
-    greybeard: GreybeardVerdict | None = None
-    final: KarenAction | None = None
-    operator_answer: str | None = None
-    outcome: DecisionOutcome
-    reason: str
-
-
-@frozen(kw_only=True)
-class Usage(Record):
-    """Tokens and money; ``cost_usd`` is null when the price is unknown, which is never zero."""
-
-    turns: int = 0
-    input_tokens: int = 0
-    output_tokens: int = 0
-    cached_tokens: int = 0
-    cost_usd: float | None = 0.0
-
-
-@frozen(kw_only=True)
-class Attempt(Record):
-    """One agent given one job; ``id`` is ``<subject>.<role>.<n>`` and names its folder."""
-
-    id: str
-    role: Role
-    executor: str
-    model: str
-    session_id: str | None = None
-    started_at: str
-    ended_at: str | None = None
-    outcome: AttemptOutcome | None = None  # null while it runs
-    message: str = ""
-    usage: Usage = field(factory=Usage)
-
-
-@frozen(kw_only=True)
-class VerificationRound(Record):
-    """One run of the build gate on the finished tree, compared with the baseline."""
-
-    round: int
-    final_build_log_path: str
-    commands: tuple[CommandResult, ...] = ()
-    new_failures: tuple[BuildFailure, ...]
-    regressed_commands: tuple[str, ...] = ()
-    attribution: Mapping[str, tuple[str, ...]]  # failure id -> task ids
-    rebuild_from_level: int | None
-    outcome: VerificationOutcome
-    reason: str = ""
 
 
 @frozen(kw_only=True)
@@ -258,32 +54,6 @@ class Failure(Record):
 
 
 @frozen(kw_only=True)
-class Answer(Record):
-    """An operator's answer to an escalation."""
-
-    verb: str
-    note: str = ""
-    at: str
-    by: str
-
-
-@frozen(kw_only=True)
-class Escalation(Record):
-    """A question to the operator; open while ``answer`` is null."""
-
-    id: str
-    state: RunStatus
-    task_id: str | None
-    question: str
-    reason: str
-    details: Mapping[str, object]
-    allowed: tuple[str, ...]
-    consequences: Mapping[str, str] = field(factory=dict)  # verb -> what follows from it
-    created_at: str
-    answer: Answer | None = None
-
-
-@frozen(kw_only=True)
 class HistoryEntry(Record):
     """One transition of the run."""
 
@@ -293,14 +63,6 @@ class HistoryEntry(Record):
     source: RunStatus
     target: RunStatus
     reason: str = ""
-
-
-@frozen(kw_only=True)
-class PlanRefusal(Record):
-    """Why a plan was sent back to the planner; ``round`` counts from 1."""
-
-    round: int
-    reasons: tuple[str, ...]
 
 
 @frozen(kw_only=True)

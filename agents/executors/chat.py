@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from attrs import define, field
 
-from ...state.records import Usage
+from ...state.work import Usage
 from ..model import AssistantMessage, Delta, Message, ModelRequest, ToolCall, ToolReply, ToolSpec
 from .schema import portable
 

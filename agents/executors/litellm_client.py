@@ -19,7 +19,7 @@ from typing import Protocol, TypeVar, cast
 from attrs import evolve, frozen
 
 from ...state.config import Price, Provider
-from ...state.records import Usage
+from ...state.work import Usage
 from ..model import AssistantMessage, Delta, ModelError, ModelErrorKind, ModelRequest
 from .chat import StreamedTurn, chat_messages, chat_tools
 from .failures import kind_of, provider_words, retry_after, safe_message

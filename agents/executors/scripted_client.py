@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Callable
 from pathlib import Path
 
-from ...state.records import Usage
+from ...state.work import Usage
 from ..model import (
     AssistantMessage,
     Delta,

@@ -9,7 +9,7 @@ from msgspec import Meta
 from ...policy.review import critique_problems
 from ...state.enums import GateOutcome
 from ...state.jobs import CritiqueJob
-from ...state.records import CritiqueVerdict
+from ...state.judgements import CritiqueVerdict
 from ..fencing import bounded
 from ..templates import render
 from ..terminal import Refused, TerminalTool

@@ -8,7 +8,7 @@ from msgspec import Meta
 
 from ...policy.attribution import claimed_path
 from ...state.enums import FindingSeverity
-from ...state.records import Finding
+from ...state.judgements import Finding
 
 
 @frozen(kw_only=True)

@@ -3,7 +3,7 @@
 from typing import Final
 
 from ...state.jobs import FixJob
-from ...state.records import TaskOutput
+from ...state.work import TaskOutput
 from ..fencing import bounded
 from ..templates import render
 from ..workshop import Workshop

@@ -10,7 +10,7 @@ from ...policy.review import gate_problems
 from ...state.enums import GateOutcome
 from ...state.errors import DispatchError
 from ...state.jobs import GateJob
-from ...state.records import GateVerdict, PerTaskGateVerdict
+from ...state.judgements import GateVerdict, PerTaskGateVerdict
 from ..fencing import bounded
 from ..templates import render
 from ..terminal import Refused, TerminalTool

@@ -10,7 +10,7 @@ from msgspec import Meta
 from ...state.codec import unstructure
 from ...state.enums import GreybeardRuling
 from ...state.jobs import GreybeardJob
-from ...state.records import GreybeardVerdict
+from ...state.judgements import GreybeardVerdict
 from ...state.yaml_text import dumps
 from ..templates import render
 from ..terminal import Refused, TerminalTool

@@ -7,7 +7,7 @@ from msgspec import Meta
 
 from ...state.enums import AgentType, DeviationCategory, DeviationSeverity
 from ...state.jobs import FixJob, ImplementJob, Submission
-from ...state.records import BuildClaim, Deviation, TaskOutput
+from ...state.work import BuildClaim, Deviation, TaskOutput
 from ..templates import render
 from ..terminal import Refused, TerminalTool
 from ..tools import ToolResult

@@ -12,7 +12,7 @@ from typing import Final
 
 from attrs import evolve
 
-from ...state.records import CommandResult
+from ...state.work import CommandResult
 from .environment import environment, prepare
 from .launcher import Launcher, PlainLauncher
 from .policy import CommandLimits, Sandbox

@@ -8,7 +8,7 @@ from typing import Annotated, Final
 from attrs import frozen
 from msgspec import Meta
 
-from ...state.records import CommandResult
+from ...state.work import CommandResult
 from ..model import ToolSpec
 from ..sandbox import CommandRunner
 from ..schema import schema

@@ -1,7 +1,8 @@
 """fixing-verification: new failures of the build gate are to be repaired."""
 
 from ...state.enums import FailureKind
-from ...state.records import Run, VerificationRound
+from ...state.judgements import VerificationRound
+from ...state.records import Run
 from ..ports import Ports
 from ..recovery import restore
 from ..step import RunStopped, Step

@@ -6,7 +6,8 @@ from attrs import evolve
 
 from ...policy.plan_gate import MAX_PLAN_REFUSALS, gate_plan
 from ...state.enums import FailureKind
-from ...state.records import PlanRefusal, Run
+from ...state.judgements import PlanRefusal
+from ...state.records import Run
 from ..lifecycle import RunEvent
 from ..ports import Ports
 from ..recovery import restore

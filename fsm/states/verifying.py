@@ -7,7 +7,9 @@ from attrs import evolve
 
 from ...policy.comparison import Comparison, compare
 from ...state.enums import Verb, VerificationMode, VerificationOutcome
-from ...state.records import CommandResult, Run, VerificationRound
+from ...state.judgements import VerificationRound
+from ...state.records import Run
+from ...state.work import CommandResult
 from ..builds import final_log, outputs_of, roots, run_commands
 from ..fan_in import level_tip
 from ..lifecycle import RunEvent

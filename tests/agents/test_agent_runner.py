@@ -43,7 +43,8 @@ from dispatch.state.jobs import (
     PlanJob,
     Result,
 )
-from dispatch.state.records import GreybeardVerdict, Usage
+from dispatch.state.judgements import GreybeardVerdict
+from dispatch.state.work import Usage
 
 RULING = {
     "taskId": "1a-greet",

@@ -10,7 +10,9 @@ from msgspec import Meta
 
 from dispatch.agents.schema import Parsed, parse_arguments, provider_subset, schema
 from dispatch.state.enums import FindingSeverity, TaskClass
-from dispatch.state.records import Finding, GateVerdict, Plan, TaskOutput
+from dispatch.state.judgements import Finding, GateVerdict
+from dispatch.state.records import Plan
+from dispatch.state.work import TaskOutput
 
 
 @frozen(kw_only=True)

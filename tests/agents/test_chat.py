@@ -9,7 +9,7 @@ from dispatch.agents.model import (
     ToolReply,
     UserMessage,
 )
-from dispatch.state.records import Usage
+from dispatch.state.work import Usage
 
 SIGNED = {"type": "thinking", "thinking": "hm", "signature": "sig"}
 

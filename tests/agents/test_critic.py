@@ -7,7 +7,7 @@ from fakes.agent_jobs import Desk, a_task, critique_job
 
 from dispatch.agents.tools import ToolResult
 from dispatch.state.enums import FindingSeverity, GateOutcome
-from dispatch.state.records import CritiqueVerdict, Finding
+from dispatch.state.judgements import CritiqueVerdict, Finding
 
 BLOCKING = {
     "id": "rude",

@@ -10,7 +10,7 @@ from dispatch.agents.roles.gate_critic import PAGE_CHARACTERS
 from dispatch.agents.tools import ToolResult
 from dispatch.state.enums import FindingSeverity, GateOutcome
 from dispatch.state.errors import GitError
-from dispatch.state.records import CritiqueVerdict, Finding, GateVerdict, PerTaskGateVerdict
+from dispatch.state.judgements import CritiqueVerdict, Finding, GateVerdict, PerTaskGateVerdict
 
 PASS = {"status": "pass", "findings": []}
 CLEAN: dict[str, Any] = {

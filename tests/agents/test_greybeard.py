@@ -10,7 +10,7 @@ from fakes.model_fake import FunctionDouble
 from dispatch.agents.roles.greybeard import refuse_consulting
 from dispatch.agents.tools import ToolResult
 from dispatch.state.enums import GreybeardRuling
-from dispatch.state.records import GreybeardVerdict
+from dispatch.state.judgements import GreybeardVerdict
 
 RULING: dict[str, object] = {
     "taskId": "1a-greet",

@@ -10,7 +10,7 @@ from dispatch.agents.sandbox import CommandRunner
 from dispatch.agents.tools import ToolResult
 from dispatch.state.enums import AgentType, DeviationCategory, DeviationSeverity
 from dispatch.state.jobs import Submission
-from dispatch.state.records import BuildClaim, Deviation, TaskOutput
+from dispatch.state.work import BuildClaim, Deviation, TaskOutput
 
 CLAIM: dict[str, object] = {
     "summary": "Done.",

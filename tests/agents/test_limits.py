@@ -5,7 +5,7 @@ import pytest
 from dispatch.agents.limits import Spent, Stop, exhausted, nearly_spent, overdue, patience
 from dispatch.state.config import Limits
 from dispatch.state.enums import AttemptOutcome
-from dispatch.state.records import Usage
+from dispatch.state.work import Usage
 
 LIMITS = Limits(turns=12, tokens=1000, usd=1.0, wall_seconds=60.0, silence_seconds=10.0)
 

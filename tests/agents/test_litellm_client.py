@@ -24,7 +24,7 @@ from dispatch.agents.model import (
 from dispatch.agents.scripted.script import Call, Drip, Reply, Script, Tokens, When
 from dispatch.agents.scripted.server import ScriptedServer
 from dispatch.state.config import Price, Provider
-from dispatch.state.records import Usage
+from dispatch.state.work import Usage
 
 # litellm silences these when it is imported; pytest resets the filters before each test.
 pytestmark = [

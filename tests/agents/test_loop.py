@@ -33,7 +33,7 @@ from dispatch.agents.tools import ToolResult
 from dispatch.agents.trace import Trace
 from dispatch.state.config import Limits
 from dispatch.state.enums import AttemptOutcome
-from dispatch.state.records import Usage
+from dispatch.state.work import Usage
 
 
 @frozen(kw_only=True)

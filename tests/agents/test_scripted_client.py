@@ -15,7 +15,7 @@ from dispatch.agents.model import (
     UserMessage,
 )
 from dispatch.agents.scripted.script import Call, Reply, Request, Said, Script, Tokens, When
-from dispatch.state.records import Usage
+from dispatch.state.work import Usage
 
 
 def test_a_model_string_names_a_script_or_a_real_model() -> None:

@@ -7,7 +7,7 @@ import pytest
 
 from dispatch.agents.model import AssistantMessage, Message, ToolCall, ToolReply, UserMessage
 from dispatch.agents.transcript import TRANSCRIPT, Transcript, read
-from dispatch.state.records import Usage
+from dispatch.state.work import Usage
 
 ITEMS: tuple[Message, ...] = (
     UserMessage(text="seed\nwith lines\u2028and more"),

@@ -18,7 +18,8 @@ from dispatch.cli import DEFAULT_GRACE
 from dispatch.fsm.stopping import GRACE_SECONDS
 from dispatch.state.document import DOCUMENT, load_run
 from dispatch.state.enums import AttemptOutcome, Role, RunStatus, TaskStatus
-from dispatch.state.records import Attempt, Run
+from dispatch.state.records import Run
+from dispatch.state.work import Attempt
 from dispatch.state.yaml_text import dumps
 
 PATIENCE = 40.0  # seconds for anything that is waited for; it takes one or two

@@ -33,16 +33,9 @@ from dispatch.state.jobs import (
     PlanJob,
     Submission,
 )
-from dispatch.state.records import (
-    Attempt,
-    CommandResult,
-    CritiqueVerdict,
-    Deviation,
-    FileChange,
-    Finding,
-    Task,
-    TaskOutput,
-)
+from dispatch.state.judgements import CritiqueVerdict, Finding
+from dispatch.state.records import Task
+from dispatch.state.work import Attempt, CommandResult, Deviation, FileChange, TaskOutput
 
 A = TypeVar("A")
 

@@ -16,7 +16,7 @@ from dispatch.agents.model import (
     ToolSpec,
 )
 from dispatch.agents.tools import ToolResult
-from dispatch.state.records import Usage
+from dispatch.state.work import Usage
 
 Step = AssistantMessage | ModelError | Callable[[ModelRequest], Awaitable[AssistantMessage]]
 

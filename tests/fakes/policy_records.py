@@ -3,13 +3,9 @@
 from collections.abc import Mapping, Sequence
 
 from dispatch.state.enums import AgentType, TaskClass, TaskStatus
-from dispatch.state.records import (
-    CritiqueVerdict,
-    Identity,
-    Run,
-    Task,
-    TaskOutput,
-)
+from dispatch.state.judgements import CritiqueVerdict
+from dispatch.state.records import Identity, Run, Task
+from dispatch.state.work import TaskOutput
 
 
 def a_task(

@@ -17,7 +17,8 @@ from dispatch.state.config import Config, ModelConfig
 from dispatch.state.document import DocumentStore
 from dispatch.state.enums import RunStatus
 from dispatch.state.errors import WaitingForOperator
-from dispatch.state.records import Answer, Escalation, Identity, Run
+from dispatch.state.judgements import Answer, Escalation
+from dispatch.state.records import Identity, Run
 
 GIT_ENV = {
     "PATH": "/usr/bin:/bin",

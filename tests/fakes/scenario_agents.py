@@ -28,19 +28,15 @@ from dispatch.state.jobs import (
     Result,
     Submission,
 )
-from dispatch.state.records import (
-    BuildClaim,
+from dispatch.state.judgements import (
     CritiqueVerdict,
-    Deviation,
     Finding,
     GateVerdict,
     GreybeardVerdict,
     PerTaskGateVerdict,
-    Plan,
-    PlannedTask,
-    TaskOutput,
-    Usage,
 )
+from dispatch.state.records import Plan, PlannedTask
+from dispatch.state.work import BuildClaim, Deviation, TaskOutput, Usage
 
 A = TypeVar("A")
 USED = Usage(turns=1, input_tokens=100, output_tokens=10, cost_usd=0.5)

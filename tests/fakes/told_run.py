@@ -20,30 +20,29 @@ from dispatch.state.enums import (
     VerificationMode,
     VerificationOutcome,
 )
-from dispatch.state.records import (
+from dispatch.state.judgements import (
     Answer,
+    CritiqueVerdict,
+    Decision,
+    Escalation,
+    Finding,
+    GateVerdict,
+    GreybeardVerdict,
+    PerTaskGateVerdict,
+    PlanRefusal,
+    VerificationRound,
+)
+from dispatch.state.records import Failure, HistoryEntry, Run, Task
+from dispatch.state.work import (
     Attempt,
     BuildClaim,
     BuildFailure,
     CommandResult,
-    CritiqueVerdict,
-    Decision,
     Deviation,
-    Escalation,
     Evidence,
-    Failure,
     FileChange,
-    Finding,
-    GateVerdict,
-    GreybeardVerdict,
-    HistoryEntry,
-    PerTaskGateVerdict,
-    PlanRefusal,
-    Run,
-    Task,
     TaskOutput,
     Usage,
-    VerificationRound,
 )
 
 STARTED = "2026-01-02T03:04:05.678Z"

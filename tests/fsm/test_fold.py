@@ -12,7 +12,8 @@ from dispatch.fsm.fold import apply, apply_task, close_attempt, open_attempt, ta
 from dispatch.fsm.lifecycle import FIRST, RUN_TABLE, TASK_TABLE, RunEvent, TaskEvent
 from dispatch.state.enums import AttemptOutcome, FailureKind, Role, RunStatus, TaskStatus
 from dispatch.state.errors import IllegalEvent
-from dispatch.state.records import Attempt, Failure, HistoryEntry, Usage
+from dispatch.state.records import Failure, HistoryEntry
+from dispatch.state.work import Attempt, Usage
 
 AT = "2026-01-02T03:04:05.678Z"
 RUN_ROWS = {(move.source, move.event) for move in RUN_TABLE}

@@ -20,8 +20,8 @@ from dispatch.state.enums import (
 )
 from dispatch.state.errors import WaitingForOperator
 from dispatch.state.escalation_file import Reply, question_path, write_reply
+from dispatch.state.judgements import Escalation
 from dispatch.state.operator_channel import OperatorChannel
-from dispatch.state.records import Escalation
 
 
 @pytest.fixture

@@ -18,7 +18,8 @@ from dispatch.state.enums import (
     Verb,
 )
 from dispatch.state.errors import UsageError
-from dispatch.state.records import Answer, Escalation, Failure, Run
+from dispatch.state.judgements import Answer, Escalation
+from dispatch.state.records import Failure, Run
 
 NOW = "2026-01-02T03:04:05.678Z"
 PLAN = a_plan(planned("x"), planned("y"), planned("z", 2, ("x",)), planned("w", 2, ("y",)))

@@ -21,7 +21,7 @@ from dispatch.state.enums import (
     VerificationOutcome,
 )
 from dispatch.state.errors import WaitingForOperator
-from dispatch.state.records import BuildClaim
+from dispatch.state.work import BuildClaim
 
 TWO_LEVELS = a_plan(planned("x"), planned("y"), planned("z", 2, ("x", "y")))
 WORKS = {

@@ -23,7 +23,8 @@ from dispatch.gitops.store import RunRepository
 from dispatch.state.enums import ChangeKind
 from dispatch.state.errors import GitError, RefMoved
 from dispatch.state.git_values import Merge
-from dispatch.state.records import FileChange, Identity
+from dispatch.state.records import Identity
+from dispatch.state.work import FileChange
 
 LINES = [f"line {number}\n" for number in range(30)]
 

@@ -13,7 +13,7 @@ from dispatch.gitops.store import RunRepository
 from dispatch.state.enums import ChangeKind
 from dispatch.state.errors import GitError
 from dispatch.state.git_values import Snapshot
-from dispatch.state.records import FileChange
+from dispatch.state.work import FileChange
 
 
 class Task:

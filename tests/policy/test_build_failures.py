@@ -8,7 +8,7 @@ from dispatch.policy.failures import (
     new_failures,
     parse_failures,
 )
-from dispatch.state.records import BuildFailure
+from dispatch.state.work import BuildFailure
 
 
 def ids(text: str) -> list[str]:

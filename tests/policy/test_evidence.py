@@ -11,7 +11,7 @@ from dispatch.policy.evidence import (
     commands_to_run,
 )
 from dispatch.state.enums import AgentType, ChangeKind
-from dispatch.state.records import BuildClaim, CommandResult, FileChange, TaskOutput
+from dispatch.state.work import BuildClaim, CommandResult, FileChange, TaskOutput
 
 GENERAL, EXPLORE = AgentType.GENERAL, AgentType.EXPLORE
 GATE = ("make", "make test")

@@ -18,7 +18,7 @@ from dispatch.state.enums import (
     GreybeardRuling,
     KarenAction,
 )
-from dispatch.state.records import Deviation
+from dispatch.state.work import Deviation
 
 
 def test_severity_decides_the_first_action() -> None:

@@ -10,13 +10,8 @@ from dispatch.policy.review import (
     synthetic_gate,
 )
 from dispatch.state.enums import FindingSeverity, GateOutcome, TaskStatus
-from dispatch.state.records import (
-    CritiqueVerdict,
-    Finding,
-    GateVerdict,
-    PerTaskGateVerdict,
-    Task,
-)
+from dispatch.state.judgements import CritiqueVerdict, Finding, GateVerdict, PerTaskGateVerdict
+from dispatch.state.records import Task
 
 PASS, AMEND, FAIL = GateOutcome
 GOOD = PerTaskGateVerdict(status=PASS, findings=())

@@ -12,7 +12,9 @@ from dispatch.policy.schedule import (
     startable,
 )
 from dispatch.state.enums import AgentType, AttemptOutcome, GateOutcome, Role, TaskStatus
-from dispatch.state.records import Attempt, CritiqueVerdict, Task
+from dispatch.state.judgements import CritiqueVerdict
+from dispatch.state.records import Task
+from dispatch.state.work import Attempt
 
 S = TaskStatus
 SHA = "1" * 40

@@ -2,7 +2,7 @@
 
 from dispatch.policy.usage import add, by_role, total
 from dispatch.state.enums import Role
-from dispatch.state.records import Attempt, Usage
+from dispatch.state.work import Attempt, Usage
 
 
 def used(turns: int, cost: float | None) -> Usage:

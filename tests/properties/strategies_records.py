@@ -10,7 +10,9 @@ from hypothesis import strategies as st
 from properties.strategies_plain import plain, texts
 
 from dispatch.state.enums import RunStatus, TaskStatus
-from dispatch.state.records import Evidence, HistoryEntry, Record, Run, Task
+from dispatch.state.record import Record
+from dispatch.state.records import HistoryEntry, Run, Task
+from dispatch.state.work import Evidence
 
 R = TypeVar("R", bound=Record)
 

@@ -9,21 +9,17 @@ from attrs import frozen
 from dispatch.state.codec import Problem, ShapeError, structure, structure_strict, unstructure
 from dispatch.state.config import Limits, Provider
 from dispatch.state.enums import FindingSeverity, GateOutcome, TaskStatus
-from dispatch.state.records import (
-    BuildFailure,
+from dispatch.state.judgements import (
     CritiqueVerdict,
-    Deviation,
     Escalation,
     Finding,
     GateVerdict,
     PerTaskGateVerdict,
-    Record,
-    Run,
-    Task,
-    TaskOutput,
-    Usage,
     VerificationRound,
 )
+from dispatch.state.record import Record
+from dispatch.state.records import Run, Task
+from dispatch.state.work import BuildFailure, Deviation, TaskOutput, Usage
 
 FAILURE = {"id": "bf-0123456789ab", "file": "a.py", "line": 3, "message": "m", "rawText": "r"}
 FINDING = {

@@ -16,18 +16,15 @@ from dispatch.state.enums import (
     VerificationOutcome,
 )
 from dispatch.state.invariants import problems
-from dispatch.state.records import (
-    Attempt,
+from dispatch.state.judgements import (
     Escalation,
-    Evidence,
     Finding,
     GateVerdict,
-    HistoryEntry,
     PerTaskGateVerdict,
-    Run,
-    Task,
     VerificationRound,
 )
+from dispatch.state.records import HistoryEntry, Run, Task
+from dispatch.state.work import Attempt, Evidence
 
 ONE, TWO = a_task("1a-x"), a_task("2a-y", "1a-x")
 RUN = evolve(a_run(), tasks=(ONE, TWO))

@@ -11,7 +11,7 @@ import pytest
 
 from dispatch.agents.sandbox import CommandLimits, CommandRunner, end_run
 from dispatch.agents.sandbox.environment import MARKER
-from dispatch.state.records import CommandResult
+from dispatch.state.work import CommandResult
 
 LIMITS = CommandLimits(
     timeout_seconds=5, silence_seconds=5, output_bytes=100_000, grace_seconds=0.2
