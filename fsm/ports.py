@@ -158,6 +158,13 @@ class Repository(Protocol):
         """Two commits or trees as one patch, whole: raises GitError when it is over 256 MiB."""
         ...
 
+    def commits_between(self, start: str, tip: str) -> tuple[str, ...]:
+        """The commits after ``start`` up to ``tip`` along first parents, oldest first.
+
+        Raises GitError when ``tip`` does not lead back to ``start``.
+        """
+        ...
+
     def unreachable(self, commits: Sequence[str], tip: str) -> tuple[str, ...]:
         """Those of ``commits`` that are not reachable from ``tip``."""
         ...

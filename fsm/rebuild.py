@@ -1,4 +1,4 @@
-"""Repairs put into the commits of a level: folded where that replays cleanly, else appended.
+"""Repairs put into a chain of commits: folded where that replays cleanly, else appended.
 
 Everything happens in object space and depends on the arguments only: done again after a kill it
 makes the same commits.
@@ -6,7 +6,7 @@ makes the same commits.
 
 from collections.abc import Mapping, Sequence
 
-from attrs import frozen
+from attrs import evolve, frozen
 
 from ..policy.hunks import missing_hunks
 from ..state.records import Identity
@@ -15,9 +15,13 @@ from .ports import Repository
 
 @frozen(kw_only=True)
 class Link:
-    """One commit of a chain: whose it is and what it is made from; null: an empty share so far."""
+    """One commit of a chain: whose it is and what it is made from; null: an empty share so far.
+
+    ``level`` is the level between whose boundaries it stands.
+    """
 
     task_id: str
+    level: int
     commit: str | None
     message: str
     time: int
@@ -26,9 +30,13 @@ class Link:
 
 @frozen(kw_only=True)
 class Repair:
-    """A fix to be put in; ``commit`` follows the commit of the repair before it, or the tip."""
+    """A fix to be put in; ``commit`` follows the commit of the repair before it, or the tip.
+
+    ``level`` is the one at whose end it stands if it is appended.
+    """
 
     task_id: str
+    level: int
     fix: int
     commit: str
     message: str
@@ -71,6 +79,7 @@ def rebuild(
     appended = tuple(
         Link(
             task_id=each.task_id,
+            level=each.level,
             commit=each.commit,
             message=each.message,
             time=each.time,
@@ -125,15 +134,7 @@ def _fold(
             ):
                 return None
             old_parent = link.commit
-        made.append(
-            Link(
-                task_id=link.task_id,
-                commit=commit,
-                message=link.message,
-                time=link.time,
-                fix=link.fix,
-            )
-        )
+        made.append(evolve(link, commit=commit))
         parent = commit or parent
     return tuple(made)
 

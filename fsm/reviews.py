@@ -23,8 +23,9 @@ from ..state.jobs import CritiqueJob, GateJob
 from ..state.judgements import CritiqueVerdict, Finding, GateVerdict
 from ..state.records import Run, Task
 from ..state.work import Attempt
-from .amendments import amend, patches_of, under_repair, work_of
+from .amendments import amend, under_repair
 from .attempts import carry_out
+from .chain import patches_of, work_of
 from .fan_in import level_tip
 from .fold import apply_task, change_task, task_of
 from .lifecycle import TaskEvent

@@ -74,6 +74,19 @@ class RunRepository:
         outside = frozenset(listed.decode().split())
         return tuple(each for each in commits if each in outside or each not in known)
 
+    def commits_between(self, start: str, tip: str) -> tuple[str, ...]:
+        """The commits after ``start`` up to ``tip`` along first parents, oldest first.
+
+        Raises GitError when ``tip`` does not lead back to ``start``.
+        """
+        arguments = ("--first-parent", "--parents", "--reverse", check_commit(tip))
+        known = f"^{check_commit(start)}"
+        listed = git(Place(self._store), "rev-list", *arguments, known).stdout.decode()
+        lines = [line.split() for line in listed.splitlines()]
+        if (lines[0][1:2] if lines else [tip]) != [start]:
+            raise GitError(f"{tip} does not lead back to {start}.")
+        return tuple(commit for commit, *_ in lines)
+
     def ensure_worktree(self, name: str, commit: str, branch: str | None) -> Path:
         """A clean worktree at a commit: reused when it is exactly that, else rebuilt from refs.
 

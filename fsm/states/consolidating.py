@@ -4,7 +4,7 @@ import asyncio
 
 from ...state.enums import FailureKind
 from ...state.records import Run
-from ..amendments import work_of
+from ..chain import work_of
 from ..fan_in import level_tip
 from ..fold import apply
 from ..lifecycle import RunEvent

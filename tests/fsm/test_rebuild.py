@@ -53,11 +53,11 @@ def test_a_repair_is_folded_and_a_sibling_s_patch_stays(place: Place) -> None:
     chain = Chain(place)
     x, y = chain.commit(1, "x"), chain.commit(15, "y")
     links = [
-        Link(task_id=each, commit=sha, message=each, time=0)
+        Link(task_id=each, level=1, commit=sha, message=each, time=0)
         for each, sha in zip("xy", (x, y), strict=True)
     ]
     fix = chain.commit(2, "fixed")
-    repair = Repair(task_id="x", fix=0, commit=fix, message="f", time=0)
+    repair = Repair(task_id="x", level=1, fix=0, commit=fix, message="f", time=0)
     rebuilt = rebuild(chain.repository, WHO, chain.start, links, [repair])
     assert rebuilt.folded
     first, second = (link.commit or "" for link in rebuilt.links)
@@ -72,11 +72,11 @@ def test_a_repair_of_a_sibling_s_line_is_appended(place: Place) -> None:
     chain = Chain(place)
     x, y = chain.commit(1, "x"), chain.commit(15, "y")
     links = [
-        Link(task_id=each, commit=sha, message=each, time=0)
+        Link(task_id=each, level=1, commit=sha, message=each, time=0)
         for each, sha in zip("xy", (x, y), strict=True)
     ]
     fix = chain.commit(15, "y, as x needs it")
-    repair = Repair(task_id="x", fix=0, commit=fix, message="f", time=0)
+    repair = Repair(task_id="x", level=1, fix=0, commit=fix, message="f", time=0)
     rebuilt = rebuild(chain.repository, WHO, chain.start, links, [repair])
     assert (rebuilt.folded, rebuilt.tip) == (False, fix)
     assert [link.commit for link in rebuilt.links] == [x, y, fix]
@@ -84,7 +84,7 @@ def test_a_repair_of_a_sibling_s_line_is_appended(place: Place) -> None:
 
 def test_without_repairs_the_chain_is_as_it_was(place: Place) -> None:
     chain = Chain(place)
-    links = [Link(task_id="x", commit=chain.commit(1, "x"), message="x", time=0)]
+    links = [Link(task_id="x", level=1, commit=chain.commit(1, "x"), message="x", time=0)]
     rebuilt = rebuild(chain.repository, WHO, chain.start, links, [])
     assert (rebuilt.links, rebuilt.tip) == (tuple(links), chain.tip)
 
@@ -92,10 +92,12 @@ def test_without_repairs_the_chain_is_as_it_was(place: Place) -> None:
 def test_a_task_without_a_commit_gets_one_from_its_repair(place: Place) -> None:
     chain = Chain(place)
     links = [
-        Link(task_id="x", commit=None, message="x", time=0),
-        Link(task_id="y", commit=chain.commit(15, "y"), message="y", time=0),
+        Link(task_id="x", level=1, commit=None, message="x", time=0),
+        Link(task_id="y", level=1, commit=chain.commit(15, "y"), message="y", time=0),
     ]
-    repair = Repair(task_id="x", fix=0, commit=chain.commit(1, "fixed"), message="f", time=0)
+    repair = Repair(
+        task_id="x", level=1, fix=0, commit=chain.commit(1, "fixed"), message="f", time=0
+    )
     rebuilt = rebuild(chain.repository, WHO, chain.start, links, [repair])
     assert rebuilt.folded
     assert [chain.patch(link.commit or "") for link in rebuilt.links] == [

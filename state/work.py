@@ -1,0 +1,133 @@
+"""The records of work done: what was changed, built, claimed and used."""
+
+from attrs import field, frozen
+
+from .enums import (
+    AttemptOutcome,
+    ChangeKind,
+    DeviationCategory,
+    DeviationSeverity,
+    FixSource,
+    Role,
+)
+from .record import Record
+
+
+@frozen(kw_only=True)
+class BuildFailure(Record):
+    """One failure recognised in a build log; ``id`` is ``bf-`` and 12 hex digits."""
+
+    id: str
+    file: str | None
+    line: int | None
+    message: str
+    raw_text: str
+
+
+@frozen(kw_only=True)
+class CommandResult(Record):
+    """One command that we ran; ``exit_code`` is null when a signal or a limit ended it."""
+
+    command: str
+    exit_code: int | None
+    signal: int | None = None
+    timed_out: bool = False
+    duration_seconds: float
+    output_path: str  # relative to the run folder
+    output_bytes: int
+    truncated: bool = False
+
+
+@frozen(kw_only=True)
+class BuildClaim(Record):
+    """What an agent said of a command it ran."""
+
+    command: str
+    exit_code: int
+    stdout_tail: str
+
+
+@frozen(kw_only=True)
+class FileChange(Record):
+    """One path that differs between two trees; paths are repository-relative with ``/``."""
+
+    path: str
+    kind: ChangeKind
+    old_path: str | None = None
+    added_lines: int = 0
+    deleted_lines: int = 0
+    mode: str = "100644"
+
+
+@frozen(kw_only=True)
+class Evidence(Record):
+    """What the tree and the commands say of a submission; ``tree`` is a git tree id."""
+
+    tree: str
+    changes: tuple[FileChange, ...]
+    builds: tuple[BuildClaim, ...]
+    commands: tuple[CommandResult, ...]
+
+
+@frozen(kw_only=True)
+class Deviation(Record):
+    """One departure from the plan that an implementer declared; id ``<task>-dev-<n>``."""
+
+    id: str
+    severity: DeviationSeverity
+    category: DeviationCategory
+    description: str
+    affected_files: tuple[str, ...]
+
+
+@frozen(kw_only=True)
+class TaskOutput(Record):
+    """What an implementer submitted; ``files_modified`` are repository-relative and sorted."""
+
+    summary: str
+    files_modified: tuple[str, ...]
+    deviations: tuple[Deviation, ...]
+    notes: str
+
+
+@frozen(kw_only=True)
+class Fix(Record):
+    """An accepted repair of a task's work; its tree was made on the commit ``base``.
+
+    ``commit_sha`` is null before it is integrated, and when it was folded into the task's commit.
+    """
+
+    source: FixSource
+    round: int
+    base: str
+    output: TaskOutput
+    evidence: Evidence
+    commit_time: int
+    commit_sha: str | None = None
+
+
+@frozen(kw_only=True)
+class Usage(Record):
+    """Tokens and money; ``cost_usd`` is null when the price is unknown, which is never zero."""
+
+    turns: int = 0
+    input_tokens: int = 0
+    output_tokens: int = 0
+    cached_tokens: int = 0
+    cost_usd: float | None = 0.0
+
+
+@frozen(kw_only=True)
+class Attempt(Record):
+    """One agent given one job; ``id`` is ``<subject>.<role>.<n>`` and names its folder."""
+
+    id: str
+    role: Role
+    executor: str
+    model: str
+    session_id: str | None = None
+    started_at: str
+    ended_at: str | None = None
+    outcome: AttemptOutcome | None = None  # null while it runs
+    message: str = ""
+    usage: Usage = field(factory=Usage)
