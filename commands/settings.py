@@ -48,6 +48,7 @@ MEANINGS: Final[Mapping[str, str]] = {
     "authorEmail": "null: the repository's user.email",
     "notify": "words of a command that gets each question as JSON; only in your own file",
     "escalationTimeoutSeconds": "how long an answer is waited for; null: for ever",
+    "attributionRuns": "commands run again, per round, to find who broke the build gate; 0: none",
     "verifySubmissions": "run the task's commands, or the build gate, on each submission",
 }
 

@@ -6,15 +6,17 @@ from pathlib import Path
 
 from attrs import evolve
 
-from ..policy.comparison import CommandOutput
+from ..policy.comparison import CommandOutput, compare
 from ..policy.failures import parse_failures
 from ..policy.normalise import normalise
+from ..state.enums import VerificationMode
 from ..state.records import Run
-from ..state.work import CommandResult
+from ..state.work import BuildFailure, CommandResult
 from .ports import Ports
-from .workplaces import BASELINE, ending, prepare
+from .workplaces import BASELINE, ending, fix_worktree, level_worktree, prepare
 
 BASELINE_LOG = "baseline-build.log"
+ATTRIBUTION = "attribution"  # the worktree in which failing commands are run again
 # Read back for comparison; the runner's own cap on output is lower unless configured higher.
 MAX_COMPARED_BYTES = 32 * 1024 * 1024
 
@@ -67,11 +69,26 @@ async def capture_baseline(ports: Ports) -> None:
     await asyncio.to_thread(ports.repository.remove_worktree, BASELINE)
 
 
+async def worse_than_baseline(
+    ports: Ports, results: Sequence[CommandResult]
+) -> tuple[BuildFailure, ...]:
+    """The failures of commands of the build gate, run again, that their baseline has not."""
+    run = ports.store.run
+    again = {each.command for each in results}
+    before = tuple(each for each in run.baseline_commands if each.command in again)
+    places = roots(run, ports.folder)
+    baseline = await asyncio.to_thread(outputs_of, ports.folder, before, places)
+    outputs = await asyncio.to_thread(outputs_of, ports.folder, results, places)
+    mode = VerificationMode.NO_NEW_FAILURES
+    return (await asyncio.to_thread(compare, mode, baseline[: len(outputs)], outputs)).new_failures
+
+
 def roots(run: Run, folder: Path) -> Mapping[str, str]:
     """The paths that mean the same in every worktree, each with its placeholder."""
     worktrees = folder / "worktrees"
-    names = {BASELINE, *(task.id for task in run.tasks)}
-    names |= {f"level-{task.level}" for task in run.tasks}
+    names = {BASELINE, ATTRIBUTION}
+    for task in run.tasks:
+        names |= {task.id, fix_worktree(task.id), level_worktree(task.level)}
     places = {str(worktrees / name): "<WORKTREE>" for name in sorted(names)}
     return {**places, str(run.target_repo_path): "<REPOSITORY>"}
 

@@ -12,7 +12,7 @@ from ..state.enums import FindingSeverity, FixSource, Verb
 from ..state.git_values import Merge
 from ..state.judgements import Finding
 from ..state.records import Run, Task
-from ..state.work import Fix
+from ..state.work import Evidence, Fix
 from .fixes import Order, remove_fix_worktree, repaired
 from .ports import Ports
 from .workplaces import some
@@ -48,8 +48,8 @@ async def resolve(ports: Ports, clash: Clash, allowed: dict[Verb, str]) -> str |
         repository.keep, ref, clash.merge.tree, clash.tip, identity, clash.time
     )
 
-    async def also(tree: str) -> tuple[str, ...]:
-        return await asyncio.to_thread(_problems, ports, clash, tree)
+    async def also(evidence: Evidence) -> tuple[str, ...]:
+        return await asyncio.to_thread(_problems, ports, clash, evidence.tree)
 
     order = Order(
         task_id=task.id,

@@ -12,7 +12,7 @@ from ..state.enums import AgentType, DecisionOutcome, FixSource, Role, Verb
 from ..state.jobs import FixJob, Submission
 from ..state.judgements import Finding
 from ..state.records import Run, Task
-from ..state.work import Attempt, Fix, TaskOutput
+from ..state.work import Attempt, Evidence, Fix, TaskOutput
 from .attempts import AgentFailed, carry_out
 from .deviations import judge_deviations
 from .fold import change_task, task_of
@@ -20,12 +20,12 @@ from .ports import Ports
 from .questions import Question, ask, recorded
 from .submissions import Examiner
 from .task_files import write_task_files
-from .workplaces import prepare
+from .workplaces import fix_worktree, prepare
 
-AlsoCheck = Callable[[str], Awaitable[tuple[str, ...]]]
+AlsoCheck = Callable[[Evidence], Awaitable[tuple[str, ...]]]
 
 
-async def _nothing_more(tree: str) -> tuple[str, ...]:
+async def _nothing_more(evidence: Evidence) -> tuple[str, ...]:
     return ()
 
 
@@ -33,7 +33,8 @@ async def _nothing_more(tree: str) -> tuple[str, ...]:
 class Order:
     """A repair that is wanted; one with the same task, source and ``base`` is the same repair.
 
-    ``also`` is given the submitted tree and returns what is wrong with it beside the usual checks.
+    ``also`` is given the evidence of a submission that passed the usual checks, and returns what
+    else is wrong with it.
     """
 
     task_id: str
@@ -46,11 +47,6 @@ class Order:
     others: tuple[Task, ...]
     new_tests: tuple[str, ...] = ()
     also: AlsoCheck = _nothing_more
-
-
-def fix_worktree(task_id: str) -> str:
-    """The name of the worktree in which a task is repaired."""
-    return f"fix-{task_id}"
 
 
 async def repaired(
@@ -92,10 +88,17 @@ async def _tried(ports: Ports, order: Order, tries: int) -> str | None:
     """Try so many times; null when a repair was accepted, else why the last one was not."""
     reason: str | None = None
     for _ in range(tries):
-        reason = await _tried_once(ports, order)
+        shown = order if reason is None else _after(order, reason)
+        reason = await _tried_once(ports, shown)
         if reason is None:
             return None
     return reason
+
+
+def _after(order: Order, reason: str) -> Order:
+    """The order as the next agent gets it: with what came of the repair before."""
+    before = f"A repair before yours came to nothing: {reason}"
+    return evolve(order, evidence=f"{before}\n\n{order.evidence}".strip())
 
 
 async def _tried_once(ports: Ports, order: Order) -> str | None:
@@ -181,7 +184,7 @@ def _checked(
         if problems:
             return problems
         assert examiner.evidence is not None  # accepted
-        return await order.also(examiner.evidence.tree)
+        return await order.also(examiner.evidence)
 
     return check
 

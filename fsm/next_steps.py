@@ -22,8 +22,6 @@ REMEDIES: Final[Mapping[FailureKind, str]] = {
     "they are right; if not, say so in the spec.",
     FailureKind.CONFLICT: "Two tasks changed the same lines in ways that could not be joined. "
     "Make one depend on the other, or split the files between them.",
-    FailureKind.REGRESSION: "The commands that got worse and their new failures are under "
-    "Verification. The commits are on the level's branch in the run's own store.",
     FailureKind.TASKS_FAILED: "The failed tasks are under Tasks, each with its reason; what they "
     "had done is under the refs named there.",
     FailureKind.COMMAND_FAILED: "Run the command by hand in a fresh clone: it must work there. "

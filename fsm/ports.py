@@ -169,8 +169,14 @@ class Repository(Protocol):
         """Those of ``commits`` that are not reachable from ``tip``."""
         ...
 
-    def publish(self, branch: str, commit: str, expected: str | None) -> None:
-        """Bring the user's ``branch`` from ``expected`` to ``commit``; raises RefMoved."""
+    def publish(
+        self, branch: str, commit: str, expected: str | None, replaced: Sequence[str] = ()
+    ) -> None:
+        """Bring the user's ``branch`` from ``expected`` to ``commit``; raises RefMoved.
+
+        ``expected`` must be an ancestor of ``commit``, or one of ``replaced``: a tip of ours that
+        repairs were folded into.  Then it stays reachable under a ref of the run's.
+        """
         ...
 
 

@@ -19,7 +19,11 @@ async def publish(ports: Ports, commit: str) -> None:
     if run.published_commit == commit:
         return
     await asyncio.to_thread(
-        ports.repository.publish, run.integration_branch, commit, run.published_commit
+        ports.repository.publish,
+        run.integration_branch,
+        commit,
+        run.published_commit,
+        run.superseded_tips,
     )
     ports.store.update(lambda run: evolve(run, published_commit=commit))
     ports.journal.event("branch.published", branch=run.integration_branch, commit=commit)

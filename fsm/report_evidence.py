@@ -3,11 +3,13 @@
 from collections.abc import Iterable, Iterator
 from itertools import chain
 
+from ..policy.culprits import distinct_failures
 from ..state.judgements import VerificationRound
 from ..state.records import Run, Task
 from ..state.work import Attempt, CommandResult, FileChange, Usage
+from .attribution_file import explained
 from .markdown import block, bullets, code, inline, nested
-from .report_words import duration, money, place, result_of, turns
+from .report_words import duration, money, result_of, turns
 
 
 def verification(run: Run, gate_diff: str) -> Iterator[str]:
@@ -122,10 +124,8 @@ def _compared(run: Run, last: VerificationRound) -> Iterator[str]:
 
 def _new_failures(run: Run) -> Iterator[str]:
     for each in run.verification_rounds:
-        for failure in each.new_failures:
-            tasks = ", ".join(map(code, each.attribution.get(failure.id, ()))) or "nobody"
-            where = place(failure.file, failure.line)
-            yield f"round {each.round}, {where}: {inline(failure.message)} (put down to: {tasks})"
+        for failure in distinct_failures(each):
+            yield f"round {each.round}: {explained(each, failure)}"
 
 
 def _listed(heading: str, lines: Iterable[str]) -> str:

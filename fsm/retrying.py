@@ -41,7 +41,7 @@ def retried(run: Run, at: str, task_id: str | None = None) -> Run:
     stuck = _in_conflict(run, failure)
     again = _all_failed(run, stuck) if task_id is None else (_one(run, task_id, stuck),)
     target = _target(failure, again)
-    if target is RunStatus.EXECUTING:
+    if target in (RunStatus.EXECUTING, RunStatus.FIXING_VERIFICATION):
         run = _judged_again(run)
     run = _asked_again(run, again)
     if again:
@@ -71,8 +71,6 @@ def _target(failure: Failure, again: Collection[str]) -> RunStatus:
     """The state to go back to: the one it failed in, or the one that has the work to be redone."""
     if again:
         return RunStatus.EXECUTING
-    if failure.kind is FailureKind.REGRESSION:
-        return RunStatus.VERIFYING  # a new round: the recorded one would only say the same again
     return RunStatus(failure.state)
 
 

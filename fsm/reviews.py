@@ -5,6 +5,7 @@ What they find blocking is repaired, and the level is reviewed again, until it p
 
 import asyncio
 from pathlib import Path
+from typing import Final
 
 from attrs import evolve
 
@@ -16,16 +17,17 @@ from ..policy.findings import (
     covers,
     standing,
 )
+from ..policy.plan import task_order
 from ..policy.review import level_outcome, synthetic_gate
 from ..policy.schedule import level_tasks, reviewable
-from ..state.enums import FailureKind, FixSource, GateOutcome, Role, TaskStatus, Verb
+from ..state.enums import FailureKind, FixingSource, FixSource, GateOutcome, Role, TaskStatus, Verb
 from ..state.jobs import CritiqueJob, GateJob
 from ..state.judgements import CritiqueVerdict, Finding, GateVerdict
 from ..state.records import Run, Task
 from ..state.work import Attempt
 from .amendments import amend, under_repair
 from .attempts import carry_out
-from .chain import patches_of, work_of
+from .chain import patches_of, top_level, work_of
 from .fan_in import level_tip
 from .fold import apply_task, change_task, task_of
 from .lifecycle import TaskEvent
@@ -38,6 +40,8 @@ from .task_files import write_task_files
 from .workplaces import level_worktree
 
 Blocking = tuple[tuple[str, Finding], ...]
+
+IN_REVIEW: Final = (TaskStatus.COMMITTED, TaskStatus.CRITIQUING)
 
 
 async def review_level(ports: Ports, level: int) -> None:
@@ -60,12 +64,21 @@ async def review_level(ports: Ports, level: int) -> None:
         await amend(ports, level, number, by_task)
 
 
+def complete_level(run: Run, level: int) -> Run:
+    """The run with every task of a level completed that was under review."""
+    for task in level_tasks(run, level):
+        if task.status in IN_REVIEW:
+            run = apply_task(run, task.id, TaskEvent.PASSED)
+    return run
+
+
 def review_round(run: Run, level: int) -> int:
     """Which round of a level's review is due or under way, counted from 1."""
     tasks = _judged(run, level)
     rounds = [verdict for verdict in run.gate_verdicts if verdict.level == level]
-    if not rounds:
-        return 1
+    first = _first_round(run, level)
+    if not rounds or rounds[-1].round < first:
+        return first
     last = rounds[-1]
     repaired = not under_repair(run, level) and any(
         fix.source is FixSource.CRITIQUE and fix.round == last.round
@@ -75,9 +88,17 @@ def review_round(run: Run, level: int) -> int:
     return last.round + 1 if repaired or not covers(last, tasks) else last.round
 
 
+def _first_round(run: Run, level: int) -> int:
+    """The round a level's review began with: 1, or the one after the last verification."""
+    due = (each.reviews.get(str(level), 1) for each in run.verification_rounds)
+    return max(due, default=1)
+
+
 async def _blocking(ports: Ports, level: int, number: int) -> Blocking:
     """Review the level once; what blocks it. Raises RunStopped when it cannot be repaired."""
-    worktree = await asyncio.to_thread(ports.repository.existing_worktree, level_worktree(level))
+    # After a verification a level is reviewed once more, in the tree that holds everything.
+    name = level_worktree(top_level(ports.store.run))
+    worktree = await asyncio.to_thread(ports.repository.existing_worktree, name)
     assert worktree is not None  # fan-in checked it out
     since = await _since(ports, level, number)
     await each_in_parallel(
@@ -86,7 +107,8 @@ async def _blocking(ports: Ports, level: int, number: int) -> Blocking:
         lambda task_id: _critique(ports, task_id, worktree, number, since),
     )
     verdict = await _gate(ports, level, worktree, number, since)
-    outcome, blocking = level_outcome(_judged(ports.store.run, level), verdict)
+    run = ports.store.run
+    outcome, blocking = level_outcome(_as_judged(run, level), verdict)
     if outcome is GateOutcome.FAIL:
         found = "; ".join(f"{task_id}: {finding.description}" for task_id, finding in blocking)
         raise RunStopped(
@@ -101,9 +123,10 @@ async def _blocking(ports: Ports, level: int, number: int) -> Blocking:
 async def _may_be_amended(ports: Ports, level: int, number: int, found: Blocking) -> bool:
     """Whether there is to be one more round; false: the operator lets the level pass as it is."""
     names = ", ".join(sorted({task_id for task_id, _ in found}))
-    if number == NOTICE_ROUND:
+    rounds = number + 1 - _first_round(ports.store.run, level)
+    if rounds == NOTICE_ROUND:
         ports.operator.notice(f"Level {level} needs amendment round {number}: {names}.")
-    if number < ASKING_ROUND:
+    if rounds < ASKING_ROUND:
         return True
     answer = await ask(
         ports,
@@ -111,7 +134,7 @@ async def _may_be_amended(ports: Ports, level: int, number: int, found: Blocking
             id=f"level-{level}-amend-{number}",
             task_id=found[0][0],
             question=f"Is level {level} to be amended once more (round {number})?",
-            reason=f"After {number - 1} rounds the reviewers still find something in: {names}.",
+            reason=f"After {rounds - 1} rounds the reviewers still find something in: {names}.",
             details={"findings": [f"{owner}: {each.description}" for owner, each in found]},
             allowed={
                 Verb.CONTINUE: "There is one more round of repair and review.",
@@ -129,15 +152,20 @@ def _request_amendment(ports: Ports, found: Blocking) -> None:
 
 def _amend_requested(run: Run, found: Blocking) -> Run:
     for task_id in sorted({task_id for task_id, _ in found}):
-        if task_of(run, task_id).status is TaskStatus.COMMITTED:  # it has no critic of its own
+        status = task_of(run, task_id).status
+        if status is TaskStatus.COMPLETED:  # it passed before; the repair of a sibling broke it
+            run = apply_task(run, task_id, TaskEvent.FIX_STARTED, _one_more_round)
+            continue
+        if status is TaskStatus.COMMITTED:  # it has no critic of its own
             run = apply_task(run, task_id, TaskEvent.CRITIQUE_STARTED)
-        run = apply_task(
-            run,
-            task_id,
-            TaskEvent.AMEND_REQUESTED,
-            lambda task: evolve(task, amendment_rounds_total=task.amendment_rounds_total + 1),
-        )
+        run = apply_task(run, task_id, TaskEvent.AMEND_REQUESTED, _one_more_round)
     return run
+
+
+def _one_more_round(task: Task) -> Task:
+    source = FixingSource.CRITIQUE if task.status is TaskStatus.COMPLETED else None
+    total = task.amendment_rounds_total + 1
+    return evolve(task, amendment_rounds_total=total, fixing_source=source)
 
 
 def _standing(run: Run, level: int, number: int) -> Blocking:
@@ -153,15 +181,34 @@ def _standing(run: Run, level: int, number: int) -> Blocking:
 async def _since(ports: Ports, level: int, number: int) -> str:
     """What the repairs of the round before changed in the level, as a patch."""
     run = ports.store.run
-    bases = [
-        fix.base
-        for task in _judged(run, level)
-        for fix in task.fixes
-        if (fix.source, fix.round) == (FixSource.CRITIQUE, number - 1)
-    ]
-    if not bases:
+    before = _tip_before(run, level, number)
+    if before is None:
         return ""
-    return await asyncio.to_thread(ports.repository.diff, bases[-1], level_tip(run, level))
+    tip = level_tip(run, top_level(run))
+    return await asyncio.to_thread(ports.repository.diff, before, tip)
+
+
+def _tip_before(run: Run, level: int, number: int) -> str | None:
+    """The tip before the repairs that made a round of review necessary; null: none were made."""
+    after_builds = {
+        each.round for each in run.verification_rounds if each.reviews.get(str(level)) == number
+    }
+    for task in sorted(run.tasks, key=task_order):
+        for fix in task.fixes:
+            if fix.source is FixSource.VERIFICATION and fix.round in after_builds:
+                return fix.base  # the first repair of the round was made on it
+            mine = fix.source is FixSource.CRITIQUE and task.level == level
+            if mine and fix.round == number - 1:
+                return fix.base
+    return None
+
+
+def _as_judged(run: Run, level: int) -> tuple[Task, ...]:
+    """The tasks under judgement; of one that was completed before, no earlier verdict counts."""
+    return tuple(
+        evolve(task, critique_verdicts=()) if task.status is TaskStatus.COMPLETED else task
+        for task in _judged(run, level)
+    )
 
 
 def _judged(run: Run, level: int) -> tuple[Task, ...]:
@@ -212,7 +259,7 @@ async def _gate(ports: Ports, level: int, worktree: Path, number: int, since: st
     for verdict in run.gate_verdicts:
         if (verdict.level, verdict.round) == (level, number):
             return verdict
-    tasks = _judged(run, level)
+    tasks = _as_judged(run, level)
 
     def accept(run: Run, verdict: GateVerdict) -> Run:
         return evolve(run, gate_verdicts=(*run.gate_verdicts, verdict))

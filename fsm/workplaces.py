@@ -18,6 +18,11 @@ def level_worktree(level: int) -> str:
     return f"{LEVEL_PREFIX}{level}"
 
 
+def fix_worktree(task_id: str) -> str:
+    """The name of the worktree in which a task is repaired."""
+    return f"fix-{task_id}"
+
+
 def level_branch(run_branch: str, level: int) -> str:
     """The full ref name of a level's branch; a slash would collide with the run's own branch."""
     return f"refs/heads/{run_branch}-level-{level}"

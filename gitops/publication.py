@@ -7,6 +7,7 @@ removed.
 
 import tempfile
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from threading import Lock
 from typing import Final
@@ -46,15 +47,20 @@ class Publication:
             raise moved(ref, tip, base)
         self._swap(ref, base, tip)
 
-    def branch(self, ref: str, commit: str, expected: str | None) -> None:
+    def branch(
+        self, ref: str, commit: str, expected: str | None, replaced: Sequence[str] = ()
+    ) -> None:
         """Bring a branch from ``expected`` to ``commit``; at ``commit`` already is fine.
 
-        Raises RefMoved when it is elsewhere or ``expected`` is no ancestor, GitError when a
+        Raises RefMoved when it is elsewhere, or ``expected`` is neither an ancestor nor one of
+        ``replaced``, which is first made reachable beside the branch; GitError when a
         working tree of the user's has it checked out.
         """
         tip = self._user.tip(ref)
         if tip != commit:
-            self._check_branch(ref, tip, commit, expected)
+            self._check_branch(ref, tip, commit, expected, replaced)
+            if tip is not None and not is_ancestor(self._store, tip, commit):
+                self._keep_superseded(tip)
         self._bring(ref, commit, tip)
 
     def ref(self, ref: str, commit: str) -> None:
@@ -63,7 +69,7 @@ class Publication:
             raise GitError(f"{ref} is not below {self._prefix}/.")
         tip = self._user.tip(ref)
         if tip not in (None, commit):
-            self._swap(f"{self._prefix}/superseded/{tip}", str(tip), None)
+            self._keep_superseded(str(tip))
         self._bring(ref, commit, tip)
 
     def notes(self, ref: str, commit: str) -> None:
@@ -74,10 +80,23 @@ class Publication:
             raise moved(ref, tip, commit)
         self._bring(ref, commit, tip)
 
-    def _check_branch(self, ref: str, tip: str | None, commit: str, expected: str | None) -> None:
+    def _keep_superseded(self, tip: str) -> None:
+        """Keep where a ref of ours pointed; a repetition changes nothing."""
+        ref = f"{self._prefix}/superseded/{tip}"
+        self._swap(ref, tip, self._user.tip(ref))
+
+    def _check_branch(
+        self,
+        ref: str,
+        tip: str | None,
+        commit: str,
+        expected: str | None,
+        replaced: Sequence[str],
+    ) -> None:
         if tip != expected:
             raise moved(ref, tip, expected)
-        if expected is not None and not is_ancestor(self._store, expected, commit):
+        ours = expected is None or expected in replaced
+        if not ours and not is_ancestor(self._store, expected or "", commit):
             raise RefMoved(
                 f"{ref} is at {expected}, which is not an ancestor of {commit}: "
                 "refusing to clobber it.",

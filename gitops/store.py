@@ -170,12 +170,14 @@ class RunRepository:
         """A commit as a patch, capped with a mark at 1 MiB."""
         return diffs.patch(self._store, commit)
 
-    def publish(self, branch: str, commit: str, expected: str | None) -> None:
+    def publish(
+        self, branch: str, commit: str, expected: str | None, replaced: Sequence[str] = ()
+    ) -> None:
         """Bring ``branch`` of the user's repository from ``expected`` to ``commit``, and the notes.
 
-        Raises RefMoved.
+        ``expected`` must be an ancestor or one of ``replaced``.  Raises RefMoved.
         """
-        self._publication.branch(branch_ref(branch), check_commit(commit), expected)
+        self._publication.branch(branch_ref(branch), check_commit(commit), expected, replaced)
         notes = self._refs.tip(self._notes)
         if notes is not None:
             self._publication.notes(self._notes, notes)

@@ -6,11 +6,11 @@ from collections.abc import Iterable, Sequence
 from itertools import islice
 from typing import Final
 
-from attrs import frozen
+from attrs import evolve, frozen
 
 from ..state.enums import VerificationMode, VerificationOutcome
 from ..state.work import BuildFailure
-from .failures import MAX_FAILURES, new_failures, parse_failures
+from .failures import MAX_FAILURES, fingerprint, new_failures, parse_failures
 
 MAX_DIFF_LINES: Final = 400  # shown
 MAX_DIFF_WIDTH: Final = 400  # characters of a line, shown
@@ -60,13 +60,14 @@ def compare(
         return Comparison(outcome=VerificationOutcome.PASS, reasons=(reason,))
     pairs = _pairs(baseline, final)
     regressions = [(_command(pair), why) for pair in pairs if (why := _regression(pair))]
-    fresh = tuple(failure for pair in pairs for failure in _new_in(pair))[:MAX_FAILURES]
+    fresh = tuple(failure for pair in pairs for failure in _worse(pair))[:MAX_FAILURES]
     diff = gate_diff(baseline, final)
     if regressions or fresh:
         reasons = [f"`{command}` {why}." for command, why in regressions]
-        if fresh:
-            count = "A failure is" if len(fresh) == 1 else f"{len(fresh)} failures are"
-            reasons.append(f"{count} not in the baseline, first: {fresh[0].message}")
+        printed = [each for each in fresh if each.raw_text]
+        if printed:
+            count = "A failure is" if len(printed) == 1 else f"{len(printed)} failures are"
+            reasons.append(f"{count} not in the baseline, first: {printed[0].message}")
         return Comparison(
             outcome=VerificationOutcome.RETRY,
             reasons=tuple(reasons),
@@ -131,6 +132,18 @@ def _regression(pair: Pair) -> str | None:
     if ended_by_itself and (after.exit_code is None or after.timed_out):
         return f"{_ending(after)}; in the baseline it {_ending(before)}"
     return None
+
+
+def _worse(pair: Pair) -> tuple[BuildFailure, ...]:
+    """The failures that are new, or the worse ending of a command that names none."""
+    command, why = _command(pair), _regression(pair)
+    found = _new_in(pair)
+    if why and not found:
+        # The same one however it ends, so that it can be found again on other trees.
+        name = fingerprint(None, f"the command {command}")
+        message = f"`{command}` {why}"
+        found = (BuildFailure(id=name, file=None, line=None, message=message, raw_text=""),)
+    return tuple(evolve(each, command=command) for each in found)
 
 
 def _new_in(pair: Pair) -> tuple[BuildFailure, ...]:

@@ -95,6 +95,14 @@ def new_failures(
     return tuple(found)
 
 
+def fingerprint(file: str | None, message: str) -> str:
+    """The id of a failure: ``bf-`` and 12 hex digits; lines, counts and times do not matter."""
+    uncounted = _COUNT.sub(lambda count: count[0].rstrip("0123456789"), message)
+    stable = _VARYING.sub("", _POSITION.sub("", uncounted))
+    text = f"{file or ''}|{' '.join(stable.split())}"
+    return f"bf-{sha256(text.encode('utf-8', 'surrogatepass')).hexdigest()[:12]}"
+
+
 def _tells_of_failure(line: str) -> bool:
     if _TOLERATED.match(line) or _WELL.search(line):
         return False
@@ -108,19 +116,12 @@ def _failure(raw: str, line: str) -> BuildFailure:
     file = parts.get("file")
     number = parts.get("line") or parts.get("row")
     return BuildFailure(
-        id=_fingerprint(file, message),
+        id=fingerprint(file, message),
         file=file,
         line=int(number) if number else None,
         message=message,
         raw_text=raw,
     )
-
-
-def _fingerprint(file: str | None, message: str) -> str:
-    uncounted = _COUNT.sub(lambda count: count[0].rstrip("0123456789"), message)
-    stable = _VARYING.sub("", _POSITION.sub("", uncounted))
-    text = f"{file or ''}|{' '.join(stable.split())}"
-    return f"bf-{sha256(text.encode('utf-8', 'surrogatepass')).hexdigest()[:12]}"
 
 
 def _weight(failure: BuildFailure) -> int:

@@ -83,4 +83,5 @@ class Config:
     author_email: str | None = None
     notify: tuple[str, ...] = ()  # words of a command; only the user's own file may name one
     escalation_timeout_seconds: float | None = None  # null: a question is waited for for ever
+    attribution_runs: int = 24  # commands run again, per round, to find who broke the build gate
     verify_submissions: bool = True  # run verifyCommands, or the gate, on every submission

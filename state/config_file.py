@@ -213,6 +213,7 @@ _RULES: Final[Mapping[tuple[str, ...], Rule]] = {
     ("notify", "*"): _not_blank,
     ("escalationTimeoutSeconds",): _positive,
     ("outputLimitBytes",): _positive,
+    ("attributionRuns",): _not_negative,
     ("limits", "*"): _positive,
     ("prices", "*", "*"): _not_negative,
     ("authorName",): _a_name,

@@ -195,6 +195,25 @@ class ChangeKind(StrEnum):
     RENAMED = "renamed"
 
 
+class FailureCause(StrEnum):
+    """Why a failure of the build gate is there that was not in the baseline."""
+
+    TASK = "task"  # these tasks brought it
+    OLD = "old"  # it is there at the base, too
+    FLAKY = "flaky"  # it comes and goes on the same tree
+    ENVIRONMENT = "environment"  # the machine, the network, the time: no code of the run
+    NONE = "none"  # none of the tasks, and nobody can say what
+    ACCEPTED = "accepted"  # the operator lets it stand
+
+
+class AttributedBy(StrEnum):
+    """Who found the cause of a failure."""
+
+    BISECTION = "bisection"  # the failing command, run again on the trees of commits
+    ATTRIBUTION = "attribution"  # the agent
+    OPERATOR = "operator"
+
+
 class FailureKind(StrEnum):
     """Why a run or a task stopped; the report explains each."""
 
@@ -206,7 +225,6 @@ class FailureKind(StrEnum):
     ABORTED = "aborted"  # the operator said so
     BLOCKING_FINDINGS = "blocking-findings"
     CONFLICT = "conflict"
-    REGRESSION = "regression"
     TASKS_FAILED = "tasks-failed"
     COMMAND_FAILED = "command-failed"
     GIT = "git"

@@ -8,9 +8,18 @@ from typing import Generic, TypeVar
 from attrs import field, frozen
 
 from .enums import AttemptOutcome, FixSource
-from .judgements import CritiqueVerdict, Finding, GateVerdict, GreybeardVerdict
+from .judgements import Attribution, CritiqueVerdict, Finding, GateVerdict, GreybeardVerdict
 from .records import Plan, Task
-from .work import Attempt, BuildClaim, CommandResult, Deviation, FileChange, TaskOutput, Usage
+from .work import (
+    Attempt,
+    BuildClaim,
+    BuildFailure,
+    CommandResult,
+    Deviation,
+    FileChange,
+    TaskOutput,
+    Usage,
+)
 
 A = TypeVar("A")
 
@@ -109,6 +118,21 @@ class GateJob(Job[GateVerdict]):
     show: Callable[[str], Awaitable[str]]
     to_settle: Mapping[str, tuple[Finding, ...]] = field(factory=dict)
     since: str = ""
+
+
+@frozen(kw_only=True)
+class AttributionJob(Job[Attribution]):
+    """Say which task brought each failure, or that none did; ``root`` is the verified tree.
+
+    ``patches`` are the work of each of ``tasks`` by task id; the logs are whole.
+    """
+
+    round: int
+    failures: tuple[BuildFailure, ...]
+    tasks: tuple[Task, ...]
+    patches: Mapping[str, str]
+    baseline_log: str
+    final_log: str
 
 
 @frozen(kw_only=True)

@@ -5,7 +5,9 @@ from collections.abc import Mapping
 from attrs import field, frozen
 
 from .enums import (
+    AttributedBy,
     DecisionOutcome,
+    FailureCause,
     FindingSeverity,
     GateOutcome,
     GreybeardRuling,
@@ -78,6 +80,24 @@ class Decision(Record):
 
 
 @frozen(kw_only=True)
+class Explanation(Record):
+    """Why one new failure of the build gate is there; ``task_ids`` when the cause is a task."""
+
+    failure_id: str
+    cause: FailureCause
+    task_ids: tuple[str, ...] = ()
+    by: AttributedBy
+    reason: str
+
+
+@frozen(kw_only=True)
+class Attribution(Record):
+    """What the attribution agent says: one explanation for each failure it was given."""
+
+    explanations: tuple[Explanation, ...]
+
+
+@frozen(kw_only=True)
 class VerificationRound(Record):
     """One run of the build gate on the finished tree, compared with the baseline."""
 
@@ -87,7 +107,9 @@ class VerificationRound(Record):
     new_failures: tuple[BuildFailure, ...]
     regressed_commands: tuple[str, ...] = ()
     attribution: Mapping[str, tuple[str, ...]]  # failure id -> task ids
-    rebuild_from_level: int | None
+    explanations: tuple[Explanation, ...] = ()  # one for each failure id, when it is found
+    rebuild_from_level: int | None  # null until the round's repairs are integrated
+    reviews: Mapping[str, int] = field(factory=dict)  # level -> the round of review that is due
     outcome: VerificationOutcome
     reason: str = ""
 

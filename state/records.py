@@ -151,6 +151,7 @@ class Run(Record):
     plan_refusals: tuple[PlanRefusal, ...] = ()
     level_boundaries: Mapping[str, str] = field(factory=dict)  # "N" -> commit before level N
     published_commit: str | None = None  # where the user's copy of the integration branch stands
+    superseded_tips: tuple[str, ...] = ()  # that the branch had before repairs were folded in
     gate_verdicts: tuple[GateVerdict, ...] = ()
     verification_rounds: tuple[VerificationRound, ...] = ()
     escalations: tuple[Escalation, ...] = ()

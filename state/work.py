@@ -22,6 +22,7 @@ class BuildFailure(Record):
     line: int | None
     message: str
     raw_text: str
+    command: str = ""  # whose output it is in; empty in a baseline
 
 
 @frozen(kw_only=True)

@@ -7,6 +7,7 @@ from attrs import frozen
 
 from ...state.enums import Role
 from ...state.jobs import (
+    AttributionJob,
     CritiqueJob,
     FixJob,
     GateJob,
@@ -16,7 +17,7 @@ from ...state.jobs import (
     PlanJob,
 )
 from ..workshop import Workshop
-from . import critic, fix_agent, gate_critic, greybeard, implementer, planner
+from . import attribution, critic, fix_agent, gate_critic, greybeard, implementer, planner
 from .base import Session
 
 
@@ -37,6 +38,9 @@ ROLES: Final[Mapping[type[Job[Any]], RoleEntry]] = {
     FixJob: RoleEntry(role=Role.FIX_AGENT, label=fix_agent.label, prepare=fix_agent.prepare),
     CritiqueJob: RoleEntry(role=Role.CRITIC, label=critic.label, prepare=critic.prepare),
     GateJob: RoleEntry(role=Role.GATE_CRITIC, label=gate_critic.label, prepare=gate_critic.prepare),
+    AttributionJob: RoleEntry(
+        role=Role.ATTRIBUTION, label=attribution.label, prepare=attribution.prepare
+    ),
     GreybeardJob: RoleEntry(role=Role.GREYBEARD, label=greybeard.label, prepare=greybeard.prepare),
 }
 

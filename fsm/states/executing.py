@@ -4,7 +4,7 @@ from functools import reduce
 
 from ...policy.schedule import current_level, doomed, integrable, level_tasks, startable
 from ...state.enums import FailureKind, TaskStatus
-from ...state.records import Run, Task
+from ...state.records import Run
 from ..amendments import UNDER_REPAIR
 from ..deviations import judge_deviations, objection
 from ..fan_in import annotate, fan_in, level_tip
@@ -15,11 +15,9 @@ from ..parallel import each_in_parallel
 from ..ports import Ports
 from ..publishing import publish
 from ..recovery import restore
-from ..reviews import review_level
+from ..reviews import IN_REVIEW, complete_level, review_level
 from ..step import RunStopped, Step
 from ..workplaces import some
-
-_IN_REVIEW = (TaskStatus.COMMITTED, TaskStatus.CRITIQUING)
 
 
 async def recover(run: Run, ports: Ports) -> None:
@@ -43,7 +41,7 @@ async def work(run: Run, ports: Ports) -> Step:
     await _implement(ports, level)
     await fan_in(ports, level, integrable(ports.store.run))
     if any(
-        task.status in (*_IN_REVIEW, *UNDER_REPAIR) for task in level_tasks(ports.store.run, level)
+        task.status in (*IN_REVIEW, *UNDER_REPAIR) for task in level_tasks(ports.store.run, level)
     ):
         await review_level(ports, level)
     await annotate(ports, level)
@@ -59,7 +57,7 @@ def _passed(ports: Ports, level: int) -> Step:
     """
 
     def complete(run: Run) -> Run:
-        return reduce(_completed, level_tasks(run, level), run)
+        return complete_level(run, level)
 
     after = complete(ports.store.run)
     if current_level(after) == level:
@@ -82,12 +80,6 @@ def _require_no_failed_task(run: Run) -> None:
             FailureKind.TASKS_FAILED,
             f"{len(failed)} of {len(run.tasks)} tasks failed, the others are committed. {reasons}",
         )
-
-
-def _completed(run: Run, task: Task) -> Run:
-    if task.status in _IN_REVIEW:
-        return apply_task(run, task.id, TaskEvent.PASSED)
-    return run
 
 
 def _restarted(run: Run, task_id: str) -> Run:

@@ -6,6 +6,7 @@ from pathlib import Path
 from attrs import evolve
 
 from ...policy.comparison import Comparison, compare
+from ...policy.culprits import excused, without_excused
 from ...state.enums import Verb, VerificationMode, VerificationOutcome
 from ...state.judgements import VerificationRound
 from ...state.records import Run
@@ -26,7 +27,7 @@ async def recover(run: Run, ports: Ports) -> None:
 
 
 async def work(run: Run, ports: Ports) -> Step:
-    """Run the gate and compare; a round that was recorded is not run again."""
+    """Run the gate and compare; what the operator was asked is not run again."""
     reason = _why_not(run)
     if reason is not None:
         return Step(RunEvent.VERIFIED, reason)
@@ -37,6 +38,7 @@ async def work(run: Run, ports: Ports) -> Step:
         return Step(RunEvent.VERIFIED, last.reason)
     number = len(run.verification_rounds) + 1
     results, comparison = await _verify(ports, number)
+    comparison = without_excused(comparison, excused(ports.store.run))
     record = VerificationRound(
         round=number,
         final_build_log_path=str(ports.folder / final_log(number)),
@@ -48,15 +50,18 @@ async def work(run: Run, ports: Ports) -> Step:
         outcome=comparison.outcome,
         reason="; ".join(comparison.reasons),
     )
-    ports.store.update(
-        lambda run: evolve(run, verification_rounds=(*run.verification_rounds, record))
-    )
     ports.journal.event("verification.compared", round=number, outcome=record.outcome)
+
+    def recorded(run: Run) -> Run:
+        return evolve(run, verification_rounds=(*run.verification_rounds, record))
+
+    # In one save with the event: a round that is recorded is never left without its consequence.
     if record.outcome is VerificationOutcome.PASS:
-        return Step(RunEvent.VERIFIED, record.reason)
-    if record.outcome is VerificationOutcome.ESCALATED:
-        return await work(ports.store.run, ports)  # asks, and goes on as the operator says
-    return Step(RunEvent.REGRESSED, record.reason)
+        return Step(RunEvent.VERIFIED, record.reason, recorded)
+    if record.outcome is VerificationOutcome.RETRY:
+        return Step(RunEvent.REGRESSED, record.reason, recorded)
+    ports.store.update(recorded)
+    return await work(ports.store.run, ports)  # asks, and goes on as the operator says
 
 
 async def _asked(ports: Ports, record: VerificationRound) -> VerificationRound:

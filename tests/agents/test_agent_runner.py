@@ -238,7 +238,7 @@ def test_a_script_has_an_executor_of_its_own() -> None:
 
 def test_an_unknown_job_is_answered_with_the_known_ones() -> None:
     with pytest.raises(
-        LookupError, match="no role takes a Job; known are CritiqueJob, FixJob, GateJob"
+        LookupError, match="no role takes a Job; known are AttributionJob, CritiqueJob, FixJob"
     ):
         _runner().executor_and_model(Job)
 

@@ -8,6 +8,7 @@ import jinja2
 import pytest
 from fakes.agent_jobs import (
     Desk,
+    attribution_job,
     critique_job,
     fix_job,
     gate_job,
@@ -36,6 +37,7 @@ JOBS: dict[str, Callable[[Path], Job[Any]]] = {
     "critic": critique_job,
     "gate critic": lambda folder: gate_job(folder, _nothing),
     "greybeard": greybeard_job,
+    "attribution": attribution_job,
 }
 
 

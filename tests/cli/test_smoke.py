@@ -269,7 +269,9 @@ def _assert_one_round_that_passed(run: dict[str, object], folder: Path) -> None:
         "newFailures": [],
         "regressedCommands": [],
         "attribution": {},
+        "explanations": [],
         "rebuildFromLevel": None,
+        "reviews": {},
         "outcome": "pass",
     }
     assert "baseline-marker\n" in (folder / "final-build.log-1").read_text()

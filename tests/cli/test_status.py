@@ -21,15 +21,14 @@ Question e-2: Go on?
   started  2026-01-02T03:04:05.678Z
   process  none is working on it
   usage    5 turns, 1,700 tokens in, 400 out, cost unknown
-  failure  regression while verifying:
+  failure  aborted while verifying:
            make test went from exit 0 to exit 2.
 Level 1
   1a-good  completed, cccccccccccc, 1 attempt, 2 turns, 500 tokens in, 60 out, cost unknown
   1b-bad  failed, no commit, 0 attempts, agent-failed: The implementer ran out of turns.
 Next
   Answer the question e-2: Go on?
-  The commands that got worse and their new failures are under Verification. The commits are on \
-the level's branch in the run's own store.
+  You ended it with your answer, which is under Escalations.
   Then go on: dispatch retry told; what was committed stays.
   See what failed tasks had done: dispatch rescue told
   More is in the report: dispatch report told --format md

@@ -24,6 +24,7 @@ from dispatch.state.enums import (
     TaskClass,
 )
 from dispatch.state.jobs import (
+    AttributionJob,
     CritiqueJob,
     FixJob,
     GateJob,
@@ -35,7 +36,14 @@ from dispatch.state.jobs import (
 )
 from dispatch.state.judgements import CritiqueVerdict, Finding
 from dispatch.state.records import Task
-from dispatch.state.work import Attempt, CommandResult, Deviation, FileChange, TaskOutput
+from dispatch.state.work import (
+    Attempt,
+    BuildFailure,
+    CommandResult,
+    Deviation,
+    FileChange,
+    TaskOutput,
+)
 
 A = TypeVar("A")
 
@@ -195,6 +203,28 @@ def gate_job(
         commits={"1a-greet": SHA_A, "1b-part": SHA_B},
         show=show,
     )
+
+
+def attribution_job(folder: Path, **changes: Any) -> AttributionJob:
+    """Say who brought two failures."""
+    failure = BuildFailure(
+        id="bf-1",
+        file="src/greet.py",
+        line=10,
+        message="greet.py:10: error",
+        raw_text="greet.py:10: error",
+        command="make test",
+    )
+    job = AttributionJob(
+        **_common(folder, Role.ATTRIBUTION),
+        round=1,
+        failures=(failure, evolve(failure, id="bf-2", file=None, line=None)),
+        tasks=(a_task(output=OUTPUT),),
+        patches={"1a-greet": "+print"},
+        baseline_log="all went well\n",
+        final_log="2 failed\n",
+    )
+    return evolve(job, **changes)
 
 
 def greybeard_job(folder: Path, **changes: Any) -> GreybeardJob:

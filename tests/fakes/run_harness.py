@@ -220,6 +220,29 @@ class Place:
         return git(self.root, "ls-tree", "-r", "-z", "--name-only", commit).split("\0")[:-1]
 
 
+def comparable(run: Run) -> Any:
+    """A document without what a kill may change: times, attempts, where output lies."""
+
+    def evidence(each: Any) -> Any:
+        commands = tuple(evolve(one, duration_seconds=0.0, output_path="") for one in each.commands)
+        return evolve(each, commands=commands)
+
+    def task(each: Any) -> Any:
+        fixes = tuple(evolve(fix, evidence=evidence(fix.evidence)) for fix in each.fixes)
+        return evolve(each, attempts=(), evidence=evidence(each.evidence), fixes=fixes)
+
+    return evolve(
+        run,
+        created_at="",
+        attempts=(),
+        usage={},
+        baseline_commands=(),
+        verification_rounds=tuple(evolve(each, commands=()) for each in run.verification_rounds),
+        history=tuple(evolve(each, at="") for each in run.history),
+        tasks=tuple(task(each) for each in run.tasks),
+    )
+
+
 _ROLES = (
     "planner",
     "implementer",

@@ -18,6 +18,7 @@ from dispatch.state.enums import (
     VerificationMode,
 )
 from dispatch.state.jobs import (
+    AttributionJob,
     CritiqueJob,
     FixJob,
     GateJob,
@@ -29,7 +30,9 @@ from dispatch.state.jobs import (
     Submission,
 )
 from dispatch.state.judgements import (
+    Attribution,
     CritiqueVerdict,
+    Explanation,
     Finding,
     GateVerdict,
     GreybeardVerdict,
@@ -65,7 +68,8 @@ class ScenarioAgents:
     gate_rounds: Mapping[str, tuple[tuple[Finding, ...], ...]] = field(factory=dict)
     hopeless: bool = False  # the gate critic says of what it finds that it cannot be repaired
     new_tests: Mapping[str, tuple[str, ...]] = field(factory=dict)  # what critics ask for
-    fixes: Mapping[str, Work] = field(factory=dict)  # task id, perhaps .source or .round
+    fixes: Mapping[str, Work] = field(factory=dict)  # attempt id or task id, .source or .round
+    causes: Callable[[AttributionJob], tuple[Explanation, ...]] | None = None
     broken: dict[str, AttemptOutcome] = field(factory=dict)  # attempt id -> how it ends
     asked: list[str] = field(factory=list)
     refused: dict[str, tuple[str, ...]] = field(factory=dict)
@@ -95,7 +99,13 @@ class ScenarioAgents:
                     return self._ended(AttemptOutcome.REFUSED_CLAIM, "; ".join(problems))
                 value = submission.output
             case FixJob():
-                names = (f"{job.task.id}.{job.source}", f"{job.task.id}.{job.round}", job.task.id)
+                task_id = job.task.id
+                names = (
+                    job.attempt.id,
+                    f"{task_id}.{job.source}",
+                    f"{task_id}.{job.round}",
+                    task_id,
+                )
                 work = next(self.fixes[name] for name in names if name in self.fixes)
                 work.edit(job.root)
                 submission = _claim(job.attempt.id, work)
@@ -115,6 +125,9 @@ class ScenarioAgents:
                 )
             case GateJob():
                 value = self._gate(job)
+            case AttributionJob():
+                assert self.causes is not None
+                value = Attribution(explanations=self.causes(job))
             case GreybeardJob():
                 value = GreybeardVerdict(verdict=self.ruling, rationale="as scripted")
             case _:

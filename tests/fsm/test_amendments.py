@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 from attrs import evolve
-from fakes.run_harness import Place, ScriptedOperator, git
+from fakes.run_harness import Place, ScriptedOperator, comparable, git
 from fakes.scenario_agents import ScenarioAgents, Work, a_plan, blocking, planned, writes
 
 from dispatch.state.enums import (
@@ -20,7 +20,6 @@ from dispatch.state.enums import (
     TaskStatus,
 )
 from dispatch.state.jobs import CritiqueJob, FixJob, GateJob, GreybeardJob
-from dispatch.state.records import Run
 
 PLAN = a_plan(planned("x"), planned("y"))
 WORKS = {"1a-x": writes(x="x\n"), "1b-y": writes(y="y\n")}
@@ -314,29 +313,6 @@ def test_two_repairs_that_conflict_are_put_together_by_the_later_one(place: Plac
     assert place.drive(resolving) is RunStatus.DONE
     assert git(place.root, "show", "dispatch/r:a.txt") == "from x\nfrom y"
     assert git(place.root, "show", "dispatch/r:y") == "y, repaired"
-
-
-def comparable(run: Run) -> Any:
-    """A document without what a kill may change: times, attempts, where output lies."""
-
-    def evidence(each: Any) -> Any:
-        commands = tuple(evolve(one, duration_seconds=0.0, output_path="") for one in each.commands)
-        return evolve(each, commands=commands)
-
-    def task(each: Any) -> Any:
-        fixes = tuple(evolve(fix, evidence=evidence(fix.evidence)) for fix in each.fixes)
-        return evolve(each, attempts=(), evidence=evidence(each.evidence), fixes=fixes)
-
-    return evolve(
-        run,
-        created_at="",
-        attempts=(),
-        usage={},
-        baseline_commands=(),
-        verification_rounds=(),
-        history=tuple(evolve(each, at="") for each in run.history),
-        tasks=tuple(task(each) for each in run.tasks),
-    )
 
 
 def test_killed_before_each_save_of_an_amendment_it_ends_the_same(tmp_path: Path) -> None:

@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from attrs import define, evolve
-from fakes.run_harness import Place, git
+from attrs import define
+from fakes.run_harness import Place, comparable, git
 from fakes.scenario_agents import ScenarioAgents, Work, a_plan, planned, writes
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -15,7 +15,6 @@ from hypothesis import strategies as st
 from dispatch.state.enums import DeviationSeverity, RunStatus
 from dispatch.state.errors import StorageError
 from dispatch.state.jobs import Job, Result
-from dispatch.state.records import Run
 
 PLAN = a_plan(planned("x"), planned("y"), planned("z", 2, ("x",)))
 WORKS = {
@@ -27,27 +26,6 @@ WORKS = {
 
 def players() -> ScenarioAgents:
     return ScenarioAgents(plans=[PLAN], works=WORKS)
-
-
-def comparable(run: Run) -> Any:
-    """A document without what may differ: times, and attempts that a kill cost."""
-
-    def task(each: Any) -> Any:
-        commands = tuple(
-            evolve(one, duration_seconds=0.0, output_path="") for one in each.evidence.commands
-        )
-        return evolve(each, attempts=(), evidence=evolve(each.evidence, commands=commands))
-
-    return evolve(
-        run,
-        created_at="",
-        attempts=(),
-        usage={},
-        baseline_commands=(),
-        verification_rounds=tuple(evolve(each, commands=()) for each in run.verification_rounds),
-        history=tuple(evolve(each, at="") for each in run.history),
-        tasks=tuple(task(each) for each in run.tasks),
-    )
 
 
 @pytest.fixture(scope="module")

@@ -195,19 +195,6 @@ def test_a_review_that_stopped_the_run_is_asked_for_again(place: Place) -> None:
     assert place.run.gate_verdicts[-1].status == "pass"
 
 
-def test_after_a_regression_the_build_gate_runs_another_round(place: Place) -> None:
-    """The recorded round stays, and is not taken for the answer."""
-    place.gate = ("test ! -e x || test -e ../../../../mended",)
-    players = ScenarioAgents(plans=[a_plan(planned("x"))], works=WORKS)
-    assert place.drive(players) is RunStatus.FAILED
-    assert place.run.failure is not None
-    assert place.run.failure.kind is FailureKind.REGRESSION
-    place.root.joinpath("mended").touch()
-    assert retry(place).status is RunStatus.VERIFYING
-    assert place.drive(players) is RunStatus.DONE
-    assert [each.outcome for each in place.run.verification_rounds][-1] == "pass"
-
-
 def test_an_answer_that_ended_the_run_is_asked_for_again(place: Place) -> None:
     """Set aside under another id, it stays to be read."""
     fail_x(place)

@@ -1,6 +1,7 @@
 """The final build against the baseline, in each mode."""
 
 import pytest
+from attrs import evolve
 
 from dispatch.policy.comparison import (
     MAX_DIFF_LINES,
@@ -12,6 +13,7 @@ from dispatch.policy.comparison import (
 from dispatch.policy.failures import parse_failures
 from dispatch.policy.normalise import normalise
 from dispatch.state.enums import VerificationMode, VerificationOutcome
+from dispatch.state.work import BuildFailure
 
 EQUALITY = VerificationMode.BASELINE_EQUALITY
 NO_NEW = VerificationMode.NO_NEW_FAILURES
@@ -77,6 +79,16 @@ def test_a_command_that_passed_and_does_not_any_more_is_a_regression(
     assert result == Comparison(
         outcome=RETRY,
         reasons=(f"`make` {ending}; in the baseline it ended with exit code 0.",),
+        new_failures=(
+            BuildFailure(
+                id="bf-ad533f3816a7",
+                file=None,
+                line=None,
+                message=f"`make` {ending}; in the baseline it ended with exit code 0",
+                raw_text="",
+                command="make",
+            ),
+        ),
         regressed_commands=("make",),
         diff=gate_diff([out()], [after]),
     )
@@ -121,7 +133,8 @@ def test_new_failures_are_found_under_an_old_exit_code(mode: VerificationMode) -
     result = compare(mode, [before], [after])
     assert result.outcome is RETRY
     assert result.reasons == ("A failure is not in the baseline, first: b.c:1: error: y",)
-    assert result.new_failures == parse_failures("b.c:1: error: y")
+    (expected,) = parse_failures("b.c:1: error: y")
+    assert result.new_failures == (evolve(expected, command="make"),)
     assert result.regressed_commands == ()
 
 
