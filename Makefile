@@ -10,10 +10,14 @@ TEST_ROOTS := --namespace-packages --explicit-package-bases
 
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: demo test check lint types layers man wheel docs bench clean
+.PHONY: demo demo-loops test check lint types layers man wheel docs bench clean
 
 demo: $(STAMP)
 	$(BIN)/dispatch demo
+
+# Work that is not right the first time, and a question to the operator.
+demo-loops: $(STAMP)
+	$(BIN)/dispatch demo --loops
 
 test: $(STAMP)
 	$(BIN)/pytest -q -n $(TEST_JOBS)

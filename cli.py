@@ -83,7 +83,7 @@ def build_parser() -> argparse.ArgumentParser:
         added = verbs.add_parser(
             verb.name,
             help=verb.summary,
-            description="\n\n".join((_sentence(verb.summary), _examples(verb.examples))),
+            description=f"{verb.summary.capitalize()}.\n\n{_examples(verb.examples)}",
             formatter_class=argparse.RawDescriptionHelpFormatter,
             allow_abbrev=False,
         )
@@ -146,10 +146,6 @@ def _names() -> tuple[str, ...]:
 def _options(parser: argparse.ArgumentParser, verb: str) -> list[str]:
     groups = (a for a in parser._actions if isinstance(a, argparse._SubParsersAction))
     return [text for a in next(groups).choices[verb]._actions for text in a.option_strings]
-
-
-def _sentence(summary: str) -> str:
-    return f"{summary[:1].upper()}{summary[1:]}."
 
 
 def _examples(lines: Sequence[str]) -> str:
@@ -285,6 +281,10 @@ def _add_completion(parser: argparse.ArgumentParser) -> None:
     parser.set_defaults(command_line=build_parser)
 
 
+def _add_demo(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--loops", action="store_true", help="work not right the first time")
+
+
 def _add_nothing(parser: argparse.ArgumentParser) -> None:
     """The verb takes no arguments of its own."""
 
@@ -380,8 +380,8 @@ VERBS: Final = (
     Verb(
         "demo",
         "watch a whole run with scripted agents: no key, no cost",
-        ("dispatch demo",),
-        _add_nothing,
+        ("dispatch demo", "dispatch demo --loops"),
+        _add_demo,
     ),
     Verb(
         "completion",

@@ -117,7 +117,7 @@ class _Search:
         if found.place is not None:
             link = self.links[found.place - 1]
             task_ids = (link.task_id,)
-            reason = f"It came in with commit {link.commit}. {reason}"
+            reason = f"It came in with commit {link.commit} of {link.task_id}. {reason}"
         return Explanation(
             failure_id=failure.id,
             cause=found.cause,

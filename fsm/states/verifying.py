@@ -48,7 +48,7 @@ async def work(run: Run, ports: Ports) -> Step:
         attribution={},
         rebuild_from_level=None,
         outcome=comparison.outcome,
-        reason="; ".join(comparison.reasons),
+        reason=" ".join(comparison.reasons),
     )
     ports.journal.event("verification.compared", round=number, outcome=record.outcome)
 
