@@ -11,7 +11,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from fakes.child_program import Program, document, normal, task_of, until
+from fakes.child_program import Program, document, task_of, until
+from fakes.expected_texts import BRANCH, DOCUMENT, check_texts, texts_of
 from fakes.git_repos import User
 from fakes.tally_user import HOOKS_THAT_RAN, KEY, KEY_VARIABLE, set_models, tally_script, tally_user
 
@@ -19,14 +20,6 @@ from dispatch.agents.scripted.thread import ServerThread
 
 RUN = "tally-run"
 EXPECTED = Path(__file__).with_name("straight_way")
-LOG = (
-    "--format=%ncommit %H%nAuthor: %an <%ae> %aI%nCommit: %cn <%ce> %cI%n%n%B%nNotes: %N",
-    "--name-status",
-    "--find-renames",
-    "--reverse",
-    f"--notes=dispatch/{RUN}",
-)
-
 # Who has to wait until whom has submitted.
 FIRST_A = {"1b-top turn 1": "1a-lines", "2b-tidy turn 1": "2a-command-line"}
 FIRST_B = {"1a-lines turn 1": "1b-top", "2a-command-line turn 1": "2b-tidy"}
@@ -108,9 +101,7 @@ def test_a_run_over_http_ends_the_same_whoever_is_first(
             ended = process.wait()
         server.check()
     assert (ended.code, ended.out) == (0, f"{user.root}/dispatch/{RUN}/report.md\n")
-    _expect(tmp_path, "document.yaml", normal(_text(user, "run-state.yaml"), user))
-    _expect(tmp_path, "report.md", normal(_text(user, "report.md"), user))
-    _expect(tmp_path, "branch.txt", _branch(user))
+    check_texts(texts_of(user, RUN), EXPECTED, tmp_path)
     assert _belongings(user) == before
     (repaired,) = script.rule("1b-top turn 4").requests
     assert repaired.last == REFUSAL
@@ -141,24 +132,13 @@ def test_a_run_that_was_killed_goes_on_and_asks_nobody_again_who_had_finished(
         server.check()
         assert [request.last for request in server.dropped] == ["recorded"]
     assert (ended.code, ended.out) == (0, f"{user.root}/dispatch/{RUN}/report.md\n")
-    after_kill = normal(_text(user, "run-state.yaml"), user)
-    assert _differences("document.yaml", after_kill) == AFTER_A_KILL
-    assert _differences("branch.txt", _branch(user)) == NOTES_AFTER_A_KILL
+    texts = texts_of(user, RUN)
+    assert _differences(DOCUMENT, texts[DOCUMENT]) == AFTER_A_KILL
+    assert _differences(BRANCH, texts[BRANCH]) == NOTES_AFTER_A_KILL
 
 
 def _is(user: User, task_id: str, status: str) -> Callable[[], bool]:
     return lambda: task_of(document(user, RUN), task_id).get("status") == status
-
-
-def _text(user: User, name: str) -> str:
-    return (user.root / "dispatch" / RUN / name).read_text(encoding="utf-8")
-
-
-def _branch(user: User) -> str:
-    """The commits of the published branch with files, trailers and notes, and all refs."""
-    commits = user.git("-c", "core.quotePath=false", "log", *LOG, f"main..dispatch/{RUN}", "--")
-    refs = user.git("for-each-ref", "--format=%(objectname) %(refname)")
-    return f"{commits}\n\n{refs}\n"
 
 
 def _belongings(user: User) -> dict[str, object]:
@@ -178,11 +158,6 @@ def _files_with(secret: str, root: Path) -> list[Path]:
     return [
         path for path in root.rglob("*") if path.is_file() and secret.encode() in path.read_bytes()
     ]
-
-
-def _expect(tmp_path: Path, name: str, text: str) -> None:
-    (tmp_path / name).write_text(text, encoding="utf-8")
-    assert text == (EXPECTED / name).read_text(encoding="utf-8")
 
 
 def _differences(name: str, text: str) -> str:

@@ -92,6 +92,7 @@ class Program:
         return {
             "PATH": os.environ["PATH"],
             "HOME": str(self.user.home),
+            "LOGNAME": "una",
             "GIT_CONFIG_NOSYSTEM": "1",
             "SOURCE_DATE_EPOCH": str(TIME),
             **self.variables,

@@ -67,6 +67,7 @@ class ScenarioAgents:
     rounds: Mapping[str, tuple[tuple[Finding, ...], ...]] = field(factory=dict)  # by round
     gate_rounds: Mapping[str, tuple[tuple[Finding, ...], ...]] = field(factory=dict)
     hopeless: bool = False  # the gate critic says of what it finds that it cannot be repaired
+    hopeless_rounds: set[int] = field(factory=set)  # the same, in these rounds
     new_tests: Mapping[str, tuple[str, ...]] = field(factory=dict)  # what critics ask for
     fixes: Mapping[str, Work] = field(factory=dict)  # attempt id or task id, .source or .round
     causes: Callable[[AttributionJob], tuple[Explanation, ...]] | None = None
@@ -140,11 +141,12 @@ class ScenarioAgents:
             or self.gate_findings.get(task.id, ())
             for task in job.tasks
         }
+        hopeless = self.hopeless or job.round in self.hopeless_rounds
         worst = _status(tuple(each for findings in found.values() for each in findings))
         return GateVerdict(
             level=job.level,
             round=job.round,
-            status=GateOutcome.FAIL if self.hopeless else worst,
+            status=GateOutcome.FAIL if hopeless else worst,
             per_task={
                 task_id: PerTaskGateVerdict(status=_status(findings), findings=findings)
                 for task_id, findings in found.items()

@@ -41,13 +41,16 @@ HOOKS_THAT_RAN = "hooks-that-ran"
 HOOKS = ("post-checkout", "post-commit", "pre-commit", "post-merge", "reference-transaction")
 
 
-def tally_user(folder: Path) -> User:
-    """A user with the project in one commit, work of their own in the tree, and hooks."""
+def tally_user(folder: Path, story: str = ".") -> User:
+    """A user with the project in one commit, work of their own in the tree, and hooks.
+
+    ``story`` is the folder of the sample that has the spec: the straight one, or ``loops``.
+    """
     user = a_user(folder, {})
     with as_file(files("dispatch") / "agents" / "scripted" / "sample") as sample:
         ignored = ignore_patterns("__pycache__")
         copytree(sample / "project", user.root, ignore=ignored, dirs_exist_ok=True)
-        spec = (sample / "spec.md").read_text(encoding="utf-8")
+        spec = (sample / story / "spec.md").read_text(encoding="utf-8")
     user.write({"spec.md": spec, "dispatch-config.yaml": GATE})
     user.git("config", "user.name", "Úna Ütz")
     user.git("config", "user.email", "una@example.org")
@@ -67,6 +70,13 @@ def set_models(user: User, url: str, adapter: str) -> None:
     path = user.home / ".config" / "dispatch" / "config.yaml"
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(MODELS.format(url=url, adapter=adapter))
+
+
+def loops_script() -> Script:
+    """The script of the other story."""
+    name = Path("agents", "scripted", "sample", "loops", "script.yaml")
+    with as_file(files("dispatch").joinpath(*name.parts)) as path:
+        return read_script(path)
 
 
 def tally_script(*held: str) -> Script:

@@ -7,6 +7,7 @@ import pytest
 from fakes.run_harness import Place, ScriptedOperator, comparable, git
 from fakes.scenario_agents import ScenarioAgents, Work, a_plan, blocking, planned, writes
 
+from dispatch.fsm.retrying import retried
 from dispatch.state.enums import (
     AttemptOutcome,
     AttributedBy,
@@ -374,6 +375,35 @@ def test_the_operator_can_end_it_in_the_fourth_round_before_anybody_is_paid(plac
     assert len(fix_agents(players)) == 3
     assert place.run.failure is not None
     assert place.run.failure.kind is FailureKind.ABORTED
+
+
+def test_after_an_abort_a_retry_asks_again_and_goes_on_where_it_was(place: Place) -> None:
+    """What was repaired and paid for stays."""
+    place.operator = ScriptedOperator(["abort", "continue"])
+    players = crew(fixes=rounds_of_trouble(4))
+    assert place.drive(players) is RunStatus.FAILED
+    assert place.run.failure is not None
+    assert place.run.failure.state == "fixing-verification"
+    store = place.store()
+    store.update(lambda run: retried(run, "2026-01-01T00:00:00.000Z"))
+    assert place.drive(players) is RunStatus.DONE
+    assert len(fix_agents(players)) == 4
+
+
+def test_a_review_that_fails_the_repair_stops_the_run_and_is_asked_again_after_a_retry(
+    place: Place,
+) -> None:
+    """[PV-05]"""
+    players = crew(rounds={"1a-x": ((), (blocking("never so"),))})
+    players.hopeless_rounds = {2}
+    assert place.drive(players) is RunStatus.FAILED
+    assert place.run.failure is not None
+    assert place.run.failure.kind is FailureKind.BLOCKING_FINDINGS
+    store = place.store()
+    store.update(lambda run: retried(run, "2026-01-01T00:00:00.000Z"))
+    players.rounds, players.hopeless_rounds = {}, set()
+    assert place.drive(players) is RunStatus.DONE
+    assert fix_agents(players) == ["1a-x.fixAgent.1"]
 
 
 def test_the_fourth_round_may_be_let_stand(place: Place) -> None:
