@@ -115,6 +115,39 @@ def test_only_a_descendant_is_published(tmp_path: Path) -> None:
     assert user.git("rev-parse", f"refs/heads/{BRANCH}") == one
 
 
+def test_a_tip_that_was_rebuilt_gives_way_and_stays_reachable(tmp_path: Path) -> None:
+    """[CO-03] Only from where we left it, and only when the run says that it was rebuilt."""
+    user = a_user(tmp_path)
+    run = a_run(user)
+    (one,) = commits(user, run, "one")
+    (other,) = commits(user, run, "other")
+    run.publish(BRANCH, one, None)
+    for _ in range(2):
+        run.publish(BRANCH, other, one, (one,))
+    assert refs(user) == {
+        "refs/dispatch/run/base": user.head,
+        f"refs/dispatch/run/superseded/{one}": one,
+        "refs/heads/dispatch/run": other,
+        "refs/heads/main": user.head,
+    }
+    with pytest.raises(RefMoved):
+        run.publish(BRANCH, user.head, one, (one,))
+
+
+def test_the_commits_between_two_are_listed_oldest_first(tmp_path: Path) -> None:
+    """[CL-11] None between a commit and itself; an error where one does not lead to the other."""
+    user = a_user(tmp_path)
+    run = a_run(user)
+    one, two, three = commits(user, run, "one", "two", "three")
+    (side,) = commits(user, run, "side")
+    assert run.commits_between(user.head, three) == (one, two, three)
+    assert run.commits_between(one, three) == (two, three)
+    assert run.commits_between(two, two) == ()
+    for start, tip in ((side, three), (three, one)):
+        with pytest.raises(GitError, match="does not lead back"):
+            run.commits_between(start, tip)
+
+
 def test_a_branch_that_is_checked_out_does_not_move(tmp_path: Path) -> None:
     """[W-48] In any of the user's working trees; where it is there already, nothing is asked."""
     user = a_user(tmp_path)
