@@ -4,8 +4,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from fakes.broken_gate import GATE, WORKS, crew, fix_agents, removes, says
 from fakes.run_harness import Place, ScriptedOperator, comparable, git
-from fakes.scenario_agents import ScenarioAgents, Work, a_plan, blocking, planned, writes
+from fakes.scenario_agents import Work, a_plan, blocking, planned, writes
 
 from dispatch.fsm.retrying import retried
 from dispatch.state.enums import (
@@ -18,35 +19,8 @@ from dispatch.state.enums import (
     TaskStatus,
 )
 from dispatch.state.jobs import AttributionJob, FixJob
-from dispatch.state.judgements import Explanation
 
-# Prints and fails for each file named errors-…; says nothing when there is none.
-GATE = 'cat errors-* 2>/dev/null; test -z "$(ls errors-* 2>/dev/null)"'
 FIRST_SAVE_OF_VERIFYING = 31  # of the run with two tasks
-PLAN = a_plan(planned("x"), planned("y"), planned("z", 2, ("x",)))
-WORKS = {
-    "1a-x": writes(**{"x": "x\n", "errors-1": "error: one\n"}),
-    "1b-y": writes(y="y\n"),
-    "2a-z": writes(z="z\n"),
-}
-
-
-def removes(*names: str, **written: str) -> Work:
-    """Work that deletes files and writes others."""
-    kept = writes(**written)
-
-    def edit(root: Path) -> None:
-        for name in names:
-            (root / name).unlink()
-        kept.edit(root)
-
-    return Work(edit=edit, files=(*names, *kept.files))
-
-
-def crew(**changes: Any) -> ScenarioAgents:
-    """Agents of three tasks in two levels, whose first one breaks the build gate."""
-    fixes = {"1a-x": removes("errors-1")}
-    return ScenarioAgents(**{"plans": [PLAN], "works": WORKS, "fixes": fixes, **changes})
 
 
 @pytest.fixture
@@ -67,10 +41,6 @@ def causes(place: Place) -> list[tuple[FailureCause, tuple[str, ...], Attributed
         for record in place.run.verification_rounds
         for each in record.explanations
     ]
-
-
-def fix_agents(players: ScenarioAgents) -> list[str]:
-    return [each for each in players.asked if "fixAgent" in each]
 
 
 def test_a_regression_of_the_first_level_is_found_repaired_reviewed_and_verified(
@@ -275,24 +245,6 @@ def test_a_failure_of_a_gate_that_always_failed_and_is_on_the_base_too_counts_no
     assert place.drive(players) is RunStatus.DONE
     assert causes(place) == [(FailureCause.OLD, (), AttributedBy.BISECTION)]
     assert [each.outcome for each in place.run.verification_rounds] == ["retry", "pass"]
-
-
-def says(cause: FailureCause, *task_ids: str) -> Any:
-    """An attribution agent that gives every failure the same cause."""
-
-    def causes(job: AttributionJob) -> tuple[Explanation, ...]:
-        return tuple(
-            Explanation(
-                failure_id=each.id,
-                cause=cause,
-                task_ids=task_ids,
-                by=AttributedBy.ATTRIBUTION,
-                reason="as scripted",
-            )
-            for each in job.failures
-        )
-
-    return causes
 
 
 def test_what_runs_do_not_settle_is_put_to_the_attribution_agent(place: Place) -> None:
