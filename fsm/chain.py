@@ -80,7 +80,7 @@ async def integrate(
     repaired: Mapping[str, Sequence[int]],
     change: Callable[[Run, Rebuilt], Run] = lambda run, rebuilt: run,
 ) -> None:
-    """Put repairs into the commits from a level on, in one save, and check the result out.
+    """Put repairs into the commits from a level on, in one save, and settle what follows.
 
     ``repairs`` are commits one after the other on the newest tip.  ``repaired`` names the tasks
     whose repair ends with this, each with the numbers of its fixes; they are committed after it.
@@ -91,19 +91,38 @@ async def integrate(
     links = await chain_from(ports, level)
     rebuilt = await asyncio.to_thread(rebuild, repository, run.identity, start, links, repairs)
     changes = await asyncio.to_thread(_changes, ports, start, rebuilt)
-    run = ports.store.update(
+    ports.store.update(
         lambda run: change(_integrated(run, level, repaired, rebuilt, changes), rebuilt)
     )
     ports.journal.event("level.rebuilt", level=level, folded=rebuilt.folded, tip=rebuilt.tip)
-    for link in rebuilt.links:
-        if link.commit is not None:
-            note = provenance_note(task_of(run, link.task_id))
-            await asyncio.to_thread(repository.note, link.commit, note, run.identity, link.time)
+    await settle(ports, level)
+
+
+async def settle(ports: Ports, level: int) -> None:
+    """Bring worktrees, files and notes of a level and those above to what the document says.
+
+    Harmless when repeated, and due after a kill.  A note says who made and judged a commit, and
+    cannot change its id.
+    """
+    run = ports.store.run
     for each in range(level, top_level(run) + 1):
         await check_out_level(ports, each)
-    for task_id in repaired:
-        await remove_fix_worktree(ports, task_id)
-        await asyncio.to_thread(write_task_files, ports.folder, task_of(run, task_id))
+    for task in run.tasks:
+        if task.level < level or not task.fixes:
+            continue
+        await remove_fix_worktree(ports, task.id)
+        await asyncio.to_thread(write_task_files, ports.folder, task)
+    await annotate(ports, level)
+
+
+async def annotate(ports: Ports, level: int) -> None:
+    """Say in a note of each commit, of a level and those above, who made and judged it."""
+    run = ports.store.run
+    for task in run.tasks:
+        if task.level >= level and task.commit_time is not None:
+            note, time = provenance_note(task), task.commit_time
+            for commit in work_of(task):
+                await asyncio.to_thread(ports.repository.note, commit, note, run.identity, time)
 
 
 def fix_message(run: Run, task_id: str, fix: Fix) -> str:

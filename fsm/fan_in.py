@@ -208,17 +208,3 @@ def _move(ports: Ports, branch: str, tip: str) -> None:
     old = ports.repository.tip(branch)
     if old != tip:
         ports.repository.move(branch, tip, old)
-
-
-async def annotate(ports: Ports, level: int) -> None:
-    """Say in a note of each commit who made and judged it; a note cannot change a commit's id."""
-    run = ports.store.run
-    for task in run.tasks:
-        if task.level == level and task.commit_sha is not None and task.commit_time is not None:
-            await asyncio.to_thread(
-                ports.repository.note,
-                task.commit_sha,
-                provenance_note(task),
-                run.identity,
-                task.commit_time,
-            )

@@ -6,8 +6,9 @@ from ...policy.schedule import current_level, doomed, integrable, level_tasks, s
 from ...state.enums import FailureKind, TaskStatus
 from ...state.records import Run
 from ..amendments import UNDER_REPAIR
+from ..chain import annotate
 from ..deviations import judge_deviations, objection
-from ..fan_in import annotate, fan_in, level_tip
+from ..fan_in import fan_in, level_tip
 from ..fold import apply_task, task_of
 from ..implementing import fail_task, implement
 from ..lifecycle import RunEvent, TaskEvent

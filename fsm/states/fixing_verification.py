@@ -11,6 +11,7 @@ from ...state.records import Run
 from ..amendments import UNDER_REPAIR
 from ..attributing import attribute, change_round
 from ..attribution_file import write_attribution
+from ..chain import annotate, settle
 from ..lifecycle import RunEvent
 from ..ports import Ports
 from ..questions import Question, ask, id_for
@@ -36,12 +37,21 @@ async def work(run: Run, ports: Ports) -> Step:
         if not blamed(record):
             return Step(RunEvent.REPAIRED, await _without_repair(ports, record))
         await repair(ports, record)
-    record = ports.store.run.verification_rounds[-1]
-    write_attribution(ports.folder, ports.store.run)
+    return await _reviewed(ports)
+
+
+async def _reviewed(ports: Ports) -> Step:
+    """Review what was repaired, level by level; each that passes is completed."""
+    run = ports.store.run
+    record = run.verification_rounds[-1]
+    write_attribution(ports.folder, run)
+    assert record.rebuild_from_level is not None  # integrated, now or before a kill
+    await settle(ports, record.rebuild_from_level)
     for level in sorted({task.level for task in run.tasks}):
         if str(level) in record.reviews and _is_under_review(ports.store.run, level):
             await review_level(ports, level)
         ports.store.update(partial(complete_level, level=level))
+    await annotate(ports, record.rebuild_from_level)
     return Step(RunEvent.REPAIRED, f"round {record.round}: {some(blamed(record))}")
 
 

@@ -431,4 +431,9 @@ def test_killed_before_each_save_of_a_repair_it_ends_the_same(tmp_path: Path) ->
             done = [each for each in task.attempts if each.outcome is AttemptOutcome.OK]
             assert len(done) == len(calm.attempts)
         git(place.root, "fsck", "--strict", "--no-dangling")
+        worktrees = place.folder / "worktrees"
+        assert [path.name for path in worktrees.glob("fix-*")] == []
+        for level, tip in (("1", "2"), ("2", "3")):
+            head = git(worktrees / f"level-{level}", "rev-parse", "HEAD")
+            assert head == place.run.level_boundaries[tip]
     assert at > FIRST_SAVE_OF_VERIFYING + 15
