@@ -6,7 +6,7 @@ from pathlib import Path
 
 from attrs import evolve, frozen
 
-from ..policy.evidence import new_test_problems
+from ..policy.evidence import empty_repair_problems, new_test_problems
 from ..policy.outcomes import is_providers_fault
 from ..state.enums import AgentType, DecisionOutcome, FixSource, Role, Verb
 from ..state.jobs import FixJob, Submission
@@ -180,6 +180,8 @@ def _checked(
 ) -> Callable[[Submission], Awaitable[tuple[str, ...]]]:
     async def check(submission: Submission) -> tuple[str, ...]:
         problems = new_test_problems(submission.output, order.new_tests)
+        if order.source is not FixSource.CONFLICT:  # there, markers or lost lines tell
+            problems += empty_repair_problems(submission.output)
         problems += await examiner.check(submission)
         if problems:
             return problems

@@ -60,6 +60,16 @@ def new_test_problems(output: TaskOutput, wanted: Sequence[str]) -> tuple[str, .
     )
 
 
+def empty_repair_problems(output: TaskOutput) -> tuple[str, ...]:
+    """What is wrong with a repair that changes nothing: it settles a finding only by a reason."""
+    if output.files_modified or output.notes.strip():
+        return ()
+    return (
+        "The repair changes nothing, and notes does not say why; repair what was found, or say in "
+        "notes why nothing has to change.",
+    )
+
+
 def commands_to_run(
     task: Task,
     *,

@@ -1,6 +1,7 @@
 """Claims against the tree and the exit codes: no liar passes, no honest agent is accused."""
 
 import pytest
+from attrs import evolve
 from fakes.policy_records import a_task
 
 from dispatch.policy.evidence import (
@@ -9,6 +10,7 @@ from dispatch.policy.evidence import (
     claim_problems,
     command_problems,
     commands_to_run,
+    empty_repair_problems,
 )
 from dispatch.state.enums import AgentType, ChangeKind
 from dispatch.state.work import BuildClaim, CommandResult, FileChange, TaskOutput
@@ -181,3 +183,10 @@ def test_a_recorded_success_must_be_one_again() -> None:
 def test_what_was_not_run_is_not_held_against_anybody() -> None:
     """The user may have switched the checks off."""
     assert judged(verify=("t",), builds=(said("r"),)) == ()
+
+
+def test_a_repair_that_changes_nothing_has_to_say_why() -> None:
+    (problem,) = empty_repair_problems(output())
+    assert "say in notes why nothing has to change" in problem
+    explained = evolve(output(), notes="It is right as it is.")
+    assert (empty_repair_problems(explained), empty_repair_problems(output("a"))) == ((), ())
