@@ -128,6 +128,19 @@ def command_problems(
     return tuple(problems)
 
 
+def sibling_problems(
+    results: Sequence[CommandResult], before: Sequence[CommandResult], owners: Mapping[str, str]
+) -> tuple[str, ...]:
+    """Which commands of other tasks (``owners``) a repair broke: they passed without it."""
+    passed = {result.command for result in before if _passed(result)}
+    return tuple(
+        f"The verify command {_quoted(result.command)} of task {owners[result.command]} passed "
+        f"before your repair; {_ending(result)}. Its work must stay as it is."
+        for result in results
+        if result.command in passed and not _passed(result)
+    )
+
+
 def _names(changes: Iterable[FileChange]) -> Mapping[str, str]:
     """Every changed path with what happened to it; a rename has two."""
     names = {}

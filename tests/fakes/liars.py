@@ -592,6 +592,38 @@ FIX_AGENTS: Final = (
         attempts=1,
         undo="git checkout -q -- .",
     ),
+    speaks(
+        "repair with a file more than it says",
+        "a file more than it says is left in the repaired tree",
+        f"{UNCLAIMED}; add them to it, or undo the changes: `rogue.txt` (added)",
+        lambda seat: (
+            called(
+                shell(f"echo x >> {seat.file}; echo a lie > {ROGUE}"),
+                submitted(seat.file),
+            ),
+        ),
+        role=Role.FIX_AGENT,
+        outcome=AttemptOutcome.REFUSED_CLAIM,
+        turns=MAX_REFUSED,
+        attempts=1,
+        undo=f"rm {ROGUE}; git checkout -q -- .",
+    ),
+    speaks(
+        "repair without the sibling's work",
+        "what another task has done is thrown away, and that is called a repair",
+        "of task 1b-honest passed before your repair",
+        lambda seat: (
+            called(
+                shell(f"echo x >> {seat.file}; rm -f honest.txt"),
+                submitted(seat.file, "honest.txt"),
+            ),
+        ),
+        role=Role.FIX_AGENT,
+        outcome=AttemptOutcome.REFUSED_CLAIM,
+        turns=MAX_REFUSED,
+        attempts=1,
+        undo="git checkout -q -- .",
+    ),
 )
 
 RESOLVERS: Final = (

@@ -133,7 +133,7 @@ def test_a_run_that_is_done_has_done_what_it_says(
     mender: Part,
     words: list[Verb],
 ) -> None:
-    """Accepted trees hold their claims, commands exit 0, no lie is in a commit, nobody is wronged."""
+    """Accepted trees hold their claims, commands exit 0, no lie is committed, nobody wronged."""
     by_name = dict(zip((task.id for task in plan), workers, strict=False))
     critics = dict(zip((task.id for task in plan), reviewers, strict=False))
     note(f"workers {[each.name for each in by_name.values()]}, mender {mender.name}")

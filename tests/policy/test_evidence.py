@@ -11,6 +11,7 @@ from dispatch.policy.evidence import (
     command_problems,
     commands_to_run,
     empty_repair_problems,
+    sibling_problems,
 )
 from dispatch.state.enums import AgentType, ChangeKind
 from dispatch.state.work import BuildClaim, CommandResult, FileChange, TaskOutput
@@ -190,3 +191,12 @@ def test_a_repair_that_changes_nothing_has_to_say_why() -> None:
     assert "say in notes why nothing has to change" in problem
     explained = evolve(output(), notes="It is right as it is.")
     assert (empty_repair_problems(explained), empty_repair_problems(output("a"))) == ((), ())
+
+
+def test_a_repair_answers_for_a_sibling_s_command_only_if_it_passed_before() -> None:
+    owners = {"a": "1b-y", "b": "1c-z", "c": "1c-z"}
+    results = (ran("a", 1), ran("b", 1), ran("c"))
+    assert sibling_problems(results, (ran("a"), ran("b", 2)), owners) == (
+        "The verify command `a` of task 1b-y passed before your repair; we ran it, and it exited "
+        "with 1. Its work must stay as it is.",
+    )
