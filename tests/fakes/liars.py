@@ -380,6 +380,23 @@ IMPLEMENTERS: Final = (
     ),
 )
 
+# What is accepted stands; what the same agent says afterwards is not even looked at.
+TWICE: Final = Liar(
+    name="second submission",
+    story="after honest work was accepted, another story is handed in",
+    lies=lambda seat: (
+        called(
+            wrote(seat.file, f"{seat.name}\n"),
+            submitted(seat.file),
+            submitted(seat.file, ROGUE, summary="a lie"),
+        ),
+    ),
+    outcome=AttemptOutcome.OK,
+    turns=1,
+    told="The answer is already resolved. The first accepted call counts.",
+    undo=None,
+)
+
 CRITICS: Final = (
     speaks(
         "verdict on another task",

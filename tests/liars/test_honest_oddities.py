@@ -28,7 +28,7 @@ def place(tmp_path: Path) -> Place:
 
 @pytest.mark.parametrize("odd", ODDITIES, ids=lambda odd: odd.name)
 def test_an_honest_agent_is_accepted_at_once_whatever_its_work_is(place: Place, odd: Odd) -> None:
-    """[RL-06] W-18 W-19 Beside a sibling; the commit holds exactly what was claimed."""
+    """W-18 W-19 Beside a sibling; the commit holds exactly what was claimed."""
     task = evolve(a_task("odd"), verify_commands=(odd.proof,), **odd.task)
     plan = (task, a_task("honest"))
     cast = Cast(plan=plan, parts={"implementer 1a-odd": odd.works})
@@ -48,7 +48,7 @@ def test_an_honest_agent_is_accepted_at_once_whatever_its_work_is(place: Place, 
 
 
 def test_tasks_whose_work_is_the_same_are_both_honest(place: Place) -> None:
-    """[CL-05] The later one's share is empty: no commit, and no accusation."""
+    """The later one's share is empty: no commit, and no accusation."""
 
     def same(seat: Seat) -> tuple[Reply, ...]:
         return (called(wrote("same.txt", "same\n"), submitted("same.txt")),)

@@ -7,7 +7,7 @@ from attrs import evolve
 from fakes.casting import MODELS, Cast, a_task
 from fakes.child_program import Program, document
 from fakes.git_repos import User, a_user
-from fakes.liars import IMPLEMENTERS, TURN_LIMIT, Liar
+from fakes.liars import IMPLEMENTERS, TURN_LIMIT
 from fakes.scenario_agents import a_plan
 
 from dispatch.agents.scripted.thread import ServerThread
@@ -21,19 +21,34 @@ limits: {{turns: {turns}}}
 provider: {{baseURL: "{url}/v1", adapter: {adapter}, apiKeyEnv: LIARS_API_KEY}}
 modelConfig: {models}
 """
-# Time is not waited for here, and a megabyte tells no more over a wire.
-TOLD_APART = [each for each in IMPLEMENTERS if each.name not in ("silence", "oversized arguments")]
+# Those whose lie is in what a wire carries, and one of each other kind.
+OPENAI = (
+    "unclaimed file",
+    "arguments that are no JSON",
+    "arguments of the wrong kind",
+    "empty turns",
+    "crowded message",
+)
+ANTHROPIC = (
+    "build that was never run",
+    "arguments that are no JSON",
+    "arguments that are no object",
+    "text only",
+    "tool that is not there",
+)
 
 
 @pytest.mark.parametrize(
-    ("adapter", "liars"),
-    [("openai", TOLD_APART[::2]), ("anthropic", TOLD_APART[1::2])],
+    ("adapter", "names"),
+    [("openai", OPENAI), ("anthropic", ANTHROPIC)],
     ids=["openai", "anthropic"],
 )
 def test_each_ends_as_in_the_process_and_the_honest_sibling_is_committed(
-    tmp_path: Path, adapter: str, liars: list[Liar]
+    tmp_path: Path, adapter: str, names: tuple[str, ...]
 ) -> None:
-    """[RL-02] [RL-09] Every second liar on each wire, all in one level."""
+    """[RL-02] [RL-07] All in one level, each with its own end."""
+    liars = [liar for liar in IMPLEMENTERS if liar.name in names]
+    assert len(liars) == len(names)
     user = a_user(tmp_path, {"a.txt": "a\n", ".gitignore": "*.log\n", "spec.md": "# Do it\n"})
     plan = (
         *(evolve(a_task(f"liar{number}"), **liar.task) for number, liar in enumerate(liars, 1)),
@@ -65,8 +80,8 @@ def test_each_ends_as_in_the_process_and_the_honest_sibling_is_committed(
         (task,) = (each for each in tasks if each["id"] == task_id)
         assert liar.told in task["failure"]["message"]
         assert f": {liar.outcome}, " in attempts[f"{task_id}.implementer.{liar.attempts}"]
-    names = user.git("ls-tree", "-r", "--name-only", "dispatch/r").splitlines()
-    assert names == [".gitignore", "a.txt", "dispatch-config.yaml", "honest.txt", "spec.md"]
+    files = user.git("ls-tree", "-r", "--name-only", "dispatch/r").splitlines()
+    assert files == [".gitignore", "a.txt", "dispatch-config.yaml", "honest.txt", "spec.md"]
 
 
 def _configure(user: User, url: str, adapter: str) -> None:

@@ -11,6 +11,7 @@ from fakes.casting import (
     a_task,
     blocking,
     called,
+    honest,
     shell,
     submitted,
     verdict,
@@ -20,7 +21,9 @@ from fakes.liars import FIX_AGENTS, RESOLVERS, Liar
 from fakes.proof import falsehoods, lies_in
 from fakes.run_harness import Place, ScriptedOperator, git
 
-from dispatch.agents.scripted.script import Reply
+from dispatch.agents.scripted.script import Call, Reply
+from dispatch.agents.terminal import MAX_REFUSED
+from dispatch.state.config import Limits
 from dispatch.state.enums import FailureKind, RunStatus, TaskStatus
 
 PLAN = (a_task("liar"), a_task("honest"))
@@ -59,7 +62,7 @@ def amended(turns: Turns) -> dict[str, Any]:
 
 @pytest.mark.parametrize("liar", FIX_AGENTS, ids=named)
 def test_a_lying_repair_is_refused_and_the_operator_decides(place: Place, liar: Liar) -> None:
-    """[AM-05] The work stands as it was accepted, the sibling's commit as it is."""
+    """The work stands as it was accepted, the sibling's commit as it is."""
     _, status = play(place, **amended(liar.lies))
     assert status is RunStatus.DONE
     first, second = place.run.tasks
@@ -75,15 +78,29 @@ def test_a_lying_repair_is_refused_and_the_operator_decides(place: Place, liar: 
     assert falsehoods(place) == []
 
 
-@pytest.mark.parametrize("liar", FIX_AGENTS, ids=named)
-def test_a_repair_that_is_told_and_then_made_counts(place: Place, liar: Liar) -> None:
-    cast, status = play(place, **amended(liar.repents))
-    assert status is RunStatus.DONE
+def test_a_repair_that_is_told_and_then_made_counts(place: Place) -> None:
+    """All false repairs one after the other, each undone, then the right one."""
+
+    def turns(seat: Seat) -> tuple[Reply, ...]:
+        lies = [turn for liar in FIX_AGENTS for turn in (*liar.lies(seat), called(_undo(liar)))]
+        return (*lies, *honest(seat))
+
+    place.config_changes = {"limits": Limits()}
+    cast = Cast(**amended(turns))
+    assert len(FIX_AGENTS) < MAX_REFUSED
+    assert place.drive(cast.agents(place)) is RunStatus.DONE
     (fix,) = place.run.tasks[0].fixes
     assert fix.output.files_modified == ("liar.txt",)
-    assert any(liar.told in each for each in cast.told("fixAgent"))
+    answers = cast.told("fixAgent")[1::2]
+    assert [liar.told in answer for liar, answer in zip(FIX_AGENTS, answers, strict=False)] == (
+        [True] * len(FIX_AGENTS)
+    )
     assert git(place.root, "show", "dispatch/r:liar.txt") == "liar\nrepaired 1"
     assert falsehoods(place) == []
+
+
+def _undo(liar: Liar) -> Call:
+    return shell(liar.undo or "true")
 
 
 def test_a_repair_may_change_nothing_when_it_says_why(place: Place) -> None:
@@ -112,7 +129,7 @@ def _writes_both(seat: Seat) -> tuple[Reply, ...]:
 def test_a_lying_resolution_is_refused_and_the_earlier_work_stands(
     place: Place, liar: Liar
 ) -> None:
-    """[CL-03] Two tries, then the operator; the later task's work is kept."""
+    """Two tries, then the operator; the later task's work is kept."""
     place.operator = ScriptedOperator(["fail-task"])
     _, status = play(place, **clashing(liar.lies))
     assert status is RunStatus.FAILED
@@ -136,7 +153,7 @@ def test_an_honest_resolution_keeps_both_sides(place: Place) -> None:
 
 
 def test_a_resolution_that_drops_the_other_side_is_on_the_receipt(place: Place) -> None:
-    """[CL-03] It may be right, so it is not refused; it is never silent."""
+    """It may be right, so it is not refused; it is never silent."""
     turns = (called(shell("echo liar > both.txt"), submitted("both.txt")),)
     _, status = play(place, **clashing(lambda seat: turns))
     assert status is RunStatus.DONE

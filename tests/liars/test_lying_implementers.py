@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from attrs import evolve
 from fakes.casting import Cast, Seat, a_task
-from fakes.liars import IMPLEMENTERS, Liar
+from fakes.liars import IMPLEMENTERS, TWICE, Liar
 from fakes.proof import falsehoods, lies_in
 from fakes.run_harness import Place, git
 from fakes.scenario_agents import a_plan
@@ -27,7 +27,7 @@ def place(tmp_path: Path) -> Place:
 
 @pytest.mark.parametrize("liar", IMPLEMENTERS, ids=lambda liar: liar.name)
 def test_a_stubborn_liar_ends_typed_and_its_sibling_is_committed(place: Place, liar: Liar) -> None:
-    """[RL-02] [RL-07] [RL-09] Bounded turns, the reason told and reported, no lie in a commit."""
+    """[RL-02] [RL-05] [RL-07] Bounded turns, the reason told and reported, no lie in a commit."""
     place.config_changes = {"limits": liar.limits}
     plan = (evolve(a_task("liar"), **liar.task), a_task("honest"))
     cast = Cast(plan=plan, parts={"implementer 1a-liar": liar.lies})
@@ -82,4 +82,22 @@ def test_liars_that_are_told_and_repent_are_not_held_to_have_lied(place: Place) 
     written = sorted(f"{name}.txt" for name in (*liars, "honest"))
     assert place.files("dispatch/r") == [".gitignore", "a.txt", *written]
     assert git(place.root, "rev-list", "--count", "main..dispatch/r") == str(len(written))
+    assert (lies_in(place, "dispatch/r"), falsehoods(place)) == ([], [])
+
+
+def test_a_second_submission_changes_nothing_about_the_first(place: Place) -> None:
+    """It is answered, recorded nowhere but in the transcript, and nobody is set aside."""
+    plan = (a_task("liar"), a_task("honest"))
+    cast = Cast(plan=plan, parts={"implementer 1a-liar": TWICE.lies})
+    assert place.drive(cast.agents(place)) is RunStatus.DONE
+    first = place.run.tasks[0]
+    assert (first.attempts[0].outcome, first.attempts[0].usage.turns) == (
+        TWICE.outcome,
+        TWICE.turns,
+    )
+    assert first.output is not None
+    assert (first.output.summary, first.output.files_modified) == ("Done.", ("liar.txt",))
+    transcript = place.folder / "attempts" / "1a-liar.implementer.1" / "transcript.jsonl"
+    assert TWICE.told in transcript.read_text(encoding="utf-8")
+    assert place.files("dispatch/r") == [".gitignore", "a.txt", "honest.txt", "liar.txt"]
     assert (lies_in(place, "dispatch/r"), falsehoods(place)) == ([], [])

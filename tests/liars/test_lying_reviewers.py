@@ -3,12 +3,22 @@
 from pathlib import Path
 
 import pytest
-from fakes.casting import Cast, Seat, Turns, a_task, called, submitted, wrote
+from fakes.casting import (
+    Cast,
+    Seat,
+    Turns,
+    a_task,
+    called,
+    finalized,
+    proposed,
+    ruling,
+    submitted,
+    wrote,
+)
 from fakes.liars import CRITICS, GATE_CRITICS, GREYBEARDS, PLANNERS, Liar
-from fakes.proof import falsehoods
 from fakes.run_harness import Place, ScriptedOperator, git
 
-from dispatch.agents.scripted.script import Reply
+from dispatch.agents.scripted.script import Call, Reply
 from dispatch.state.enums import DecisionOutcome, FailureKind, RunStatus, TaskStatus
 from dispatch.state.work import Attempt
 
@@ -40,7 +50,7 @@ def ends(attempts: tuple[Attempt, ...], liar: Liar) -> list[tuple[str, int]]:
 
 @pytest.mark.parametrize("liar", PLANNERS, ids=named)
 def test_a_lying_planner_s_plan_is_never_carried_out(place: Place, liar: Liar) -> None:
-    """[PT-05] Refused while it can be repaired; nothing is made of it."""
+    """Refused while it can be repaired; nothing is made of it."""
     _, status = play(place, liar, liar.lies)
     assert status is RunStatus.FAILED
     run = place.run
@@ -51,18 +61,27 @@ def test_a_lying_planner_s_plan_is_never_carried_out(place: Place, liar: Liar) -
     assert "dispatch/r" not in git(place.root, "branch", "--list", "--format=%(refname:short)")
 
 
-@pytest.mark.parametrize("liar", PLANNERS, ids=named)
-def test_a_lying_planner_is_told_what_is_wrong(place: Place, liar: Liar) -> None:
-    cast, _ = play(place, liar, liar.lies)
-    told = cast.told("planner")
-    assert liar.told in told[1]
+def test_a_planner_that_is_told_of_every_lie_and_repents_is_heard(place: Place) -> None:
+    """W-46 All false plans one after the other; what was accepted of them is withdrawn."""
+    ordered = sorted(PLANNERS, key=lambda liar: liar.name == "cycle")  # it leaves tasks behind
+
+    def turns(seat: Seat) -> tuple[Reply, ...]:
+        undo = (Call(name="withdrawTask", arguments={"id": name}) for name in ("two", "one"))
+        plan = called(*undo, *map(proposed, PLAN), finalized())
+        return (*(liar.lies(seat)[0] for liar in ordered), plan)
+
+    cast = Cast(plan=PLAN, parts={"planner": turns})
+    assert place.drive(cast.agents(place)) is RunStatus.DONE
+    told = zip(ordered, cast.told("planner")[1:], strict=True)
+    assert [liar.name for liar, answer in told if liar.told not in answer] == []
+    assert [task.id for task in place.run.tasks] == ["1a-liar", "1b-honest"]
 
 
 @pytest.mark.parametrize("liar", CRITICS, ids=named)
 def test_a_lying_critic_stops_the_run_before_anything_is_published(
     place: Place, liar: Liar
 ) -> None:
-    """[CR-03] W-28 The commits of the level stay in the run's store, for a retry."""
+    """W-28 The commits of the level stay in the run's store, for a retry."""
     place.config_changes = {"limits": liar.limits}
     cast = Cast(plan=PLAN, parts={"critic 1a-liar": liar.lies})
     assert place.drive(cast.agents(place)) is RunStatus.FAILED
@@ -82,7 +101,7 @@ def test_a_lying_critic_stops_the_run_before_anything_is_published(
 def test_a_lying_gate_critic_stops_the_run_before_anything_is_published(
     place: Place, liar: Liar
 ) -> None:
-    """[GC-04] W-28"""
+    """W-28 Nor does a lying critic of one task get further."""
     _, status = play(place, liar, liar.lies)
     assert status is RunStatus.FAILED
     run = place.run
@@ -92,20 +111,6 @@ def test_a_lying_gate_critic_stops_the_run_before_anything_is_published(
     assert liar.told in run.failure.message
     assert (run.gate_verdicts, run.published_commit) == ((), None)
     assert [each.commit_sha is not None for each in run.tasks] == [True, True]
-
-
-@pytest.mark.parametrize("liar", [*CRITICS, *GATE_CRITICS], ids=named)
-def test_a_reviewer_that_is_told_and_repents_counts_once(place: Place, liar: Liar) -> None:
-    """The verdict that is recorded is the one that holds."""
-    cast, status = play(place, liar, liar.repents)
-    assert status is RunStatus.DONE
-    run = place.run
-    assert [[each.status for each in task.critique_verdicts] for task in run.tasks] == [
-        ["pass"]
-    ] * 2
-    assert [each.status for each in run.gate_verdicts] == ["pass"]
-    assert any(liar.told in each for each in cast.told(str(liar.role))) or liar.attempts == 2
-    assert falsehoods(place) == []
 
 
 @pytest.mark.parametrize("liar", GREYBEARDS, ids=named)
@@ -132,10 +137,20 @@ def test_without_a_ruling_the_operator_decides(place: Place, liar: Liar) -> None
     assert place.files("dispatch/r") == ["a.txt", "honest.txt"]
 
 
-@pytest.mark.parametrize("liar", GREYBEARDS, ids=named)
-def test_a_greybeard_that_repents_rules(place: Place, liar: Liar) -> None:
-    _, status = play(place, liar, liar.repents, **{"implementer 1a-liar": _deviates})
-    assert status is RunStatus.DONE
+def test_a_greybeard_that_is_told_and_repents_rules(place: Place) -> None:
+    """All false rulings one after the other, then one that counts."""
+
+    def turns(seat: Seat) -> tuple[Reply, ...]:
+        return (*(liar.lies(seat)[0] for liar in GREYBEARDS), called(ruling(seat)))
+
+    cast = Cast(plan=PLAN, parts={"greybeard": turns, "implementer 1a-liar": _deviates})
+    assert place.drive(cast.agents(place)) is RunStatus.DONE
+    answers = cast.told("greybeard")[1:]
+    assert [liar.told in answer for liar, answer in zip(GREYBEARDS, answers, strict=True)] == [
+        False,  # a reminder; the sentence is said at the end
+        True,
+        True,
+    ]
     (decision,) = place.run.tasks[0].decisions
     assert decision.greybeard is not None
     assert (decision.outcome, decision.greybeard.rationale) == (DecisionOutcome.ACCEPTED, "So.")

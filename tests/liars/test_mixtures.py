@@ -116,7 +116,7 @@ def plans(draw: st.DrawFn) -> tuple[PlannedTask, ...]:
     )
 
 
-@settings(max_examples=12)
+@settings(max_examples=10)
 @given(
     plan=plans(),
     workers=st.lists(WORKERS, min_size=4, max_size=4),
