@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import Mapping
-from functools import partial
 from typing import Final
 
 from attrs import evolve
@@ -17,7 +16,6 @@ from .conflicts import Clash, resolve, siblings
 from .fan_in import level_tip
 from .fixes import Order, repaired
 from .fold import apply_task, task_of
-from .kept_siblings import broken_commands
 from .lifecycle import TaskEvent
 from .parallel import each_in_parallel
 from .ports import Ports
@@ -71,7 +69,6 @@ async def _repair(
         )
     task = task_of(run, task_id)
     verdicts = [each for each in task.critique_verdicts if each.round == round_number]
-    others = siblings(run, task)
     order = Order(
         task_id=task_id,
         source=FixSource.CRITIQUE,
@@ -79,8 +76,7 @@ async def _repair(
         base=tip,
         findings=findings,
         diff=await patches_of(ports, task),
-        others=others,
-        also=partial(broken_commands, ports, task, others, tip),
+        others=siblings(run, task),
         new_tests=verdicts[-1].new_tests if verdicts else (),
     )
     await repaired(ports, order, 1, STANDS)

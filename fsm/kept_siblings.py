@@ -11,11 +11,10 @@ from ..policy.evidence import sibling_problems
 from ..policy.hunks import missing_hunks
 from ..state.records import Task
 from .builds import run_commands
-from .fixes import fix_worktree
 from .ports import Ports, Repository
 from .rebuild import Link
 from .stopping import Stopping
-from .workplaces import prepare
+from .workplaces import fix_worktree, prepare
 
 MAX_COMMANDS: Final = 20  # of siblings, each once; the build gate looks at everything later
 
