@@ -14,6 +14,7 @@ from ..state.work import Evidence, FileChange, Fix
 from .fan_in import check_out_level, level_tip, provenance_note
 from .fixes import remove_fix_worktree
 from .fold import apply_task, change_task, task_of
+from .kept_siblings import superseded
 from .lifecycle import TaskEvent
 from .ports import Ports
 from .rebuild import Link, Rebuilt, Repair, rebuild
@@ -91,9 +92,15 @@ async def integrate(
     links = await chain_from(ports, level)
     rebuilt = await asyncio.to_thread(rebuild, repository, run.identity, start, links, repairs)
     changes = await asyncio.to_thread(_changes, ports, start, rebuilt)
-    ports.store.update(
-        lambda run: change(_integrated(run, level, repaired, rebuilt, changes), rebuilt)
+    lost = await asyncio.to_thread(
+        superseded, repository, start, links, rebuilt.tip, tuple(repaired)
     )
+
+    def integrated(run: Run) -> Run:
+        run = _integrated(run, level, repaired, rebuilt, changes)
+        return change(reduce(_with_lost, lost.items(), run), rebuilt)
+
+    ports.store.update(integrated)
     ports.journal.event("level.rebuilt", level=level, folded=rebuilt.folded, tip=rebuilt.tip)
     await settle(ports, level)
 
@@ -212,6 +219,16 @@ def _integrated(
         known = partial(_with_evidence, fixes=fixes, changes=changes)
         run = apply_task(run, task_id, TaskEvent.FIXED, known)
     return run
+
+
+def _with_lost(run: Run, lost: tuple[str, tuple[str, ...]]) -> Run:
+    """The receipt of a task of which a sibling's repair superseded lines in these files."""
+    task_id, paths = lost
+
+    def change(task: Task) -> Task:
+        return evolve(task, superseded_paths=tuple(sorted({*task.superseded_paths, *paths})))
+
+    return change_task(run, task_id, change)
 
 
 def _with_link(run: Run, link: Link) -> Run:

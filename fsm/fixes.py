@@ -6,7 +6,7 @@ from pathlib import Path
 
 from attrs import evolve, frozen
 
-from ..policy.evidence import new_test_problems
+from ..policy.evidence import empty_repair_problems, new_test_problems
 from ..policy.outcomes import is_providers_fault
 from ..state.enums import AgentType, DecisionOutcome, FixSource, Role, Verb
 from ..state.jobs import FixJob, Submission
@@ -16,6 +16,7 @@ from ..state.work import Attempt, Evidence, Fix, TaskOutput
 from .attempts import AgentFailed, carry_out
 from .deviations import judge_deviations
 from .fold import change_task, task_of
+from .kept_siblings import broken_commands
 from .ports import Ports
 from .questions import Question, ask, recorded
 from .submissions import Examiner
@@ -180,11 +181,18 @@ def _checked(
 ) -> Callable[[Submission], Awaitable[tuple[str, ...]]]:
     async def check(submission: Submission) -> tuple[str, ...]:
         problems = new_test_problems(submission.output, order.new_tests)
+        if order.source is FixSource.CRITIQUE:  # elsewhere markers or failures tell
+            problems += empty_repair_problems(submission.output)
         problems += await examiner.check(submission)
         if problems:
             return problems
-        assert examiner.evidence is not None  # accepted
-        return await order.also(examiner.evidence)
+        evidence = examiner.evidence
+        assert evidence is not None  # accepted
+        if order.source is not FixSource.CONFLICT:  # there, lost lines tell
+            problems = await broken_commands(
+                examiner.ports, examiner.task, order.others, order.base, evidence.tree
+            )
+        return (*problems, *await order.also(evidence))
 
     return check
 

@@ -104,7 +104,7 @@ def _receipt(task: Task) -> Iterator[str]:
     """What became of the accepted lines; a clean merge that lost one would have stopped the run."""
     if task.superseded_paths:
         paths = ", ".join(map(code, task.superseded_paths))
-        yield f"lines were superseded when its conflict was resolved, in: {paths}"
+        yield f"lines were superseded by a resolved conflict or a sibling's repair, in: {paths}"
     elif task.commit_sha is not None:
         yield "every accepted line is in its commits"
     for fix in task.fixes:

@@ -60,6 +60,16 @@ def new_test_problems(output: TaskOutput, wanted: Sequence[str]) -> tuple[str, .
     )
 
 
+def empty_repair_problems(output: TaskOutput) -> tuple[str, ...]:
+    """What is wrong with a repair that changes nothing: it settles a finding only by a reason."""
+    if output.files_modified or output.notes.strip():
+        return ()
+    return (
+        "The repair changes nothing, and notes does not say why; repair what was found, or say in "
+        "notes why nothing has to change.",
+    )
+
+
 def commands_to_run(
     task: Task,
     *,
@@ -116,6 +126,19 @@ def command_problems(
                 "Repair what fails, run it again, and record what it gives then."
             )
     return tuple(problems)
+
+
+def sibling_problems(
+    results: Sequence[CommandResult], before: Sequence[CommandResult], owners: Mapping[str, str]
+) -> tuple[str, ...]:
+    """Which commands of other tasks (``owners``) a repair broke: they passed without it."""
+    passed = {result.command for result in before if _passed(result)}
+    return tuple(
+        f"The verify command {_quoted(result.command)} of task {owners[result.command]} passed "
+        f"before your repair; {_ending(result)}. Its work must stay as it is."
+        for result in results
+        if result.command in passed and not _passed(result)
+    )
 
 
 def _names(changes: Iterable[FileChange]) -> Mapping[str, str]:

@@ -112,7 +112,7 @@ class Task(Record):
     commit_time: int | None = None  # seconds since 1970, fixed when the submission is accepted
     commit_sha: str | None = None  # null also for a task whose share is empty
     fixes: tuple[Fix, ...] = ()
-    superseded_paths: tuple[str, ...] = ()  # where resolving a conflict replaced accepted lines
+    superseded_paths: tuple[str, ...] = ()  # where a resolution or repair replaced accepted lines
     rescue_ref: str | None = None
     failure: Failure | None = None
     critique_verdicts: tuple[CritiqueVerdict, ...] = ()

@@ -61,7 +61,7 @@ def test_lines_that_a_resolution_drops_are_on_the_receipt(place: Place) -> None:
     assert place.drive(players) is RunStatus.DONE
     assert place.run.tasks[1].superseded_paths == ("a.txt",)
     report = (place.folder / "report.md").read_text(encoding="utf-8")
-    assert "superseded when its conflict was resolved, in: `a.txt`" in report
+    assert "superseded by a resolved conflict or a sibling's repair, in: `a.txt`" in report
     assert "every accepted line is in its commits" in report
 
 

@@ -1,6 +1,7 @@
 """Claims against the tree and the exit codes: no liar passes, no honest agent is accused."""
 
 import pytest
+from attrs import evolve
 from fakes.policy_records import a_task
 
 from dispatch.policy.evidence import (
@@ -9,6 +10,8 @@ from dispatch.policy.evidence import (
     claim_problems,
     command_problems,
     commands_to_run,
+    empty_repair_problems,
+    sibling_problems,
 )
 from dispatch.state.enums import AgentType, ChangeKind
 from dispatch.state.work import BuildClaim, CommandResult, FileChange, TaskOutput
@@ -181,3 +184,19 @@ def test_a_recorded_success_must_be_one_again() -> None:
 def test_what_was_not_run_is_not_held_against_anybody() -> None:
     """The user may have switched the checks off."""
     assert judged(verify=("t",), builds=(said("r"),)) == ()
+
+
+def test_a_repair_that_changes_nothing_has_to_say_why() -> None:
+    (problem,) = empty_repair_problems(output())
+    assert "say in notes why nothing has to change" in problem
+    explained = evolve(output(), notes="It is right as it is.")
+    assert (empty_repair_problems(explained), empty_repair_problems(output("a"))) == ((), ())
+
+
+def test_a_repair_answers_for_a_sibling_s_command_only_if_it_passed_before() -> None:
+    owners = {"a": "1b-y", "b": "1c-z", "c": "1c-z"}
+    results = (ran("a", 1), ran("b", 1), ran("c"))
+    assert sibling_problems(results, (ran("a"), ran("b", 2)), owners) == (
+        "The verify command `a` of task 1b-y passed before your repair; we ran it, and it exited "
+        "with 1. Its work must stay as it is.",
+    )
