@@ -128,6 +128,12 @@ def prepare(scenario: Scenario, place: Path) -> Site:
     return Site(place, scenario)
 
 
+def copy_of(fresh: Site, place: Path) -> Site:
+    """Another site with the same base commit; its configuration names the script of the first."""
+    shutil.copytree(fresh.place, place, symlinks=True)
+    return Site(place, fresh.scenario)
+
+
 def end_of(site: Site) -> dict[str, Any]:
     """What must be the same at the end of each run of a scenario."""
     run = load_run(site.folder / DOCUMENT)
@@ -163,9 +169,7 @@ def processes_in(place: Path) -> Iterator[psutil.Process]:
 
 def try_point(fresh: Site, reference: dict[str, Any], fault: Fault, place: Path) -> tuple[str, str]:
     """One fault: the call it met, and what is wrong afterwards (empty: nothing)."""
-    shutil.copytree(fresh.place, place, symlinks=True)
-    site = Site(place, fresh.scenario)
-    _move(site, fresh)
+    site = copy_of(fresh, place)
     outcome = supervise(
         site.command("run", NAME, "--no-wait"),
         cwd=place,
@@ -184,21 +188,14 @@ def try_point(fresh: Site, reference: dict[str, Any], fault: Fault, place: Path)
     return outcome.injected, ", ".join(wrong)
 
 
-def _move(site: Site, fresh: Site) -> None:
-    """The copied configuration names the script of the copy."""
-    config = site.root / "dispatch-config.yaml"
-    text = config.read_text(encoding="utf-8").replace(str(fresh.place), str(site.place))
-    config.write_text(text, encoding="utf-8")
-
-
 def sweep(
     scenario: Scenario, mode: str, stride: int, offset: int, base: Path
 ) -> Iterator[tuple[int, str, str]]:
     """Every ``stride``-th point: its number, the call it met, and what was wrong."""
-    reference_site = prepare(scenario, base / "reference")
-    reference_site.finish()
-    reference = end_of(reference_site)
     fresh = prepare(scenario, base / "fresh")
+    calm = copy_of(fresh, base / "reference")
+    calm.finish()
+    reference = end_of(calm)
     at = 1 + offset
     while True:
         place = base / "point"
