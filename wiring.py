@@ -77,6 +77,7 @@ class Start:
                 build_gate=self.config.build_gate,
                 setup=self.config.setup,
                 share=self.config.share,
+                hub_files=self.config.hub_files,
                 sandbox=tier,
                 created_at=self.clock.now(),
                 skip_baseline=self.skip_baseline,

@@ -86,6 +86,15 @@ def _gate(gates: Sequence[Gate]) -> Iterable[str]:
     yield "# share:"
     yield "#   - node_modules"
     yield ""
+    yield "# Files that many tasks change. union: the lines of both sides are kept; regenerate: the"
+    yield "# command makes the file anew; serialise: tasks that change it work one after the other."
+    yield "# hubFiles:"
+    yield "#   - {glob: CHANGELOG.md, strategy: union}"
+    yield "#   - glob: package-lock.json"
+    yield "#     strategy: regenerate"
+    yield "#     command: npm install --package-lock-only"
+    yield "#   - {glob: src/registry.py, strategy: serialise}"
+    yield ""
 
 
 def _models(environ: Mapping[str, str]) -> Iterable[str]:

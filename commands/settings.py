@@ -32,6 +32,8 @@ MEANINGS: Final[Mapping[str, str]] = {
     "isolation": "a worktree for each task, or one for all tasks of a level",
     "setup": "commands run in each new worktree before anything else",
     "share": "ignored paths, such as node_modules, copied into each new worktree",
+    "hubFiles": "files that many tasks change, each `glob` with its `strategy`: `union`, "
+    "`regenerate` (with a `command`) or `serialise`; the first that matches holds",
     "commandTimeoutSeconds": "after how many seconds a command is ended",
     "outputLimitBytes": "how much of a command's output is kept",
     "limits": "what one attempt of an agent may use; null: no limit of that kind",

@@ -12,10 +12,11 @@ from ..state.judgements import Finding
 from ..state.records import Run, Task
 from ..state.work import Fix
 from .chain import fix_message, integrate, patches_of, top_level
-from .conflicts import Clash, resolve, siblings
+from .conflicts import siblings
 from .fan_in import level_tip
 from .fixes import Order, repaired
 from .fold import apply_task, task_of
+from .joining import Side, join
 from .lifecycle import TaskEvent
 from .parallel import each_in_parallel
 from .ports import Ports
@@ -113,22 +114,9 @@ async def _repairs(ports: Ports, task_ids: tuple[str, ...], tip: str) -> tuple[R
 
 async def _merged(ports: Ports, task: Task, fix: Fix, tip: str, current: str) -> str | None:
     """The tree with one more repair in it; null when the operator leaves the repair out."""
-    tree = fix.evidence.tree
-    merge = await asyncio.to_thread(ports.repository.merge, current, tree, tip)
-    if not merge.conflicts:
-        return merge.tree
-    clash = Clash(
-        task=task,
-        tip=current,
-        base=tip,
-        tree=tree,
-        merge=merge,
-        time=fix.commit_time,
-        others=siblings(ports.store.run, task),
-    )
+    side = Side(task=task, tip=current, base=tip, tree=fix.evidence.tree, time=fix.commit_time)
     allowed = {Verb.ACCEPT_WITH_NOTE: "The level goes on without this repair, and is reviewed."}
-    resolved = await resolve(ports, clash, allowed)
-    return None if isinstance(resolved, Verb) else resolved
+    return (await join(ports, side, allowed, may_start_again=False)).tree
 
 
 def _numbers(task: Task, tip: str) -> tuple[int, ...]:

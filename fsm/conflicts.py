@@ -24,7 +24,11 @@ _MARKER: Final = re.compile(r"(?:<{7}|>{7}|\|{7})(?: |$)")
 
 @frozen(kw_only=True)
 class Clash:
-    """A tree that was made on ``base`` and could not be merged onto ``tip``."""
+    """A tree that was made on ``base`` and could not be merged onto ``tip``.
+
+    Of the files in ``united`` the lines of both sides are kept.  ``reason`` and ``evidence`` say
+    what is wrong where it is not that both sides changed the same lines.
+    """
 
     task: Task
     tip: str
@@ -33,6 +37,9 @@ class Clash:
     merge: Merge
     time: int
     others: tuple[Task, ...]
+    united: tuple[str, ...] = ()
+    reason: str = "Both sides changed this file, and the changes do not fit together."
+    evidence: str = ""
 
 
 async def resolve(ports: Ports, clash: Clash, allowed: dict[Verb, str]) -> str | Verb:
@@ -60,12 +67,12 @@ async def resolve(ports: Ports, clash: Clash, allowed: dict[Verb, str]) -> str |
             Finding(
                 id=f"conflict-{number}",
                 severity=FindingSeverity.BLOCKING,
-                description="Both sides changed this file, and the changes do not fit together.",
+                description=clash.reason,
                 file_path=path,
             )
             for number, path in enumerate(clash.merge.conflicts, 1)
         ),
-        evidence=await asyncio.to_thread(_both_sides, ports, clash),
+        evidence=clash.evidence or await asyncio.to_thread(both_sides, ports, clash),
         diff=await asyncio.to_thread(repository.diff, clash.base, clash.tree),
         others=clash.others,
         also=also,
@@ -84,10 +91,23 @@ def superseded_paths(ports: Ports, clash: Clash, tree: str) -> tuple[str, ...]:
     diff = ports.repository.diff
     result = diff(clash.base, tree)
     missing = (
-        *missing_hunks(diff(clash.base, clash.tree), result),
-        *missing_hunks(diff(clash.base, clash.tip), result),
+        *missing_hunks(diff(clash.base, clash.tree), result, only_added=clash.united),
+        *missing_hunks(diff(clash.base, clash.tip), result, only_added=clash.united),
     )
     return tuple(sorted({hunk.path for hunk in missing}))
+
+
+def both_sides(ports: Ports, clash: Clash) -> str:
+    """What each side did to the conflicting files."""
+    repository = ports.repository
+    paths = clash.merge.conflicts
+    earlier = repository.pick(clash.base, repository.tree_of(clash.tip), paths)
+    later = repository.pick(clash.base, clash.tree, paths)
+    return (
+        "What was integrated before, in the conflicting files:\n"
+        f"{repository.diff(clash.base, earlier)}\n"
+        f"What this task did there:\n{repository.diff(clash.base, later)}"
+    )
 
 
 def siblings(run: Run, task: Task) -> tuple[Task, ...]:
@@ -117,16 +137,3 @@ def _problems(ports: Ports, clash: Clash, tree: str) -> tuple[str, ...]:
             f"bring them back: {some(dropped)}.",
         )
     return ()
-
-
-def _both_sides(ports: Ports, clash: Clash) -> str:
-    """What each side did to the conflicting files."""
-    repository = ports.repository
-    paths = clash.merge.conflicts
-    earlier = repository.pick(clash.base, repository.tree_of(clash.tip), paths)
-    later = repository.pick(clash.base, clash.tree, paths)
-    return (
-        "What was integrated before, in the conflicting files:\n"
-        f"{repository.diff(clash.base, earlier)}\n"
-        f"What this task did there:\n{repository.diff(clash.base, later)}"
-    )

@@ -5,16 +5,17 @@ import asyncio
 from attrs import evolve
 
 from ..policy.attribution import attribute_files
-from ..policy.hunks import missing_hunks
 from ..policy.messages import commit_message
 from ..policy.plan import task_order
 from ..state.enums import FailureKind, Isolation, Verb
+from ..state.hubs import Restart
 from ..state.records import Run, Task
-from .conflicts import Clash, resolve, siblings, superseded_paths
 from .fold import apply_task, task_of
 from .implementing import fail_task
+from .joining import Joined, Side, join
 from .lifecycle import TaskEvent
 from .ports import Ports
+from .retrying import started_again
 from .step import RunStopped
 from .workplaces import level_branch, level_worktree, prepare, some
 
@@ -25,7 +26,8 @@ async def fan_in(ports: Ports, level: int, task_ids: tuple[str, ...]) -> None:
     Done again after a kill, also with no tasks left to commit, it ends the same: every part of a
     commit is in the document.
     A conflict is resolved by the later task's fix agent; a task whose conflict is not resolved is
-    set aside when the operator says so.
+    set aside when the operator says so.  In a serialised file there is nothing to resolve: the
+    later task is made again, on what the earlier ones did.
     """
     run = ports.store.run
     if run.isolation is Isolation.LEVEL:
@@ -33,8 +35,11 @@ async def fan_in(ports: Ports, level: int, task_ids: tuple[str, ...]) -> None:
     for task_id in task_ids:
         run = ports.store.run
         task = task_of(run, task_id)
-        tree, superseded = await _tree(ports, task, level_tip(run, level))
-        if tree is None:
+        joined = await _joined(ports, task, level_tip(run, level))
+        if joined.again:
+            await _start_again(ports, task, joined.again)
+            continue
+        if joined.tree is None:
             await fail_task(
                 ports,
                 task_id,
@@ -42,8 +47,8 @@ async def fan_in(ports: Ports, level: int, task_ids: tuple[str, ...]) -> None:
                 "Its work conflicts with its siblings', and the operator set it aside.",
             )
             continue
-        commit = await _commit(ports, task, level_tip(run, level), tree)
-        _record_commit(ports, task_id, commit, superseded)
+        commit = await _commit(ports, task, level_tip(run, level), joined.tree)
+        _record_commit(ports, task_id, commit, joined.superseded)
         ports.journal.event("task.committed", task=task_id, commit=commit)
         ports.journal.line("run", f"{task_id} is committed as {(commit or 'nothing')[:12]}")
     await check_out_level(ports, level)
@@ -98,34 +103,45 @@ def provenance_note(task: Task) -> str:
     return "\n".join(lines) + "\n"
 
 
-async def _tree(ports: Ports, task: Task, tip: str) -> tuple[str | None, tuple[str, ...]]:
-    """The tree of a task's commit, null when it is set aside; and where it lost accepted lines."""
-    run, repository, evidence = ports.store.run, ports.repository, task.evidence
+async def _joined(ports: Ports, task: Task, tip: str) -> Joined:
+    """The tree of a task's commit."""
+    run, evidence = ports.store.run, task.evidence
     assert evidence is not None  # only submitted tasks come here
     assert task.commit_time is not None
     base = run.level_boundaries[str(task.level)]
     if run.isolation is Isolation.LEVEL:
         paths = attribute_files(_accepted(run, task.level))[task.id]
-        return await asyncio.to_thread(repository.pick, tip, evidence.tree, paths), ()
-    merge = await asyncio.to_thread(repository.merge, tip, evidence.tree, base)
-    if not merge.conflicts:
-        await _require_nothing_dropped(ports, task, base, tip, merge.tree)
-        return merge.tree, ()
-    clash = Clash(
-        task=task,
-        tip=tip,
-        base=base,
-        tree=evidence.tree,
-        merge=merge,
-        time=task.commit_time,
-        others=siblings(run, task),
-    )
+        return Joined(
+            tree=await asyncio.to_thread(ports.repository.pick, tip, evidence.tree, paths)
+        )
+    side = Side(task=task, tip=tip, base=base, tree=evidence.tree, time=task.commit_time)
     ref = f"refs/dispatch/{run.name}/rescue/{task.id}"
     allowed = {Verb.FAIL_TASK: f"The task is set aside; its work is kept under {ref}."}
-    tree = await resolve(ports, clash, allowed)
-    if isinstance(tree, Verb):
-        return None, ()
-    return tree, await asyncio.to_thread(superseded_paths, ports, clash, tree)
+    return await join(ports, side, allowed, may_start_again=True)
+
+
+async def _start_again(ports: Ports, task: Task, paths: tuple[str, ...]) -> None:
+    """Have a task made again on its siblings' work, in a later level; what it did is kept."""
+    run, repository, evidence = ports.store.run, ports.repository, task.evidence
+    assert evidence is not None  # only submitted tasks come here
+    assert task.commit_time is not None
+    restart = Restart(
+        level=task.level,
+        base=run.level_boundaries[str(task.level)],
+        tree=evidence.tree,
+        paths=paths,
+        ref=f"refs/dispatch/{run.name}/rescue/{task.id}",
+    )
+    kept = await asyncio.to_thread(
+        repository.keep, restart.ref, restart.tree, restart.base, run.identity, task.commit_time
+    )
+    await asyncio.to_thread(repository.publish_ref, restart.ref, kept)
+    run = ports.store.update(lambda run: started_again(run, task.id, restart))
+    ports.journal.event("task.restarted", task=task.id, paths=paths, ref=restart.ref)
+    level = task_of(run, task.id).level
+    ports.journal.line(
+        "run", f"{task.id} meets its siblings' work in {some(paths)}: again at level {level}"
+    )
 
 
 async def _commit(ports: Ports, task: Task, tip: str, tree: str) -> str | None:
@@ -155,24 +171,6 @@ def _record_commit(
         return evolve(run, level_boundaries={**run.level_boundaries, after: commit})
 
     ports.store.update(change)
-
-
-async def _require_nothing_dropped(
-    ports: Ports, task: Task, base: str, tip: str, tree: str
-) -> None:
-    assert task.evidence is not None  # checked by the caller
-    accepted = await asyncio.to_thread(ports.repository.diff, base, task.evidence.tree)
-    committed = await asyncio.to_thread(ports.repository.diff, tip, tree)
-    earlier = await asyncio.to_thread(ports.repository.diff, base, tip)
-    missing = missing_hunks(accepted, committed, earlier)
-    if missing:
-        paths = sorted({hunk.path for hunk in missing})
-        raise RunStopped(
-            FailureKind.INTERNAL,
-            f"The merge of task {task.id} dropped accepted changes in {some(paths)}; nothing was "
-            "committed for it. Please report this with the run's folder.",
-            task.id,
-        )
 
 
 async def _require_everything_claimed(ports: Ports, level: int, task_ids: tuple[str, ...]) -> None:

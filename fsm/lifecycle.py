@@ -82,6 +82,7 @@ TASK_TABLE: Final[tuple[Move[TaskStatus, TaskEvent], ...]] = (
     Move(TaskStatus.RUNNING, TaskEvent.RESTARTED, TaskStatus.PENDING),
     Move(TaskStatus.RUNNING, TaskEvent.SUBMITTED, TaskStatus.SUBMITTED),
     Move(TaskStatus.RUNNING, TaskEvent.FAILED, TaskStatus.FAILED),
+    Move(TaskStatus.SUBMITTED, TaskEvent.RESTARTED, TaskStatus.PENDING),
     Move(TaskStatus.SUBMITTED, TaskEvent.COMMITTED, TaskStatus.COMMITTED),
     Move(TaskStatus.SUBMITTED, TaskEvent.FAILED, TaskStatus.FAILED),
     Move(TaskStatus.COMMITTED, TaskEvent.CRITIQUE_STARTED, TaskStatus.CRITIQUING),

@@ -4,7 +4,7 @@ Methods that may take longer than a few milliseconds are either coroutines or ar
 worker thread by the states; none of them reads or changes the document.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 from typing import Protocol, TypeVar
 
@@ -134,8 +134,11 @@ class Repository(Protocol):
         """How two commits or trees differ, sorted by path, renames recognised."""
         ...
 
-    def merge(self, ours: str, theirs_tree: str, base: str) -> Merge:
-        """Merge a tree that was made on ``base`` into commit ``ours``."""
+    def merge(self, ours: str, theirs_tree: str, base: str, united: Collection[str] = ()) -> Merge:
+        """Merge a tree that was made on ``base`` into commit ``ours``.
+
+        In text files of ``united`` conflicting lines of both sides are kept.
+        """
         ...
 
     def pick(self, onto: str, source_tree: str, paths: Sequence[str]) -> str:

@@ -1,9 +1,10 @@
 """The report of a run as Markdown: a pure function of the document."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Final
 
 from ..state.enums import RunStatus
+from ..state.hubs import Receipt
 from ..state.judgements import Decision, Escalation, Finding
 from ..state.records import Run, Task
 from ..state.work import Deviation
@@ -14,6 +15,7 @@ from .report_evidence import (
     attempts_of,
     evidence_of,
     provenance,
+    receipts,
     usage_table,
     verification,
 )
@@ -24,6 +26,7 @@ PLACES: Final[Mapping[str, str]] = {
     "worktrees": "worktrees/",
     "attempts (seed, transcript, result of each agent)": "attempts/",
     "output of each command": "builds/",
+    "each accepted hunk and what became of it": "receipts/",
     "document": "run-state.yaml",
     "events": "events.jsonl",
 }
@@ -40,9 +43,13 @@ def render_report(run: Run, *, gate_diff: str, now: str) -> str:
         _summary(run, now),
         _failure(run),
         section("What to do next", bullets((inline(step) for step in next_steps(run)), "")),
-        section("Tasks", bullets(map(_task, run.tasks), "(no tasks materialized)")),
+        section(
+            "Tasks",
+            bullets((_task(task, run.receipts) for task in run.tasks), "(no tasks materialized)"),
+        ),
         section("Rounds", _rounds(run)),
         section("Commits", _commits(run)),
+        section("Receipts", *receipts(run)),
         section("Verification", *verification(run, gate_diff)),
         section("Plan", *_plan(run)),
         section("Deviations", bullets(_deviations(run), "(none declared)")),
@@ -84,7 +91,7 @@ def _failure(run: Run) -> str:
     )
 
 
-def _task(task: Task) -> str:
+def _task(task: Task, receipts: Sequence[Receipt]) -> str:
     commit = code(task.commit_sha) if task.commit_sha else "(no commit)"
     below = [inline(task.objective)]
     if task.depends_on:
@@ -94,19 +101,25 @@ def _task(task: Task) -> str:
     if task.rescue_ref:
         look = f"git log -p -1 {task.rescue_ref}"
         below.append(f"its work is kept under {code(task.rescue_ref)}; to look at it: {code(look)}")
-    below += _receipt(task)
+    below += _work_done(task, receipts)
     if task.output is not None and task.output.notes:
         below.append(f"notes: {inline(task.output.notes)}")
     return f"{code(task.id)} [L{task.level}] {task.status} {commit}{nested(below)}"
 
 
-def _receipt(task: Task) -> Iterator[str]:
-    """What became of the accepted lines; a clean merge that lost one would have stopped the run."""
+def _work_done(task: Task, receipts: Sequence[Receipt]) -> Iterator[str]:
+    """What became of a task's accepted lines, and its repairs."""
+    found = [work for each in receipts for work in each.work if work.task_id == task.id]
     if task.superseded_paths:
         paths = ", ".join(map(code, task.superseded_paths))
         yield f"lines were superseded by a resolved conflict or a sibling's repair, in: {paths}"
-    elif task.commit_sha is not None:
+    elif found and not any(work.replaced for work in found):
         yield "every accepted line is in its commits"
+    for each in task.restarts:
+        yield (
+            f"made again after its siblings' work in {', '.join(map(code, each.paths))}, which is "
+            f"serialised; what it did before is kept under {code(each.ref)}"
+        )
     for fix in task.fixes:
         where = f" in {code(fix.commit_sha)}" if fix.commit_sha else ""
         yield f"repaired ({fix.source}, round {fix.round}){where}: {inline(fix.output.summary)}"

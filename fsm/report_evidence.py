@@ -1,9 +1,12 @@
 """The half of the report that shows evidence: verification, trees, attempts, costs, provenance."""
 
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from itertools import chain
 
 from ..policy.culprits import distinct_failures
+from ..state.enums import HunkFate
+from ..state.hubs import WorkReceipt
 from ..state.judgements import VerificationRound
 from ..state.records import Run, Task
 from ..state.work import Attempt, CommandResult, FileChange, Usage
@@ -63,6 +66,22 @@ def evidence_of(task: Task) -> str:
     )
 
 
+def receipts(run: Run) -> Iterator[str]:
+    """What became of the accepted hunks of each level, by task and file."""
+    if not run.receipts:
+        yield "(no level passed)"
+    for each in run.receipts:
+        counts = Counter[HunkFate]()
+        for work in each.work:
+            counts[HunkFate.PRESENT] += work.present
+            for one in work.replaced:
+                counts[one.fate] += one.hunks
+        told = ", ".join(f"{counts[fate]} {fate}" for fate in HunkFate)
+        listed = code(f"receipts/level-{each.level}.yaml")
+        yield f"Level {each.level} at {code(each.tip)}: {told}; each hunk is in {listed}."
+        yield bullets(map(_receipt, each.work), "(nothing was accepted)")
+
+
 def attempts_of(run: Run) -> Iterable[Attempt]:
     """Every attempt of the run, those of no single task first."""
     return chain(run.attempts, *(task.attempts for task in run.tasks))
@@ -113,6 +132,20 @@ def provenance(run: Run) -> str:
         ),
         "",
     )
+
+
+def _receipt(work: WorkReceipt) -> str:
+    of = f" ({work.work})" if work.work else ""
+    below = [
+        f"{code(each.path)}: {_hunks(each.hunks)} {each.fate} by {inline(each.by)}: "
+        f"{inline(each.why)}"
+        for each in work.replaced
+    ]
+    return f"{code(work.task_id)}{of}: {_hunks(work.present)} present{nested(below)}"
+
+
+def _hunks(number: int) -> str:
+    return "1 hunk" if number == 1 else f"{number} hunks"
 
 
 def _compared(run: Run, last: VerificationRound) -> Iterator[str]:

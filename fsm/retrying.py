@@ -24,6 +24,7 @@ from ..state.enums import (
     Verb,
 )
 from ..state.errors import UsageError
+from ..state.hubs import Restart
 from ..state.judgements import Escalation
 from ..state.records import Failure, Run, Task
 from .fold import apply, apply_task, change_task, task_of
@@ -43,7 +44,8 @@ def retried(run: Run, at: str, task_id: str | None = None) -> Run:
     target = _target(failure, again)
     if target in (RunStatus.EXECUTING, RunStatus.FIXING_VERIFICATION):
         run = _judged_again(run)
-    run = _asked_again(run, again)
+    number = 1 + sum(entry.event == RunEvent.RETRIED for entry in run.history)
+    run = _asked_again(run, again, f"retry-{number}")
     if again:
         run = levels_again(reduce(_from_the_start, again, run))
     if failure.kind is FailureKind.PLAN_REFUSED:
@@ -51,6 +53,21 @@ def retried(run: Run, at: str, task_id: str | None = None) -> Run:
     run = evolve(run, failure=evolve(failure, state=target.value))
     reason = f"after {failure.kind}" + (f"; again: {', '.join(again)}" if again else "")
     return evolve(apply(run, RunEvent.RETRIED, at, reason), failure=None)
+
+
+def started_again(run: Run, task_id: str, restart: Restart) -> Run:
+    """The run with a submitted task pending as it was planned, in a level behind its siblings'.
+
+    What it submitted is in ``restart``; what was answered about that holds no longer.
+    """
+    task = task_of(run, task_id)
+    number = 1 + len(task.restarts)
+
+    def planned(task: Task) -> Task:
+        return evolve(_as_planned(task), restarts=(*task.restarts, restart), rescue_ref=restart.ref)
+
+    run = _asked_again(run, (task_id,), f"restart-{task_id}-{number}")
+    return levels_again(apply_task(run, task_id, TaskEvent.RESTARTED, planned))
 
 
 def _failure_of(run: Run) -> Failure:
@@ -133,6 +150,7 @@ def _as_planned(task: Task) -> Task:
         critique_enabled=task.critique_enabled,
         verify_commands=task.verify_commands,
         worktree_path=task.worktree_path,
+        restarts=task.restarts,
         rescue_ref=task.rescue_ref,
         attempts=task.attempts,
         unknown=task.unknown,
@@ -173,14 +191,13 @@ def _is_blocked(task: Task) -> bool:
     return any(finding.severity is FindingSeverity.BLOCKING for finding in last.findings)
 
 
-def _asked_again(run: Run, again: Collection[str]) -> Run:
+def _asked_again(run: Run, again: Collection[str], before: str) -> Run:
     """Set aside the answers that no longer hold, so that their questions can be asked again."""
-    number = 1 + sum(entry.event == RunEvent.RETRIED for entry in run.history)
 
     def aside(question: Escalation) -> Escalation:
         answer = question.answer
         if answer is None or (answer.verb != Verb.ABORT and question.task_id not in again):
             return question
-        return evolve(question, id=f"{question.id}.before-retry-{number}")
+        return evolve(question, id=f"{question.id}.before-{before}")
 
     return evolve(run, escalations=tuple(map(aside, run.escalations)))

@@ -72,7 +72,7 @@ class Examiner:
         if problems:
             return (*problems, *await asyncio.to_thread(self._outputs, results))
         self.evidence = Evidence(
-            tree=tree, changes=changes, builds=submission.builds, commands=results
+            tree=tree, base=self.base, changes=changes, builds=submission.builds, commands=results
         )
         self.commit_time = time
         return ()

@@ -4,7 +4,7 @@ Every method may be repeated: it looks first and does what is missing.  They are
 several threads for different worktrees and refs.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from functools import cached_property
 from pathlib import Path
 from threading import Lock
@@ -142,9 +142,12 @@ class RunRepository:
         """Two commits or trees as one patch, whole: raises GitError when it is over 256 MiB."""
         return diffs.diff(self._store, old, new)
 
-    def merge(self, ours: str, theirs_tree: str, base: str) -> Merge:
-        """Merge a tree that was made on ``base`` into commit ``ours``."""
-        return integration.merge(self._store, ours, theirs_tree, base)
+    def merge(self, ours: str, theirs_tree: str, base: str, united: Collection[str] = ()) -> Merge:
+        """Merge a tree that was made on ``base`` into commit ``ours``.
+
+        In text files of ``united`` conflicting lines of both sides are kept.
+        """
+        return integration.merge(self._store, ours, theirs_tree, base, united)
 
     def pick(self, onto: str, source_tree: str, paths: Sequence[str]) -> str:
         """The tree of commit ``onto`` with ``paths`` as they are, or are not, in another tree."""

@@ -1,4 +1,4 @@
-"""Where tasks that run again belong: behind what is on the branch already, never in between."""
+"""The levels of tasks: behind what is on the branch, and apart where a file is serialised."""
 
 from typing import Final
 
@@ -6,7 +6,8 @@ from attrs import evolve
 
 from ..state.enums import TaskStatus
 from ..state.records import Run, Task
-from .plan import task_order
+from .hub_files import serialised_files
+from .plan import id_order, task_order
 
 _ON_THE_BRANCH: Final = frozenset(
     {
@@ -27,18 +28,9 @@ def levels_again(run: Run) -> Run:
     sequences stay as they were given out; tasks are listed by level again.
     """
     closed = max((task.level for task in run.tasks if _is_on_the_branch(task)), default=0)
-    levels = {task.id: task.level for task in run.tasks}
-    for task in sorted(run.tasks, key=task_order):  # dependencies have lower levels: they are first
-        if task.status is TaskStatus.PENDING:
-            before = (levels[each] for each in task.depends_on)
-            levels[task.id] = 1 + max((each for each in before if each > closed), default=closed)
-    tasks = tuple(
-        task if task.level == levels[task.id] else evolve(task, level=levels[task.id])
-        for task in run.tasks
-    )
     return evolve(
         run,
-        tasks=tuple(sorted(tasks, key=task_order)),
+        tasks=_placed(run, closed),
         # A level behind the open one was entered with failed tasks only; it is entered anew.
         level_boundaries={
             level: commit
@@ -46,6 +38,52 @@ def levels_again(run: Run) -> Run:
             if int(level) <= closed + 1
         },
     )
+
+
+def serialised(run: Run) -> tuple[tuple[Task, ...], tuple[str, ...]]:
+    """The tasks of a new plan, those that will change one serialised file in different levels.
+
+    With a sentence for each task that has to wait.  The earlier one in order goes first; the later
+    starts from its commit, whether or not it succeeds.
+    """
+    tasks = _placed(run, 0)
+    before = {task.id: task.level for task in run.tasks}
+    return tasks, tuple(
+        f"Task {task.id} is carried out at level {task.level}, because no two tasks of a level may "
+        "change a file that is serialised."
+        for task in tasks
+        if task.level != before[task.id]
+    )
+
+
+def _placed(run: Run, closed: int) -> tuple[Task, ...]:
+    """The tasks, each pending one at the lowest level above ``closed`` that is possible for it.
+
+    That is above its dependencies, and above every sibling with which it shares a serialised file.
+    """
+    levels = {task.id: task.level for task in run.tasks}
+    last: dict[str, int] = {}  # a serialised file -> the highest level where a task changes it
+    for task in sorted(run.tasks, key=_others_first):
+        files = serialised_files(task, run.hub_files)
+        if task.status is TaskStatus.PENDING:
+            # Dependencies were planned at lower levels: they come first.
+            floors = [closed, *(levels[each] for each in task.depends_on)]
+            floors += [last[path] for path in files if path in last]
+            levels[task.id] = 1 + max(floor for floor in floors if floor >= closed)
+        last |= {path: max(levels[task.id], last.get(path, 0)) for path in files}
+    tasks = tuple(
+        task if task.level == levels[task.id] else evolve(task, level=levels[task.id])
+        for task in run.tasks
+    )
+    return tuple(sorted(tasks, key=task_order))
+
+
+def _others_first(task: Task) -> tuple[bool, tuple[int, int, str, str]]:
+    """Tasks that keep their place, then the pending ones as they were planned.
+
+    Not by their levels: one that waits already must not fall behind one that comes to wait.
+    """
+    return task.status is TaskStatus.PENDING, id_order(task.id)
 
 
 def _is_on_the_branch(task: Task) -> bool:

@@ -8,9 +8,11 @@ from typing import Final
 from attrs import frozen
 
 from ..state.enums import AgentType
+from ..state.hubs import HubFile
 from ..state.records import Task
 from .attribution import claimed_path
 from .dag import Node, validate
+from .hub_files import rule_for
 from .messages import subject
 from .names import id_hint_problems
 
@@ -42,8 +44,13 @@ class PlanVerdict:
     warnings: tuple[str, ...] = ()
 
 
-def gate_plan(tasks: Sequence[Task], *, max_tasks: int = MAX_TASKS) -> PlanVerdict:
-    """Judge the materialised tasks of a plan; every reason there is, in the order of the tasks."""
+def gate_plan(
+    tasks: Sequence[Task], *, max_tasks: int = MAX_TASKS, hub_files: Sequence[HubFile] = ()
+) -> PlanVerdict:
+    """Judge the materialised tasks of a plan; every reason there is, in the order of the tasks.
+
+    Several tasks that plan to modify one of ``hub_files`` are no reason to warn.
+    """
     reasons = []
     if not tasks:
         reasons.append("The plan has no tasks; propose at least one.")
@@ -56,7 +63,7 @@ def gate_plan(tasks: Sequence[Task], *, max_tasks: int = MAX_TASKS) -> PlanVerdi
     reasons += [issue.sentence for issue in validate(nodes).issues]
     for task in tasks:
         reasons += _task_problems(task)
-    warnings = (*_explore_warnings(tasks), *_overlap_warnings(tasks))
+    warnings = (*_explore_warnings(tasks), *_overlap_warnings(tasks, hub_files))
     return PlanVerdict(
         allowed=not reasons, reasons=tuple(reasons), warnings=warnings[:MAX_WARNINGS]
     )
@@ -130,14 +137,14 @@ def _explore_warnings(tasks: Iterable[Task]) -> Iterable[str]:
             )
 
 
-def _overlap_warnings(tasks: Iterable[Task]) -> Iterable[str]:
+def _overlap_warnings(tasks: Iterable[Task], hub_files: Sequence[HubFile]) -> Iterable[str]:
     planned: dict[tuple[int, str], list[str]] = defaultdict(list)
     for task in tasks:
         if task.agent_type is not AgentType.EXPLORE:
             for path in files_to_modify(task.plan_markdown):
                 planned[task.level, path].append(task.id)
     for (level, path), ids in sorted(planned.items()):
-        if len(ids) > 1:
+        if len(ids) > 1 and rule_for(path, hub_files) is None:
             yield (
                 f"Several tasks of level {level} plan to modify {path}: {', '.join(ids)}. "
                 "They may conflict when they are integrated."

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from attrs import field, frozen
 
 from .enums import Isolation, Role
+from .hubs import HubFile
 
 DEFAULT_KEY_VARIABLE = "OPENCODE_API_KEY"
 
@@ -75,6 +76,7 @@ class Config:
     isolation: Isolation = Isolation.TASK
     setup: tuple[str, ...] = ()  # run in every new worktree before anything else
     share: tuple[str, ...] = ()  # ignored paths copied into every new worktree
+    hub_files: tuple[HubFile, ...] = ()  # the first whose glob matches holds
     command_timeout_seconds: float = 1800.0
     output_limit_bytes: int = 8 * 1024 * 1024  # kept of one command's output
     limits: Limits = field(factory=Limits)

@@ -13,7 +13,9 @@ from . import yaml_text
 from .codec import Problem, ShapeError, structure_strict
 from .config import Config
 from .durable import read_regular
+from .enums import HubStrategy
 from .errors import ConfigError
+from .glob import Glob
 from .invariants import COMMIT_STRATEGY
 from .yaml_text import YamlError
 
@@ -189,6 +191,27 @@ def _not_negative(value: object) -> str | None:
     return f"{value} is below 0" if _is_number(value) and value < 0 else None
 
 
+def _a_glob(value: object) -> str | None:
+    if not isinstance(value, str):
+        return None
+    try:
+        Glob(value)
+    except ValueError as error:
+        return f"{value!r} cannot be matched: {error}"
+    return None
+
+
+def _a_hub_file(value: object) -> str | None:
+    if not isinstance(value, dict) or "strategy" not in value:
+        return None
+    strategy, regenerate = value["strategy"], HubStrategy.REGENERATE.value
+    if (strategy == regenerate) == (value.get("command") is not None):
+        return None
+    if strategy == regenerate:
+        return "needs a command that makes the file anew"
+    return f"has a command, which only the strategy {regenerate} runs"
+
+
 def _inside_the_tree(value: object) -> str | None:
     if not isinstance(value, str):
         return None
@@ -209,6 +232,9 @@ _RULES: Final[Mapping[tuple[str, ...], Rule]] = {
     ("maxParallel",): _parallel,
     ("setup", "*"): _not_blank,
     ("share", "*"): _inside_the_tree,
+    ("hubFiles", "*"): _a_hub_file,
+    ("hubFiles", "*", "glob"): _a_glob,
+    ("hubFiles", "*", "command"): _not_blank,
     ("commandTimeoutSeconds",): _positive,
     ("notify", "*"): _not_blank,
     ("escalationTimeoutSeconds",): _positive,

@@ -60,6 +60,22 @@ class FixSource(StrEnum):
     VERIFICATION = "verification"
 
 
+class HubStrategy(StrEnum):
+    """How a file that many tasks change is joined."""
+
+    UNION = "union"
+    REGENERATE = "regenerate"
+    SERIALISE = "serialise"
+
+
+class HunkFate(StrEnum):
+    """What became of an accepted hunk."""
+
+    PRESENT = "present"
+    SUPERSEDED = "superseded"
+    ESCALATED = "escalated"
+
+
 class Verb(StrEnum):
     """What an operator may answer; which of them fit is said in each question."""
 

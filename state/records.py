@@ -20,6 +20,7 @@ from .enums import (
     TaskStatus,
     VerificationMode,
 )
+from .hubs import HubFile, Receipt, Regeneration, Restart
 from .judgements import (
     CritiqueVerdict,
     Decision,
@@ -113,6 +114,8 @@ class Task(Record):
     commit_sha: str | None = None  # null also for a task whose share is empty
     fixes: tuple[Fix, ...] = ()
     superseded_paths: tuple[str, ...] = ()  # where a resolution or repair replaced accepted lines
+    regenerations: tuple[Regeneration, ...] = ()
+    restarts: tuple[Restart, ...] = ()
     rescue_ref: str | None = None
     failure: Failure | None = None
     critique_verdicts: tuple[CritiqueVerdict, ...] = ()
@@ -140,6 +143,7 @@ class Run(Record):
     build_gate: tuple[str, ...]
     setup: tuple[str, ...] = ()
     share: tuple[str, ...] = ()
+    hub_files: tuple[HubFile, ...] = ()
     sandbox: str = "none"  # the tier commands ran in, as announced at the start
     created_at: str
     skip_baseline: bool = False
@@ -152,6 +156,7 @@ class Run(Record):
     level_boundaries: Mapping[str, str] = field(factory=dict)  # "N" -> commit before level N
     published_commit: str | None = None  # where the user's copy of the integration branch stands
     superseded_tips: tuple[str, ...] = ()  # that the branch had before repairs were folded in
+    receipts: tuple[Receipt, ...] = ()  # by level, of those that passed
     gate_verdicts: tuple[GateVerdict, ...] = ()
     verification_rounds: tuple[VerificationRound, ...] = ()
     escalations: tuple[Escalation, ...] = ()

@@ -62,9 +62,14 @@ class FileChange(Record):
 
 @frozen(kw_only=True)
 class Evidence(Record):
-    """What the tree and the commands say of a submission; ``tree`` is a git tree id."""
+    """What the tree and the commands say of a submission.
+
+    ``tree`` is a git tree id, made on the commit ``base`` (null in older documents); boundaries may
+    move after that.
+    """
 
     tree: str
+    base: str | None = None
     changes: tuple[FileChange, ...]
     builds: tuple[BuildClaim, ...]
     commands: tuple[CommandResult, ...]

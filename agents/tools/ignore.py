@@ -5,7 +5,7 @@ from typing import Final
 
 from attrs import frozen
 
-from .glob import MAX_PATTERN, Segments
+from ...state.glob import MAX_PATTERN, Segments
 
 MAX_RULES: Final = 5000
 

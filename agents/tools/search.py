@@ -6,7 +6,7 @@ from typing import Annotated, Final
 from attrs import field, frozen
 from msgspec import Meta
 
-from .glob import Glob
+from ...state.glob import Glob
 from .outputs import Outputs, plain
 from .paths import Refused, shown
 from .patterns import Pattern

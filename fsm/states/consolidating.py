@@ -10,6 +10,7 @@ from ..fold import apply
 from ..lifecycle import RunEvent
 from ..ports import Ports
 from ..publishing import publish
+from ..receipts import account
 from ..recovery import restore
 from ..report_file import write_report
 from ..step import RunStopped, Step
@@ -31,6 +32,7 @@ async def work(run: Run, ports: Ports) -> Step:
             FailureKind.INTERNAL,
             f"Recorded commits are not on the branch that would be published: {some(missing)}.",
         )
+    await account(ports)
     await publish(ports, tip)
     run = ports.store.run
     # Written before the run is done: ``done`` with a report that is missing would be a lie.

@@ -4,6 +4,7 @@ from functools import reduce
 
 from ...policy.schedule import current_level, doomed, integrable, level_tasks, startable
 from ...state.enums import FailureKind, TaskStatus
+from ...state.hubs import Receipt
 from ...state.records import Run
 from ..amendments import UNDER_REPAIR
 from ..chain import annotate
@@ -15,6 +16,7 @@ from ..lifecycle import RunEvent, TaskEvent
 from ..parallel import each_in_parallel
 from ..ports import Ports
 from ..publishing import publish
+from ..receipts import receipt_of, with_receipt
 from ..recovery import restore
 from ..reviews import IN_REVIEW, complete_level, review_level
 from ..step import RunStopped, Step
@@ -46,19 +48,20 @@ async def work(run: Run, ports: Ports) -> Step:
     ):
         await review_level(ports, level)
     await annotate(ports, level)
+    receipt = await receipt_of(ports, level)
     await publish(ports, level_tip(ports.store.run, level))
-    return _passed(ports, level)
+    return _passed(ports, level, receipt)
 
 
-def _passed(ports: Ports, level: int) -> Step:
-    """The level's tasks are completed with the event that leaves it, in one save.
+def _passed(ports: Ports, level: int, receipt: Receipt) -> Step:
+    """The level's tasks are completed with the event that leaves it, and its receipt, in one save.
 
     Completed in a save of their own, a run killed right after it would go on with the next level
     and never tell that this one passed.
     """
 
     def complete(run: Run) -> Run:
-        return complete_level(run, level)
+        return with_receipt(complete_level(run, level), receipt)
 
     after = complete(ports.store.run)
     if current_level(after) == level:

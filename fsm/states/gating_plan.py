@@ -4,6 +4,7 @@ import asyncio
 
 from attrs import evolve
 
+from ...policy.levels import serialised
 from ...policy.plan_gate import MAX_PLAN_REFUSALS, gate_plan
 from ...state.enums import FailureKind
 from ...state.judgements import PlanRefusal
@@ -22,16 +23,18 @@ async def recover(run: Run, ports: Ports) -> None:
 
 async def work(run: Run, ports: Ports) -> Step:
     """Accept the plan, or send it back with the reasons at most ``MAX_PLAN_REFUSALS`` times."""
-    verdict = gate_plan(run.tasks)
-    for warning in verdict.warnings:
-        ports.journal.line("plan gate", warning)
+    verdict = gate_plan(run.tasks, hub_files=run.hub_files)
+    tasks, waits = serialised(run) if verdict.allowed else ((), ())
+    said = (*verdict.warnings, *waits)
+    for sentence in said:
+        ports.journal.line("plan gate", sentence)
     if verdict.allowed:
-        for task in run.tasks:  # now, so that a person can read all of it while it is carried out
+        for task in tasks:  # now, so that a person can read all of it while it is carried out
             await asyncio.to_thread(write_task_files, ports.folder, task)
         return Step(
             RunEvent.PLAN_ACCEPTED,
-            "; ".join(verdict.warnings),
-            lambda run: evolve(run, level_boundaries={"1": run.base_commit}),
+            "; ".join(said),
+            lambda run: evolve(run, tasks=tasks, level_boundaries={"1": run.base_commit}),
         )
     reasons = "; ".join(verdict.reasons)
     if len(run.plan_refusals) >= MAX_PLAN_REFUSALS:

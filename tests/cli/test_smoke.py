@@ -147,6 +147,7 @@ def test_a_run_of_two_levels_leaves_the_evidence_of_each_step(user: User, progra
         "final-build.log-1",
         "git",
         "lock",
+        "receipts",
         "report.md",
         "run-state.prev.yaml",
         "run-state.yaml",

@@ -38,6 +38,12 @@ AFTER_A_KILL = """\
 +    costUsd: null
 -          outputPath: builds/1b-top.implementer.1/1/1.log
 +          outputPath: builds/1b-top.implementer.2/1/1.log
++        role: implementer
++        executor: litellm
++        model: smoke/implementer
++        sessionId: null
++        startedAt: "<TIME>"
++        endedAt: "<TIME>"
 +        outcome: crashed
 +        message: The program ended while this attempt was running.
 +        usage:
@@ -47,12 +53,6 @@ AFTER_A_KILL = """\
 +          cachedTokens: 0
 +          costUsd: null
 +      - id: "1b-top.implementer.2"
-+        role: implementer
-+        executor: litellm
-+        model: smoke/implementer
-+        sessionId: null
-+        startedAt: "<TIME>"
-+        endedAt: "<TIME>"
 """
 NOTES_AFTER_A_KILL = """\
 -Notes: implementer 1b-top.implementer.1: smoke/implementer (litellm), ok, 4 turns, \

@@ -15,6 +15,7 @@ from dispatch.state.enums import (
     FindingSeverity,
     GateOutcome,
     GreybeardRuling,
+    HunkFate,
     KarenAction,
     Role,
     RunStatus,
@@ -22,6 +23,7 @@ from dispatch.state.enums import (
     VerificationMode,
     VerificationOutcome,
 )
+from dispatch.state.hubs import Receipt, Replaced, WorkReceipt
 from dispatch.state.judgements import (
     Answer,
     CritiqueVerdict,
@@ -72,6 +74,7 @@ def told_run() -> Run:
         plan_refusals=(PlanRefusal(round=1, reasons=("1b-bad depends on itself.",)),),
         level_boundaries={"1": BASE},
         published_commit=COMMIT,
+        receipts=(_receipt(),),
         gate_verdicts=(_gate(),),
         verification_rounds=(_round(),),
         escalations=(_answered(), _open()),
@@ -201,6 +204,33 @@ def _command(command: str, exit_code: int) -> CommandResult:
         duration_seconds=1.25,
         output_path="builds/x/1.log",
         output_bytes=10,
+    )
+
+
+def _receipt() -> Receipt:
+    taken_back = Replaced(
+        path="a.py",
+        hunks=1,
+        fate=HunkFate.SUPERSEDED,
+        by="1b-bad (critique, round 1)",
+        why="Said it shorter.",
+    )
+    left_out = Replaced(
+        path="b.py",
+        hunks=2,
+        fate=HunkFate.ESCALATED,
+        by="1a-good-conflict-1",
+        why="The operator left the repair out.",
+    )
+    return Receipt(
+        level=1,
+        tip=COMMIT,
+        work=(
+            WorkReceipt(task_id="1a-good", present=3, replaced=(taken_back,)),
+            WorkReceipt(
+                task_id="1a-good", work="critique, round 1", present=0, replaced=(left_out,)
+            ),
+        ),
     )
 
 

@@ -62,7 +62,9 @@ def test_lines_that_a_resolution_drops_are_on_the_receipt(place: Place) -> None:
     assert place.run.tasks[1].superseded_paths == ("a.txt",)
     report = (place.folder / "report.md").read_text(encoding="utf-8")
     assert "superseded by a resolved conflict or a sibling's repair, in: `a.txt`" in report
-    assert "every accepted line is in its commits" in report
+    by = "superseded by 1b-y (conflict, round 1): done"
+    assert f"- `1a-x`: 0 hunks present\n  - `a.txt`: 1 hunk {by}" in report
+    assert "every accepted line is in its commits" not in report
 
 
 def test_after_two_rounds_with_markers_left_the_operator_may_set_the_task_aside(

@@ -13,6 +13,7 @@ stateDiagram-v2
     running --> pending : restarted
     running --> submitted : submitted
     running --> failed : failed
+    submitted --> pending : restarted
     submitted --> committed : committed
     submitted --> failed : failed
     committed --> critiquing : critique_started

@@ -32,6 +32,7 @@ def test_a_run_that_has_just_begun_has_every_section_and_says_what_is_not_there(
         "Tasks": ["(no tasks materialized)"],
         "Rounds": ["- Amendment rounds: 0", "- Verification fix rounds: 0", "- Gate verdicts: 0"],
         "Commits": ["(no commits landed)"],
+        "Receipts": ["(no level passed)"],
         "Verification": ["Mode: baseline-equality", "No verification round ran."],
         "Plan": ["Levels: 0"],
         "Deviations": ["(none declared)"],
@@ -53,6 +54,7 @@ def test_a_run_that_has_just_begun_has_every_section_and_says_what_is_not_there(
             "- attempts (seed, transcript, result of each agent): "
             "`/repository/dispatch/r/attempts/`",
             "- output of each command: `/repository/dispatch/r/builds/`",
+            "- each accepted hunk and what became of it: `/repository/dispatch/r/receipts/`",
             "- document: `/repository/dispatch/r/run-state.yaml`",
             "- events: `/repository/dispatch/r/events.jsonl`",
         ],

@@ -6,8 +6,9 @@ import pytest
 
 from dispatch.state.config import Config, Limits, ModelConfig, Price, Provider
 from dispatch.state.config_file import CONFIG_FILE, default_user_file, load_config
-from dispatch.state.enums import Isolation
+from dispatch.state.enums import HubStrategy, Isolation
 from dispatch.state.errors import ConfigError, ExitCode
+from dispatch.state.hubs import HubFile
 
 MODELS = """\
 modelConfig:
@@ -72,6 +73,10 @@ maxParallel: 64
 isolation: level
 setup: [npm ci]
 share: [node_modules, web/node_modules]
+hubFiles:
+  - {glob: "CHANGES*", strategy: union}
+  - {glob: uv.lock, strategy: regenerate, command: uv lock}
+  - {glob: "src/{a,b}/*.py", strategy: serialise}
 commandTimeoutSeconds: 60
 outputLimitBytes: 1000
 limits: {turns: 10, tokens: 1000, usd: 1.5, wallSeconds: 60, silenceSeconds: 5.5}
@@ -91,6 +96,11 @@ verifySubmissions: false
         isolation=Isolation.LEVEL,
         setup=("npm ci",),
         share=("node_modules", "web/node_modules"),
+        hub_files=(
+            HubFile(glob="CHANGES*", strategy=HubStrategy.UNION),
+            HubFile(glob="uv.lock", strategy=HubStrategy.REGENERATE, command="uv lock"),
+            HubFile(glob="src/{a,b}/*.py", strategy=HubStrategy.SERIALISE),
+        ),
         command_timeout_seconds=60.0,
         output_limit_bytes=1000,
         limits=Limits(turns=10, tokens=1000, usd=1.5, wall_seconds=60.0, silence_seconds=5.5),
@@ -253,3 +263,26 @@ def test_an_oversized_or_odd_file_is_refused(tmp_path: Path) -> None:
 
 def test_the_users_file_has_its_fixed_place() -> None:
     assert default_user_file().parts[-2:] == ("dispatch", "config.yaml")
+
+
+def test_rules_for_hub_files_that_cannot_be_meant_are_refused_one_by_one(tmp_path: Path) -> None:
+    """[CF-02] Each with its line."""
+    text = """
+hubFiles:
+  - {glob: lock, strategy: regenerate}
+  - {glob: CHANGES, strategy: union, command: make changes}
+  - {glob: "{a", strategy: serialise}
+  - {glob: lock, strategy: regenerate, command: " "}
+  - {glob: lock, strategy: merge}
+  - {strategy: union}
+"""
+    first = (GATE + MODELS + text).split("\n").index("hubFiles:") + 2
+    where = [f"{CONFIG_FILE}:{first + number}: hubFiles[{number}]" for number in range(6)]
+    assert problems(tmp_path, GATE + MODELS + text) == [
+        f"{where[0]}: needs a command that makes the file anew",
+        f"{where[1]}: has a command, which only the strategy regenerate runs",
+        f"{where[2]}.glob: '{{a' cannot be matched: the braces of the glob do not match",
+        f"{where[3]}.command: is blank",
+        f"{where[4]}.strategy: 'merge' is not one of regenerate, serialise, union",
+        f"{where[5]}.glob: is missing",
+    ]

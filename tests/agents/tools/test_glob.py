@@ -2,8 +2,8 @@
 
 import pytest
 
-from dispatch.agents.tools.glob import Glob
 from dispatch.agents.tools.ignore import ignored, parse
+from dispatch.state.glob import Glob
 
 
 @pytest.mark.parametrize(
