@@ -76,7 +76,8 @@ async def _asked(ports: Ports, record: VerificationRound) -> VerificationRound:
             reason=record.reason,
             details={"round": record.round, "finalBuildLog": record.final_build_log_path},
             allowed={
-                Verb.ACCEPT_WITH_NOTE: "the difference is accepted and the result is published",
+                Verb.CONTINUE: "the difference is accepted and the result is published",
+                Verb.ACCEPT_WITH_NOTE: "the same, and your note stands in the report",
                 Verb.RETRY: "the build gate runs once more and is compared again",
                 Verb.ABORT: "the run stops; everything finished is kept",
             },

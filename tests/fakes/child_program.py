@@ -77,7 +77,7 @@ class Program:
             popen = subprocess.Popen(
                 [sys.executable, "-P", "-m", "dispatch", *arguments, "--repo", self.user.root],
                 cwd=folder,
-                env=self._environment(),
+                env=self.environment(),
                 stdin=subprocess.DEVNULL,
                 stdout=out,
                 stderr=err,
@@ -88,7 +88,8 @@ class Program:
             popen.kill()
             popen.wait(LIMIT_SECONDS)
 
-    def _environment(self) -> dict[str, str]:
+    def environment(self) -> dict[str, str]:
+        """What the program is started with: the path, a home of its own, a pinned time."""
         return {
             "PATH": os.environ["PATH"],
             "HOME": str(self.user.home),
