@@ -40,7 +40,7 @@ class Terminal:
     """Writes what others write to ``stream``, and asks questions below it.
 
     ``keyboard`` is the descriptor that lines are read from.  Writing is thread-safe; asking belongs
-    to one event loop.
+    to one event loop, in the main thread.
     """
 
     stream: Stream
@@ -92,6 +92,7 @@ class Terminal:
             await self._in_front()
             self._forget_typed()
             self._prompt = prompt
+            self._loop.add_signal_handler(signal.SIGCONT, self._came_back)
             found: T | Refused = Refused(text)
             try:
                 while isinstance(found, Refused):
@@ -100,7 +101,14 @@ class Terminal:
                     found = understand(line) if line else Refused(text)
                 return found
             finally:
+                self._loop.remove_signal_handler(signal.SIGCONT)
                 self._leave()
+
+    def _came_back(self) -> None:
+        """Show the prompt again after a job was stopped and continued."""
+        if _is_in_front(self.keyboard):
+            self._drawn = False
+            self._draw()
 
     def _show(self, text: str) -> None:
         with contextlib.suppress(OSError, ValueError):  # the terminal is gone: nobody to tell
