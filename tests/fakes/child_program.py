@@ -4,6 +4,7 @@ import os
 import re
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -72,11 +73,12 @@ class Program:
     @contextmanager
     def started(self, *arguments: str) -> Iterator[Process]:
         """Start it outside of the repository; what is left of it at the end is killed."""
-        folder = self.user.home
+        # Of its own: another one may be at work at the same time.
+        folder = Path(tempfile.mkdtemp(prefix="said-", dir=self.user.home))
         with (folder / "out").open("wb") as out, (folder / "err").open("wb") as err:
             popen = subprocess.Popen(
                 [sys.executable, "-P", "-m", "dispatch", *arguments, "--repo", self.user.root],
-                cwd=folder,
+                cwd=self.user.home,
                 env=self.environment(),
                 stdin=subprocess.DEVNULL,
                 stdout=out,
