@@ -1,30 +1,24 @@
 """Killed while a question is open, or being answered, a run ends as if it had never been killed."""
 
 import asyncio
-import io
-from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
-from attrs import define, evolve, field
-from fakes.run_harness import KillingStore, Place, git
+from fakes.answering import Noting, a_place, comparable, paid
+from fakes.run_harness import git
 from fakes.scenario_agents import ScenarioAgents, Work, a_plan, blocking, planned, writes
 
 from dispatch.fsm.engine import drive
-from dispatch.state.enums import DeviationSeverity, RunStatus
-from dispatch.state.escalation_file import Reply, write_reply
-from dispatch.state.judgements import Escalation
-from dispatch.state.operator_channel import OperatorChannel
-from dispatch.state.records import Run
+from dispatch.state.enums import DeviationSeverity, RunStatus, VerificationMode
+from dispatch.state.escalation_file import Reply
 
-NOW = "2026-01-01T00:00:00.000Z"
 ANSWERS = {
     "1a-x-dev-1": Reply("accept-with-note", "as agreed"),
     "1b-y-dev-1": Reply("fail-task", ""),
-    "level-1-amend-4": Reply("continue", ""),
-    "level-1-amend-5": Reply("accept-with-note", "good enough"),
+    "level-1-amend-4": Reply("accept-with-note", "Good enough, with a line of mine."),
+    "verification-1": Reply("accept-with-note", "And once more."),
+    "verification-2": Reply("continue", ""),
 }
 
 
@@ -35,12 +29,18 @@ def asking() -> ScenarioAgents:
 
 
 def never_content() -> ScenarioAgents:
-    """One task whose critic always finds something."""
+    """A task whose critic always finds something, and one of the next level."""
     found = tuple((blocking(f"wrong {number}"),) for number in range(1, 7))
     fixes = {f"1a-x.{number}": writes(x=f"x {number}\n") for number in range(1, 7)}
-    works = {"1a-x": writes(x="x\n")}
-    plan = a_plan(planned("x"))
+    works = {"1a-x": writes(x="x\n"), "2a-y": writes(y="y\n")}
+    plan = a_plan(planned("x"), planned("y", 2, ("x",)))
     return ScenarioAgents(plans=[plan], works=works, rounds={"1a-x": found}, fixes=fixes)
+
+
+def talkative() -> ScenarioAgents:
+    """A task after which the gate prints something else."""
+    plan = a_plan(planned("x"), mode=VerificationMode.BASELINE_EQUALITY)
+    return ScenarioAgents(plans=[plan], works={"1a-x": writes(x="x\n")})
 
 
 def _major(name: str) -> Work:
@@ -48,87 +48,27 @@ def _major(name: str) -> Work:
     return Work(edit=edit, files=(name,), severities=(DeviationSeverity.MAJOR,))
 
 
-class AtOnce(OperatorChannel):
-    """The real way to the operator, who edits each question's file as soon as it is there."""
-
-    def announce(self, escalation: Escalation) -> None:
-        """Ask, and answer."""
-        super().announce(escalation)
-        answering = write_reply(self._folder, escalation, ANSWERS[escalation.id])
-        assert answering is None
-
-
-def a_place(folder: Path) -> Place:
-    """A repository whose operator answers through files."""
-    place = Place(folder / "repository")
-    place.set_up()
-    place.operator = AtOnce(place.folder, stream=io.StringIO(), now=lambda: NOW)
-    return place
-
-
-def comparable(place: Place) -> str:
-    """A document without what a kill may change: times, attempts, where output lies."""
-
-    def task(each: Any) -> Any:
-        evidence = each.evidence and evolve(each.evidence, commands=())
-        fixes = tuple(evolve(fix, evidence=evolve(fix.evidence, commands=())) for fix in each.fixes)
-        failure = each.failure and evolve(each.failure, at="")
-        return evolve(each, attempts=(), evidence=evidence, fixes=fixes, failure=failure)
-
-    run: Run = place.run
-    run = evolve(
-        run,
-        created_at="",
-        attempts=(),
-        usage={},
-        baseline_commands=(),
-        failure=run.failure and evolve(run.failure, at=""),
-        verification_rounds=tuple(evolve(each, commands=()) for each in run.verification_rounds),
-        history=tuple(evolve(each, at="") for each in run.history),
-        escalations=tuple(
-            evolve(each, created_at="") for each in sorted(run.escalations, key=lambda e: e.id)
-        ),
-        tasks=tuple(map(task, run.tasks)),
-    )
-    return repr(run).replace(str(place.root), "<root>")
-
-
-def paid(run: Run) -> Counter[str]:
-    """How often agents came to an end, by what they were asked."""
-    attempts = (*run.attempts, *(each for task in run.tasks for each in task.attempts))
-    return Counter(each.id.rpartition(".")[0] for each in attempts if each.outcome == "ok")
-
-
-@define
-class Noting(KillingStore):
-    """Notes the saves that a question has to do with, and the one after each."""
-
-    noted: list[int] = field(factory=list)
-
-    def update(self, change: Callable[[Run], Run]) -> Run:
-        """Save, and look what became of the questions."""
-        before = self.run.escalations
-        after = super().update(change)
-        if before != after.escalations or any(each.answer is None for each in after.escalations):
-            self.noted += [self.saves, self.saves + 1]
-        return after
-
-
 @pytest.mark.parametrize(
-    ("crew", "status", "most"),
-    [(asking, RunStatus.FAILED, 6), (never_content, RunStatus.DONE, 6)],
+    ("crew", "edits", "status"),
+    [
+        (asking, {}, RunStatus.FAILED),
+        (never_content, {"mine.txt": "mine\n"}, RunStatus.DONE),
+        (talkative, {"x": "x, and mine\n"}, RunStatus.DONE),
+    ],
 )
 def test_killed_before_each_save_that_a_question_has_to_do_with_it_ends_the_same(
-    tmp_path: Path, crew: Callable[[], ScenarioAgents], status: RunStatus, most: int
+    tmp_path: Path, crew: Callable[[], ScenarioAgents], edits: dict[str, str], status: RunStatus
 ) -> None:
     """[RS-12] [W-24] [W-27] No question is asked twice, no agent that had ended is paid twice."""
-    straight = a_place(tmp_path / "straight")
+    straight = a_place(tmp_path / "straight", ANSWERS, edits)
+    straight.gate = GATE
     store = Noting(straight.store())
     assert asyncio.run(drive(straight.ports(crew(), store))) is status
-    moments = sorted(set(store.noted))
-    assert len(moments) >= most
-    for at in moments:
-        place = a_place(tmp_path / str(at))
+    assert len(store.noted) >= 6
+    assert len(straight.run.operator_edits) == len(edits)
+    for at in sorted(store.noted):
+        place = a_place(tmp_path / str(at), ANSWERS, edits)
+        place.gate = GATE
         players = crew()
         assert place.drive(players, at) is None
         assert place.drive(players) is status
@@ -140,3 +80,6 @@ def test_killed_before_each_save_that_a_question_has_to_do_with_it_ends_the_same
         answered = sorted(path.stem for path in (folder / "answered").iterdir())
         assert answered == sorted(each.id for each in place.run.escalations)
         assert list(folder.glob("*.yaml")) == []
+
+
+GATE = ("cat x 2>/dev/null || true",)
