@@ -255,14 +255,19 @@ def _integrated(
     return run
 
 
-def _with_lost(run: Run, lost: tuple[str, tuple[str, ...]]) -> Run:
-    """The receipt of a task of which a sibling's repair superseded lines in these files."""
-    task_id, paths = lost
+def _with_lost(run: Run, lost: tuple[str | int, tuple[str, ...]]) -> Run:
+    """The receipt of an owner of whose lines another's repair superseded some in these files."""
+    owner, paths = lost
 
     def change(task: Task) -> Task:
         return evolve(task, superseded_paths=tuple(sorted({*task.superseded_paths, *paths})))
 
-    return change_task(run, task_id, change)
+    if isinstance(owner, str):
+        return change_task(run, owner, change)
+    edits = list(run.operator_edits)
+    known = edits[owner].superseded_paths
+    edits[owner] = evolve(edits[owner], superseded_paths=tuple(sorted({*known, *paths})))
+    return evolve(run, operator_edits=tuple(edits))
 
 
 def _with_link(run: Run, link: Link) -> Run:

@@ -29,6 +29,13 @@ class Link:
     edit: int | None = None  # which of the operator's edits it is
     author: Identity | None = None  # null: the run's
 
+    @property
+    def owner(self) -> str | int:
+        """The task's id, or which of the operator's edits it is."""
+        owner = self.edit if self.task_id is None else self.task_id
+        assert owner is not None  # every commit is somebody's
+        return owner
+
 
 @frozen(kw_only=True)
 class Repair:

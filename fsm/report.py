@@ -134,6 +134,10 @@ def _commits(run: Run) -> str:
     )
     edits = (
         f"{inline(edit.by)} (answer to {code(edit.escalation_id)}): {code(edit.commit_sha)}"
+        + nested(
+            f"lines were superseded by a later repair, in: {code(path)}"
+            for path in edit.superseded_paths
+        )
         for edit in run.operator_edits
         if edit.commit_sha is not None
     )

@@ -157,6 +157,7 @@ class OperatorEdit(Record):
     by: str
     author_name: str
     author_email: str
+    superseded_paths: tuple[str, ...] = ()  # where a later repair replaced lines of his
 
 
 @frozen(kw_only=True)

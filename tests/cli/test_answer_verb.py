@@ -161,6 +161,23 @@ def test_two_are_open_at_once_the_siblings_go_on_and_each_is_answered_alone(
     assert answers == {X: "accept-with-note", Y: "continue"}
 
 
+def test_an_editor_that_saves_a_question_after_it_was_answered_is_told(tmp_path: Path) -> None:
+    """Neither taken nor passed over in silence."""
+    run = asking(tmp_path, ("x", "y"))
+    with run.program.started("run", "r") as process:
+        until(lambda: run.path(X).exists() and run.path(Y).exists())
+        in_the_editor = run.path(X).read_text()
+        assert run.program.run("answer", "r", X, "continue").code == 0
+        until(lambda: not run.path(X).exists())
+        run.path(X).write_text(in_the_editor.replace("answer: null", "answer: abort"))
+        run.path(X).chmod(0o600)
+        assert run.program.run("answer", "r", Y, "continue").code == 0
+        ended = process.wait()
+    assert ended.code == 0
+    assert f"question {X} was answered continue before; abort came too late\n" in ended.err
+    assert not run.path(X).exists()
+
+
 def test_what_the_greybeard_leaves_to_the_operator_is_asked_and_goes_on(tmp_path: Path) -> None:
     """[KL-04] The greybeard's verdict and the operator's answer stand side by side."""
     run = asking(tmp_path, severity="moderate")

@@ -55,7 +55,9 @@ def test_an_accepted_change_is_a_commit_of_the_operator_that_the_next_level_star
     assert place.drive(crew()) is RunStatus.DONE
     run = place.run
     (edit,) = run.operator_edits
-    show = git(place.root, "show", "-s", "--format=%an <%ae>%n%cn%n%ct%n%P%n%B", edit.commit_sha)
+    show = git(
+        place.root, "show", "-s", "--format=%an <%ae>%n%cn%n%ct%n%P%n%B", edit.commit_sha or ""
+    )
     reply = ACCEPTED[ASKED]
     assert show.strip() == (
         f"Olga <o@e.org>\nOlga\n{TIME}\n{run.tasks[0].commit_sha}\n"
@@ -130,19 +132,31 @@ def test_what_builds_left_there_is_not_taken_for_his(tmp_path: Path) -> None:
     assert place.files("dispatch/r") == ["a.txt", "x"]
 
 
-def test_a_change_after_the_gate_is_verified_before_it_counts(tmp_path: Path) -> None:
-    """What was not there when the gate ran makes it run again; a regression is one."""
-    answers = {"verification-1": Reply("accept-with-note", "Say more.")}
+def test_a_change_after_the_gate_is_verified_and_what_it_breaks_is_his_to_settle(
+    tmp_path: Path,
+) -> None:
+    """What was not there when the gate ran makes it run again; no agent is blamed for it."""
+    answers = {
+        "verification-1": Reply("accept-with-note", "Say more."),
+        "verification-2-nobody": Reply("accept-with-note", "Broken on purpose."),
+        "verification-3": Reply("continue", ""),
+    }
     place = a_place(tmp_path, answers, {"x": "more\n", "broken": "b\n"})
     place.gate = ("cat x 2>/dev/null || true", "test ! -e broken")
     plan = a_plan(planned("x"), mode=VerificationMode.BASELINE_EQUALITY)
-    place.drive(ScenarioAgents(plans=[plan], works={"1a-x": writes(x="x\n")}))
+    players = ScenarioAgents(plans=[plan], works={"1a-x": writes(x="x\n")})
+    assert place.drive(players) is RunStatus.DONE
     run = place.run
-    assert [each.escalation_id for each in run.operator_edits] == ["verification-1"]
-    first, second = run.verification_rounds[:2]
+    (edit,) = run.operator_edits
+    assert edit.escalation_id == "verification-1"
+    first, second, *_ = run.verification_rounds
     assert first.outcome is VerificationOutcome.ESCALATED
     assert second.outcome is VerificationOutcome.RETRY
     assert second.regressed_commands == ("test ! -e broken",)
+    question = next(each for each in run.escalations if each.id == "verification-2-nobody")
+    assert f"It came in with commit {edit.commit_sha} of the operator." in question.reason
+    assert place.files("dispatch/r") == ["a.txt", "broken", "x"]
+    assert not any("fixAgent" in each for each in players.asked)
 
 
 def test_a_link_out_of_the_tree_is_told_and_can_be_put_right(tmp_path: Path) -> None:
