@@ -170,13 +170,7 @@ def _add_run(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--skip-baseline", action="store_true", help="do not compare with the build before the run"
     )
-    parser.add_argument(
-        "--no-sandbox", action="store_true", help="run commands unconfined (as they always are now)"
-    )
     _while_it_runs(parser)
-    parser.add_argument(
-        "--no-wait", action="store_true", help="end with exit code 3 when only you can go on"
-    )
     _repo(parser)
 
 
@@ -196,6 +190,12 @@ def _add_rescue(parser: argparse.ArgumentParser) -> None:
 
 
 def _while_it_runs(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--no-sandbox", action="store_true", help="run commands unconfined (as they always are now)"
+    )
+    parser.add_argument(
+        "--no-wait", action="store_true", help="end with exit code 3 when only you can go on"
+    )
     parser.add_argument(
         "-v", "--verbose", action="store_true", help="show what agents say as they say it"
     )

@@ -31,6 +31,8 @@ from .state.errors import RefMoved, UsageError
 from .state.journal import EventJournal
 from .state.operator_channel import OperatorChannel
 from .state.records import Identity, Run
+from .state.streams import Stream
+from .state.terminal import Terminal
 
 RUNS_FOLDER: Final = "dispatch"
 SPEC: Final = "spec.md"
@@ -144,11 +146,24 @@ def make_run_folder(start: Start) -> None:
 
 @contextlib.asynccontextmanager
 async def open_ports(
-    start: Start, store: Store, *, stream: TextIO, verbose: bool, wait: bool = True
+    start: Start,
+    store: Store,
+    *,
+    keyboard: TextIO | None,
+    stream: TextIO,
+    verbose: bool,
+    wait: bool = True,
 ) -> AsyncIterator[Ports]:
-    """Everything a run needs, given back at the end; ``wait``: for answers of the operator."""
+    """Everything a run needs, given back at the end; ``wait``: for answers of the operator.
+
+    Where he sits at ``keyboard`` and sees ``stream``, he is asked there.
+    """
+    terminal = None
+    if keyboard is not None and keyboard.isatty() and stream.isatty():
+        terminal = Terminal(stream, keyboard.fileno())
+    shown: Stream = terminal or stream
     journal = EventJournal(
-        start.folder, stream=stream, now=start.clock.now, secrets=_secrets(start.config)
+        start.folder, stream=shown, now=start.clock.now, secrets=_secrets(start.config)
     )
     # A short path outside the repository: sockets in it must not exceed 107 bytes.
     with tempfile.TemporaryDirectory(prefix="dispatch-", ignore_cleanup_errors=True) as scratch:
@@ -162,8 +177,9 @@ async def open_ports(
         )
         operator = OperatorChannel(
             start.folder,
-            stream=stream,
+            stream=shown,
             now=start.clock.now,
+            terminal=terminal,
             wait=wait,
             timeout_seconds=start.config.escalation_timeout_seconds,
             notify=start.config.notify,

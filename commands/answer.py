@@ -5,12 +5,19 @@ from argparse import Namespace
 from collections.abc import Iterator
 from pathlib import Path
 
-from ..fsm.lifecycle import FINAL
 from ..state.clean_text import clean
 from ..state.codec import unstructure
 from ..state.document import DOCUMENT, load_run
+from ..state.enums import RunStatus
 from ..state.errors import ExitCode, UsageError
-from ..state.escalation_file import MAX_NOTE_CHARS, Reply, read_reply, write_reply
+from ..state.escalation_file import (
+    MAX_NOTE_CHARS,
+    Problem,
+    Reply,
+    put_aside,
+    read_reply,
+    write_reply,
+)
 from ..state.judgements import Escalation
 from ..state.lock import holder
 from ..state.records import Run
@@ -53,14 +60,25 @@ def _answer(run: Run, folder: Path, name: str, verb: str | None, note: str) -> s
         if question.answer.verb == verb:
             return f"{name} was answered {verb} already."
         raise _too_late(name, question.answer.verb)
-    if run.status in FINAL:
-        raise UsageError(f"Run {run.name} is {run.status}: nothing waits for an answer any more.")
+    if run.status is RunStatus.DONE:
+        raise UsageError(f"Run {run.name} is done: nothing waits for an answer any more.")
     other = write_reply(folder, question, Reply(verb, clean(note).strip()))
     if other is not None:
         raise _too_late(name, other.verb)
+    _require_in_time(folder, name)
     if holder(folder) is not None:
         return f"{name}: {verb}; the run goes on with it in a moment."
-    return f"{name}: {verb}; continue the run: dispatch {run.name}"
+    again = "retry " if run.status is RunStatus.FAILED else ""
+    return f"{name}: {verb}; continue the run: dispatch {again}{run.name}"
+
+
+def _require_in_time(folder: Path, name: str) -> None:
+    """The run may have taken up another answer while this one was on its way."""
+    question = next((e for e in load_run(folder / DOCUMENT).escalations if e.id == name), None)
+    if question is not None and question.answer is not None:
+        late = put_aside(folder, question, question.answer)
+        if late is not None:
+            raise _too_late(name, question.answer.verb)
 
 
 def _too_late(name: str, verb: str) -> UsageError:
@@ -76,6 +94,8 @@ def _open_questions(run: Run, waiting: list[Escalation], folder: Path) -> Iterat
         for verb in question.allowed:
             yield f"  {verb}: {_line(question.consequences.get(verb, ''))}"
         given = read_reply(folder, question)
+        if isinstance(given, Problem):
+            yield f"  {_line(given.text)}"
         if isinstance(given, Reply):
             yield f"  answered {given.verb}; the run has not taken it up yet"
         else:

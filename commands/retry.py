@@ -16,6 +16,7 @@ def run(args: Namespace) -> int:
         start,
         verbose=args.verbose,
         grace=args.grace,
+        wait=not args.no_wait,
         begin=lambda run: retried(run, start.clock.now(), args.task),
     )
     return tell(start, status)

@@ -72,7 +72,9 @@ async def _carry(
     start: Start, store: DocumentStore, verbose: bool, grace: float, *, began: bool, wait: bool
 ) -> RunStatus:
     stopping = heed_signals(start.folder, grace)
-    async with open_ports(start, store, stream=sys.stderr, verbose=verbose, wait=wait) as opened:
+    async with open_ports(
+        start, store, keyboard=sys.stdin, stream=sys.stderr, verbose=verbose, wait=wait
+    ) as opened:
         ports = evolve(opened, stopping=stopping)
         status = store.run.status
         if began:

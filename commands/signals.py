@@ -60,4 +60,6 @@ class _Heeded:
 
 
 def _say(text: str) -> None:
-    print(f"dispatch: {text}", file=sys.stderr, flush=True)
+    # On a terminal the cursor stands behind the ``^C``, or behind a question's prompt.
+    lead = "\n" if sys.stderr.isatty() else ""
+    print(f"{lead}dispatch: {text}", file=sys.stderr, flush=True)

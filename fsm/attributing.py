@@ -112,15 +112,19 @@ class _Search:
         self._seen[command, self._trees[place]] = names
 
     def _explanation(self, failure: BuildFailure, found: Found) -> Explanation:
+        cause, reason = found.cause, found.reason
         task_ids: tuple[str, ...] = ()
-        reason = found.reason
         if found.place is not None:
             link = self.links[found.place - 1]
-            task_ids = (link.task_id,)
-            reason = f"It came in with commit {link.commit} of {link.task_id}. {reason}"
+            if link.task_id is None:  # no agent repairs what the operator did: he is asked
+                cause = FailureCause.NONE
+            else:
+                task_ids = (link.task_id,)
+            owner = link.task_id or "the operator"
+            reason = f"It came in with commit {link.commit} of {owner}. {reason}"
         return Explanation(
             failure_id=failure.id,
-            cause=found.cause,
+            cause=cause,
             task_ids=task_ids,
             by=AttributedBy.BISECTION,
             reason=reason,

@@ -6,10 +6,11 @@ from functools import partial, reduce
 
 from attrs import evolve
 
-from ..policy.messages import commit_message
+from ..policy.messages import commit_message, operator_message
 from ..policy.plan import task_order
 from ..state.enums import FailureKind, FixSource
-from ..state.records import Run, Task
+from ..state.judgements import OperatorEdit
+from ..state.records import Identity, Run, Task
 from ..state.work import Evidence, FileChange, Fix
 from .fan_in import check_out_level, level_tip, provenance_note
 from .fixes import remove_fix_worktree
@@ -130,6 +131,25 @@ async def annotate(ports: Ports, level: int) -> None:
             note, time = provenance_note(task), task.commit_time
             for commit in work_of(task):
                 await asyncio.to_thread(ports.repository.note, commit, note, run.identity, time)
+    for edit in run.operator_edits:
+        if edit.level >= level and edit.commit_sha is not None:
+            commit, note, time = edit.commit_sha, edit_note(edit), edit.commit_time
+            await asyncio.to_thread(ports.repository.note, commit, note, run.identity, time)
+
+
+def edit_message(run: Run, edit: OperatorEdit) -> str:
+    """The message of the commit of an operator's edit."""
+    return operator_message(edit.note, run=run.name, by=edit.by)
+
+
+def edit_note(edit: OperatorEdit) -> str:
+    """Whose commit it is and what it answers, for git's notes."""
+    return f"operator {edit.by}, with the answer to {edit.escalation_id}\n"
+
+
+def author_of(edit: OperatorEdit) -> Identity:
+    """Who stands on the commit of an operator's edit."""
+    return Identity(name=edit.author_name, email=edit.author_email)
 
 
 def fix_message(run: Run, task_id: str, fix: Fix) -> str:
@@ -142,6 +162,17 @@ def fix_message(run: Run, task_id: str, fix: Fix) -> str:
 def _owned(run: Run) -> Mapping[str, Link]:
     """Each recorded commit with whose it is; its level is not known here."""
     owned = {}
+    for number, edit in enumerate(run.operator_edits):
+        if edit.commit_sha is not None:
+            owned[edit.commit_sha] = Link(
+                task_id=None,
+                level=edit.level,
+                commit=edit.commit_sha,
+                message=edit_message(run, edit),
+                time=edit.commit_time,
+                edit=number,
+                author=author_of(edit),
+            )
     for task in run.tasks:
         if task.commit_sha is not None:
             owned[task.commit_sha] = _own_link(run, task)
@@ -180,7 +211,9 @@ def _place(run: Run, links: Sequence[Link], task: Task) -> int:
     def comes_after(link: Link) -> bool:
         if link.level != task.level:
             return link.level > task.level
-        return link.fix is not None or task_order(task_of(run, link.task_id)) > task_order(task)
+        if link.task_id is None or link.fix is not None:
+            return True
+        return task_order(task_of(run, link.task_id)) > task_order(task)
 
     return next((place for place, each in enumerate(links) if comes_after(each)), len(links))
 
@@ -193,7 +226,8 @@ def _changes(ports: Ports, start: str, rebuilt: Rebuilt) -> Mapping[str, tuple[F
         if link.commit is None:
             continue
         for change in ports.repository.changes(parent, link.commit):
-            found.setdefault(link.task_id, {}).setdefault(change.path, change)
+            if link.task_id is not None:
+                found.setdefault(link.task_id, {}).setdefault(change.path, change)
         parent = link.commit
     return {
         task_id: tuple(by_path[path] for path in sorted(by_path))
@@ -221,17 +255,27 @@ def _integrated(
     return run
 
 
-def _with_lost(run: Run, lost: tuple[str, tuple[str, ...]]) -> Run:
-    """The receipt of a task of which a sibling's repair superseded lines in these files."""
-    task_id, paths = lost
+def _with_lost(run: Run, lost: tuple[str | int, tuple[str, ...]]) -> Run:
+    """The receipt of an owner of whose lines another's repair superseded some in these files."""
+    owner, paths = lost
 
     def change(task: Task) -> Task:
         return evolve(task, superseded_paths=tuple(sorted({*task.superseded_paths, *paths})))
 
-    return change_task(run, task_id, change)
+    if isinstance(owner, str):
+        return change_task(run, owner, change)
+    edits = list(run.operator_edits)
+    known = edits[owner].superseded_paths
+    edits[owner] = evolve(edits[owner], superseded_paths=tuple(sorted({*known, *paths})))
+    return evolve(run, operator_edits=tuple(edits))
 
 
 def _with_link(run: Run, link: Link) -> Run:
+    if link.edit is not None:
+        edits = list(run.operator_edits)
+        edits[link.edit] = evolve(edits[link.edit], commit_sha=link.commit)
+        return evolve(run, operator_edits=tuple(edits))
+
     def change(task: Task) -> Task:
         if link.fix is None:
             return evolve(task, commit_sha=link.commit)
@@ -239,6 +283,7 @@ def _with_link(run: Run, link: Link) -> Run:
         fixes[link.fix] = evolve(fixes[link.fix], commit_sha=link.commit)
         return evolve(task, fixes=tuple(fixes))
 
+    assert link.task_id is not None  # what is no edit is a task's
     return change_task(run, link.task_id, change)
 
 

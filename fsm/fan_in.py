@@ -15,6 +15,7 @@ from .implementing import fail_task
 from .joining import Joined, Side, join
 from .lifecycle import TaskEvent
 from .ports import Ports
+from .questions import left_to_operator
 from .retrying import started_again
 from .step import RunStopped
 from .workplaces import level_branch, level_worktree, prepare, some
@@ -73,13 +74,20 @@ def level_tip(run: Run, level: int) -> str:
     return committed[-1] if committed else run.level_boundaries[str(level)]
 
 
-async def check_out_level(ports: Ports, level: int) -> None:
-    """Bring the level's branch and worktree to the level's tip."""
+async def check_out_level(ports: Ports, level: int, *, always: bool = False) -> None:
+    """Bring the level's branch and worktree to the level's tip.
+
+    A worktree that is the operator's for now stays as it is, unless ``always``.
+    """
     run = ports.store.run
     branch = level_branch(run.integration_branch, level)
     tip = level_tip(run, level)
+    name = level_worktree(level)
+    is_his = not always and left_to_operator(run, level, tip)
+    if is_his and ports.repository.existing_worktree(name) is not None:
+        return
     await asyncio.to_thread(_move, ports, branch, tip)
-    await prepare(ports, level_worktree(level), tip, branch)
+    await prepare(ports, name, tip, branch)
 
 
 def provenance_note(task: Task) -> str:

@@ -58,8 +58,8 @@ async def broken_commands(
 
 def superseded(
     repository: Repository, start: str, links: Sequence[Link], tip: str, repaired: Sequence[str]
-) -> Mapping[str, tuple[str, ...]]:
-    """For tasks that were not repaired, the files in which the new ``tip`` lost lines of theirs.
+) -> Mapping[str | int, tuple[str, ...]]:
+    """For owners that were not repaired, the files in which the new ``tip`` lost lines of theirs.
 
     ``links`` are the commits after ``start`` before the repairs; what they had lost by then among
     themselves is not counted again.
@@ -68,7 +68,7 @@ def superseded(
     if not old:
         return {}
     before, after = repository.diff(start, old[-1]), repository.diff(start, tip)
-    found: dict[str, set[str]] = {}
+    found: dict[str | int, set[str]] = {}
     parent = start
     for link in links:
         if link.commit is None:
@@ -76,6 +76,6 @@ def superseded(
         if link.task_id not in repaired:
             patch = repository.diff(parent, link.commit)
             lost = Counter(missing_hunks(patch, after)) - Counter(missing_hunks(patch, before))
-            found.setdefault(link.task_id, set()).update(hunk.path for hunk in lost)
+            found.setdefault(link.owner, set()).update(hunk.path for hunk in lost)
         parent = link.commit
-    return {task_id: tuple(sorted(paths)) for task_id, paths in found.items() if paths}
+    return {owner: tuple(sorted(paths)) for owner, paths in found.items() if paths}

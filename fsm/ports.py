@@ -79,6 +79,10 @@ class Repository(Protocol):
         """Make the store if it is not there, with ``branch`` at ``base``; pin the base."""
         ...
 
+    def user_identity(self) -> Identity:
+        """Whose name git would put on commits in the user's repository."""
+        ...
+
     def tip(self, ref: str) -> str | None:
         """Where a full ref name of the run's store points; null when it does not exist."""
         ...

@@ -84,6 +84,19 @@ def recorded(run: Run, escalation_id: str) -> Escalation | None:
     return next((each for each in run.escalations if each.id == escalation_id), None)
 
 
+def left_to_operator(run: Run, level: int, tip: str) -> bool:
+    """Whether a level's worktree, checked out at ``tip``, is the operator's for now.
+
+    He may be at work there while a question that says so is open; what he accepted is his until it
+    is a commit, with which the tip moves.
+    """
+    return any(
+        (each.details.get("level"), each.details.get("commit")) == (level, tip)
+        and (each.answer is None or each.answer.verb == Verb.ACCEPT_WITH_NOTE)
+        for each in run.escalations
+    )
+
+
 def _answered(run: Run, escalation_id: str, answer: Answer) -> Run:
     return evolve(
         run,

@@ -20,12 +20,21 @@ class Link:
     ``level`` is the level between whose boundaries it stands.
     """
 
-    task_id: str
+    task_id: str | None  # null: it is the operator's
     level: int
     commit: str | None
     message: str
     time: int
     fix: int | None = None  # which of the task's fixes it is; null: the task's own commit
+    edit: int | None = None  # which of the operator's edits it is
+    author: Identity | None = None  # null: the run's
+
+    @property
+    def owner(self) -> str | int:
+        """The task's id, or which of the operator's edits it is."""
+        owner = self.edit if self.task_id is None else self.task_id
+        assert owner is not None  # every commit is somebody's
+        return owner
 
 
 @frozen(kw_only=True)
@@ -125,7 +134,8 @@ def _fold(
             if merge.tree == repository.tree_of(parent):
                 commit = None
             else:
-                commit = repository.commit(merge.tree, parent, link.message, identity, link.time)
+                author = link.author or identity
+                commit = repository.commit(merge.tree, parent, link.message, author, link.time)
         if link.commit is not None:
             if commit is None:
                 return None  # a commit that was there must not vanish

@@ -145,8 +145,17 @@ def _commits(run: Run) -> str:
         for commit in (task.commit_sha, *(fix.commit_sha for fix in task.fixes))
         if commit is not None
     )
+    edits = (
+        f"{inline(edit.by)} (answer to {code(edit.escalation_id)}): {code(edit.commit_sha)}"
+        + nested(
+            f"lines were superseded by a later repair, in: {code(path)}"
+            for path in edit.superseded_paths
+        )
+        for edit in run.operator_edits
+        if edit.commit_sha is not None
+    )
     return bullets(
-        (f"{code(task_id)}: {code(commit)}" for task_id, commit in landed),
+        (*(f"{code(task_id)}: {code(commit)}" for task_id, commit in landed), *edits),
         "(no commits landed)",
     )
 

@@ -200,4 +200,11 @@ def _asked_again(run: Run, again: Collection[str], before: str) -> Run:
             return question
         return evolve(question, id=f"{question.id}.before-{before}")
 
-    return evolve(run, escalations=tuple(map(aside, run.escalations)))
+    names = {each.id: aside(each).id for each in run.escalations}
+    return evolve(
+        run,
+        escalations=tuple(map(aside, run.escalations)),
+        operator_edits=tuple(
+            evolve(each, escalation_id=names[each.escalation_id]) for each in run.operator_edits
+        ),
+    )

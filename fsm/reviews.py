@@ -31,9 +31,10 @@ from .chain import patches_of, top_level, work_of
 from .fan_in import level_tip
 from .fold import apply_task, change_task, task_of
 from .lifecycle import TaskEvent
+from .operator_edits import ask_at_worktree
 from .parallel import each_in_parallel
 from .ports import Ports
-from .questions import Question, ask
+from .questions import Question
 from .reversals import rule_on_reversals
 from .step import RunStopped
 from .task_files import write_task_files
@@ -128,7 +129,7 @@ async def _may_be_amended(ports: Ports, level: int, number: int, found: Blocking
         ports.operator.notice(f"Level {level} needs amendment round {number}: {names}.")
     if rounds < ASKING_ROUND:
         return True
-    answer = await ask(
+    answer, _ = await ask_at_worktree(
         ports,
         Question(
             id=f"level-{level}-amend-{number}",

@@ -71,8 +71,7 @@ def clean(target: Path, run_name: str, force: bool) -> CleanReport:
     refs = _refs_of(user, run_name, branch)
     at = checked_out_at(user, branch)
     if not force:
-        _refuse_losses(run_name, folder, refs, at)
-        _refuse_unmerged(user, run_name, folder, refs)
+        _refuse_losses(user, run_name, folder, refs, at)
     kept: tuple[str, ...] = ()
     if at is not None and branch in refs:
         kept = (f"dispatch/{run_name} is checked out at {at} and was left.",)
@@ -98,55 +97,50 @@ def _refs_of(user: UserGit, run_name: str, branch: str) -> dict[str, str]:
     }
 
 
-def _refuse_losses(run_name: str, folder: Path, refs: dict[str, str], at: Path | None) -> None:
+def _refuse_losses(
+    user: UserGit, run_name: str, folder: Path, refs: dict[str, str], at: Path | None
+) -> None:
     if at is not None:
         raise UsageError(
             f"dispatch/{run_name} is checked out at {at}.", "Check out another branch there first."
         )
-    layout = Layout(folder)
-    rescued = [ref for ref in refs if ref.startswith(f"refs/dispatch/{run_name}/rescue/")]
+    layout, base = Layout(folder), refs.get(f"refs/dispatch/{run_name}/base")
+    branch, kept = f"refs/heads/dispatch/{run_name}", f"refs/dispatch/{run_name}/rescue"
+    tips = {ref: tip for ref, tip in refs.items() if ref == branch or ref.startswith(f"{kept}/")}
     if layout.store.is_dir():
-        rescued += Refs(layout.store).below(RESCUE_PREFIX)
+        inner = Refs(layout.store)
+        inside = {
+            **inner.below("refs/heads/dispatch"),
+            **_uncommitted(layout.store, inner, kept),
+            **inner.below(RESCUE_PREFIX),
+            **inner.below(kept),
+        }
+        named = frozenset(tips.values())
+        tips |= {f"{ref} of {layout.store}": tip for ref, tip in inside.items() if tip not in named}
+    lost = [ref for ref, tip in tips.items() if not _is_elsewhere(user, tip, base, refs)]
     if layout.set_aside.is_dir():
-        rescued += sorted(str(each) for each in layout.set_aside.iterdir())
-    if rescued:
-        names = ", ".join(rescued[:_REFS_SHOWN])
-        raise UsageError(
-            f"Run {run_name} holds {len(rescued)} pieces of rescued work: {names}.",
-            "Take out what you need (`git merge` or `git fetch`), then clean with --force.",
-        )
-
-
-def _refuse_unmerged(user: UserGit, run_name: str, folder: Path, refs: dict[str, str]) -> None:
-    """Raise UsageError when commits or submissions of the run are reachable from its refs alone."""
-    store = Layout(folder).store
-    branch, base = f"refs/heads/dispatch/{run_name}", refs.get(f"refs/dispatch/{run_name}/base")
-    lost = []
-    if branch in refs and not _is_elsewhere(user, refs[branch], base, refs):
-        lost.append(branch)
-    if store.is_dir():
-        inner = Refs(store)
-        tips = {**inner.below("refs/heads/dispatch"), **_uncommitted(store, inner)}
-        lost += [
-            f"{ref} of {store}"
-            for ref, tip in tips.items()
-            if tip != refs.get(branch) and not _is_elsewhere(user, tip, base, refs)
-        ]
+        lost += sorted(str(each) for each in layout.set_aside.iterdir())
     if lost:
+        more = f" and {len(lost) - _REFS_SHOWN} more" if len(lost) > _REFS_SHOWN else ""
         raise UsageError(
-            f"Run {run_name} holds work that is on no branch of yours: "
-            f"{', '.join(lost[:_REFS_SHOWN])}.",
-            "Merge it, or fetch it into a branch of yours; or clean with --force.",
+            f"Run {run_name} holds work that is nowhere else: "
+            f"{', '.join(lost[:_REFS_SHOWN])}{more}.",
+            f"Merge it, or make branches of it (`dispatch rescue {run_name}`); or clean with "
+            "--force.",
         )
 
 
-def _uncommitted(store: Path, refs: Refs) -> dict[str, str]:
-    """The submissions of tasks without a commit of their own, unless some commit has their tree."""
+def _uncommitted(store: Path, refs: Refs, kept: str) -> dict[str, str]:
+    """The submissions of tasks without a commit of their own, unless some commit has their tree.
+
+    Commits below ``kept`` count: they are looked at themselves.
+    """
     if refs.tip(BASE_REF) is None:  # killed before anything could be submitted
         return {}
     form = "--format=%T%n%(trailers:key=Dispatch-Task,valueonly)"
     older = f"{BASE_REF}^@"
-    log = git(Place(store), "log", form, "--branches", "--not", older).stdout.decode()
+    ours = ("--branches", f"--glob={kept}")
+    log = git(Place(store), "log", form, *ours, "--not", older).stdout.decode()
     known = frozenset(log.split("\n"))
     return {
         ref: tip

@@ -54,6 +54,10 @@ class RunRepository:
         if tip is None or not is_ancestor(self._store, base, tip):
             self._refs.move(ref, base, None)
 
+    def user_identity(self) -> Identity:
+        """Whose name git would put on commits in the user's repository."""
+        return self._user.identity()
+
     def tip(self, ref: str) -> str | None:
         """Where a full ref name of the run's store points; null when it does not exist."""
         return self._refs.tip(ref)

@@ -9,13 +9,11 @@ from attrs import frozen
 from ..state.errors import RefMoved, UsageError
 from ..state.records import Identity
 from .names import branch_ref
-from .program import Place, check_git_version, git, shown
-from .user_git import UserGit, locate, user_variables
+from .program import check_git_version, shown
+from .user_git import UserGit, locate
 
 RUN_FOLDER: Final = "dispatch"
 UNCOMMITTED_LIMIT: Final = 1000  # paths that are named; a warning needs no more
-FALLBACK_NAME: Final = "dispatch"
-FALLBACK_EMAIL: Final = "dispatch@localhost"
 _STATUS_LIMIT: Final = 4 * 1024 * 1024  # bytes of status output that are read
 _ATTRIBUTES_LIMIT: Final = 1024 * 1024  # bytes of one .gitattributes that are read
 _UNFINISHED: Final = (
@@ -55,10 +53,7 @@ class Target:
 
     def identity(self) -> Identity:
         """Whose name git would put on commits here, or ours where nobody is configured."""
-        return Identity(
-            name=self._configured("user.name") or FALLBACK_NAME,
-            email=self._configured("user.email") or FALLBACK_EMAIL,
-        )
+        return self.git.identity()
 
     def uncommitted(self) -> tuple[str, ...]:
         """Paths that differ from HEAD or are untracked, sorted; at most ``UNCOMMITTED_LIMIT``."""
@@ -108,12 +103,6 @@ class Target:
         exclude.parent.mkdir(exist_ok=True)
         with exclude.open("ab") as file:
             file.write((b"\n" if text and not text.endswith(b"\n") else b"") + line + b"\n")
-
-    def _configured(self, key: str) -> str:
-        place = Place(self.git_dir, self.common_dir)
-        variables = user_variables()
-        output = git(place, "config", "--get", key, accept=(0, 1), variables=variables)
-        return output.stdout.decode("utf-8", "replace").strip()
 
 
 def open_target(path: Path) -> Target:

@@ -8,6 +8,7 @@ from typing import Final
 from attrs import frozen
 
 from ..state.errors import UsageError
+from ..state.records import Identity
 from .program import Output, Place, git
 
 _SWITCHES: Final[Mapping[str, Mapping[str, str]]] = {
@@ -16,6 +17,8 @@ _SWITCHES: Final[Mapping[str, Mapping[str, str]]] = {
     "merge": {"driver": "false"},
     "trailer": {"cmd": "", "command": ""},
 }
+FALLBACK_NAME: Final = "dispatch"
+FALLBACK_EMAIL: Final = "dispatch@localhost"
 _NOT_BARE: Final = "Use a clone with a working tree."
 
 
@@ -45,9 +48,21 @@ class UserGit:
         output = self.run(*arguments, accept=(0, 1))
         return output.stdout.decode("utf-8", "backslashreplace").split("\n", 1)[0]
 
+    def identity(self) -> Identity:
+        """Whose name git would put on commits here, or ours where nobody is configured."""
+        return Identity(
+            name=self._configured("user.name") or FALLBACK_NAME,
+            email=self._configured("user.email") or FALLBACK_EMAIL,
+        )
+
     def tip(self, ref: str) -> str | None:
         """Where a full ref name points; null when it does not exist."""
         return self.text("rev-parse", "--verify", "--quiet", "--end-of-options", ref) or None
+
+    def _configured(self, key: str) -> str:
+        place, variables = Place(self.git_dir, self.common_dir), user_variables()
+        output = git(place, "config", "--get", key, accept=(0, 1), variables=variables)
+        return output.stdout.decode("utf-8", "replace").strip()
 
     def _switched_off(self) -> dict[str, str]:
         place = Place(self.git_dir, self.common_dir)

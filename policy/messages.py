@@ -8,6 +8,8 @@ MAX_SUBJECT: Final = 72
 MAX_BODY: Final = 10_000
 RUN_TRAILER: Final = "Dispatch-Run"
 TASK_TRAILER: Final = "Dispatch-Task"
+OPERATOR_TRAILER: Final = "Dispatch-Operator"
+UNSAID: Final = "Change what was asked about"  # by an operator who left no note
 
 # A full stop after these ends no sentence.
 _ABBREVIATIONS: Final = frozenset(
@@ -38,7 +40,9 @@ _TRAILING_MARKS: Final = " \t.!?,;:-\u2013\u2014([{<'\"`"
 # the scissors of an editor, and our own trailers.
 _DIVIDER: Final = re.compile(r"---(?:\s|$)")
 _SCISSORS: Final = "------------------------ >8 ------------------------"
-_OURS: Final = re.compile(rf"\s*(?:{RUN_TRAILER}|{TASK_TRAILER})\s*[:=]", re.IGNORECASE)
+_OURS: Final = re.compile(
+    rf"\s*(?:{RUN_TRAILER}|{TASK_TRAILER}|{OPERATOR_TRAILER})\s*[:=]", re.IGNORECASE
+)
 _SEPARATORS: Final = re.compile("\r\n?|[\v\f\x1c-\x1e\x85\u2028\u2029]")
 _INVISIBLE: Final = frozenset({"Cc", "Cf", "Cs"})
 
@@ -48,13 +52,16 @@ def commit_message(objective: str, *, run: str, task: str) -> str:
 
     Raises ValueError ("empty objective") when the objective has nothing to make a subject from.
     """
-    title = subject(objective)
-    first, rest = _first_sentence(_visible(objective))
-    # What the subject had to leave out must not be lost.
-    body = rest if _sentence_subject(first) == title else f"{' '.join(first.split())}\n\n{rest}"
-    lines = [_harmless(line.rstrip()) for line in body[:MAX_BODY].strip().split("\n")]
-    paragraphs = [title, "\n".join(lines), f"{RUN_TRAILER}: {run}\n{TASK_TRAILER}: {task}"]
-    return "\n\n".join(paragraph for paragraph in paragraphs if paragraph) + "\n"
+    return _message(objective, f"{RUN_TRAILER}: {run}\n{TASK_TRAILER}: {task}")
+
+
+def operator_message(note: str, *, run: str, by: str) -> str:
+    """The message of an operator's own commit: his note, and who he is."""
+    trailers = f"{RUN_TRAILER}: {run}\n{OPERATOR_TRAILER}: {' '.join(_visible(by).split())}"
+    try:
+        return _message(note, trailers)
+    except ValueError:  # nothing in it that could be a subject
+        return _message(f"{UNSAID}\n\n{note}", trailers)
 
 
 def subject(objective: str) -> str:
@@ -66,6 +73,16 @@ def subject(objective: str) -> str:
         return sentence
     cut = sentence[: MAX_SUBJECT + 1].rfind(" ")
     return sentence[: cut if cut > 0 else MAX_SUBJECT].rstrip(_TRAILING_MARKS)
+
+
+def _message(text: str, trailers: str) -> str:
+    title = subject(text)
+    first, rest = _first_sentence(_visible(text))
+    # What the subject had to leave out must not be lost.
+    body = rest if _sentence_subject(first) == title else f"{' '.join(first.split())}\n\n{rest}"
+    lines = [_harmless(line.rstrip()) for line in body[:MAX_BODY].strip().split("\n")]
+    paragraphs = [title, "\n".join(lines), trailers]
+    return "\n\n".join(paragraph for paragraph in paragraphs if paragraph) + "\n"
 
 
 def _sentence_subject(sentence: str) -> str:

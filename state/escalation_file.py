@@ -20,6 +20,7 @@ from .yaml_text import YamlError
 
 FOLDER: Final = "escalations"
 ANSWERED: Final = "answered"
+TOLD: Final = "notified"
 MAX_BYTES: Final = 64 * 1024
 MAX_NOTE_CHARS: Final = 4000
 MAX_TEXT_CHARS: Final = 8000  # of one text that is shown; the document has it whole
@@ -64,7 +65,7 @@ def write_question(run_folder: Path, escalation: Escalation) -> bool:
 
 
 def read_reply(run_folder: Path, escalation: Escalation) -> Reply | Problem | None:
-    """What the file answers; null: nothing yet, which half-written YAML is, too."""
+    """What the file answers; null: nothing yet.  Half-written YAML is a problem, like any other."""
     path = question_path(run_folder, escalation.id)
     try:
         data = _read(path)
@@ -74,7 +75,7 @@ def read_reply(run_folder: Path, escalation: Escalation) -> Reply | Problem | No
     except OSError as error:
         return Problem(f"{path} cannot be taken: {error.strerror}.")
     except YamlError:
-        return None
+        return Problem(f"{path} is not whole YAML; it is read again when it is saved again.")
     if not isinstance(given, dict) or given.get("answer") in (None, ""):
         return None
     if given.get("id") != escalation.id:
@@ -109,12 +110,32 @@ def put_aside(run_folder: Path, escalation: Escalation, answer: Answer) -> Reply
         path = question_path(run_folder, escalation.id)
         kept = run_folder / FOLDER / ANSWERED / path.name
         late = read_reply(run_folder, escalation)
-        if not os.path.lexists(kept):
+        text = _text(run_folder.name, escalation, Reply(answer.verb, answer.note))
+        # Asked again after a retry, a question may be answered in another way.
+        if not kept.is_file() or kept.read_bytes() != text:
             make_folder(kept.parent)
-            replace(kept, _text(run_folder.name, escalation, Reply(answer.verb, answer.note)))
-        with contextlib.suppress(FileNotFoundError):
-            path.unlink()
+            replace(kept, text)
+        for each in (path, _told_path(run_folder, escalation.id)):
+            each.unlink(missing_ok=True)
     return late if isinstance(late, Reply) and late.verb != answer.verb else None
+
+
+def was_told(run_folder: Path, escalation_id: str) -> bool:
+    """Whether the notify command has taken the question."""
+    return _told_path(run_folder, escalation_id).exists()
+
+
+def set_told(run_folder: Path, escalation_id: str) -> None:
+    """The notify command has taken the question: it does not get it again."""
+    path = _told_path(run_folder, escalation_id)
+    with _alone(run_folder):
+        if question_path(run_folder, escalation_id).exists():  # not answered meanwhile
+            make_folder(path.parent)
+            path.touch()
+
+
+def _told_path(run_folder: Path, escalation_id: str) -> Path:
+    return run_folder / FOLDER / TOLD / escalation_id
 
 
 def _text(run: str, escalation: Escalation, reply: Reply | None = None) -> bytes:

@@ -60,6 +60,9 @@ def _header(run: Run) -> Iterator[str]:
         for task in run.tasks:
             if task.status is not TaskStatus.COMPLETED:
                 yield f"the run is done, but task {task.id} is {task.status}."
+    for edit in run.operator_edits:
+        if edit.commit_sha is not None and not _COMMIT_ID.match(edit.commit_sha):
+            yield f"an operator's edit has commitSHA {edit.commit_sha!r}, not 40 hex digits."
     for level, commit in run.level_boundaries.items():
         if not _LEVEL.match(level):
             yield f"levelBoundaries has the key {level!r}, which is no level."
@@ -109,9 +112,17 @@ def _references(run: Run, known: Run | None, ids: Collection[str]) -> Iterator[s
             blamed = {each for tasks in verification.attribution.values() for each in tasks}
             for each in sorted(blamed - frozenset(ids)):
                 yield f"verification round {verification.round} names {each}, which is no task."
-    if known is None or run.escalations is not known.escalations:
+    if (
+        known is None
+        or run.escalations is not known.escalations
+        or run.operator_edits is not known.operator_edits
+    ):
         for each in _twice(question.id for question in run.escalations):
             yield f"escalation id {each} is there twice."
+        known_questions = frozenset(question.id for question in run.escalations)
+        for edit in run.operator_edits:
+            if edit.escalation_id not in known_questions:
+                yield f"an operator's edit names {edit.escalation_id}, which is no escalation."
         for question in run.escalations:
             if question.task_id is not None and question.task_id not in ids:
                 yield f"escalation {question.id} names {question.task_id}, which is no task."

@@ -14,13 +14,14 @@ import threading
 from collections.abc import Callable, Iterable
 from enum import Enum
 from pathlib import Path
-from typing import Final, TextIO
+from typing import Final
 
 from attrs import has
 
 from .clean_text import clean
 from .codec import unstructure
 from .redact import Redactor
+from .streams import Stream
 
 EVENTS: Final = "events.jsonl"
 EVENT_VERSION: Final = 1
@@ -51,7 +52,7 @@ class EventJournal:
         self,
         folder: Path,
         *,
-        stream: TextIO,
+        stream: Stream,
         now: Callable[[], str],
         secrets: Iterable[str] = (),
         compact: bool = False,

@@ -141,6 +141,26 @@ class Escalation(Record):
 
 
 @frozen(kw_only=True)
+class OperatorEdit(Record):
+    """What the operator changed in a level's worktree and accepted with his answer.
+
+    Its tree was made on the commit ``base``; ``commit_sha`` is null before it is committed.
+    """
+
+    level: int
+    escalation_id: str
+    base: str
+    tree: str
+    commit_time: int  # seconds since 1970
+    commit_sha: str | None = None
+    note: str
+    by: str
+    author_name: str
+    author_email: str
+    superseded_paths: tuple[str, ...] = ()  # where a later repair replaced lines of his
+
+
+@frozen(kw_only=True)
 class PlanRefusal(Record):
     """Why a plan was sent back to the planner; ``round`` counts from 1."""
 

@@ -1,48 +1,53 @@
-"""The way to the operator: a file per question, lines on stderr, the user's notify command."""
+"""The way to the operator: a file per question, the terminal, the user's notify command."""
 
 import asyncio
 import contextlib
 import getpass
-import json
 import os
-import subprocess
-import threading
 import time
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
-from typing import Final, TextIO
+from typing import Final
 
 from .clean_text import clean
-from .errors import WaitingForOperator
+from .errors import StorageError, WaitingForOperator
 from .escalation_file import (
+    MAX_NOTE_CHARS,
     Problem,
     Reply,
     put_aside,
     question_path,
     read_reply,
     write_question,
+    write_reply,
 )
 from .judgements import Answer, Escalation
+from .notifying import Notifier
+from .streams import Stream
+from .terminal import Refused, Terminal
 
 POLL_SECONDS: Final = 0.5
 REMIND_SECONDS: Final = 600.0
-NOTIFY_SECONDS: Final = 30.0  # after which a notify command is killed
+MAX_SHOWN_CHARS: Final = 1000  # of one text on the screen; the question's file has more
 
 
 class OperatorChannel:
     """Asks the person who started the run, or who calls ``dispatch answer``.
 
-    ``wait`` false: a question without an answer raises WaitingForOperator at once.
-    ``timeout_seconds``: how long each question is waited for; null: for ever.
-    ``notify``: the words of a command that gets each new question as JSON on its stdin.
+    Every answer goes through the question's file, wherever it is given, and the first one counts.
+    ``terminal``: where he is asked, if he sits at one.  ``wait`` false: a question without an
+    answer raises WaitingForOperator at once.  ``timeout_seconds``: how long each question is waited
+    for; null: for ever.  ``notify``: the words of a command that gets each question once.
     """
 
     def __init__(
         self,
         folder: Path,
         *,
-        stream: TextIO,
+        stream: Stream,
         now: Callable[[], str],
+        terminal: Terminal | None = None,
         wait: bool = True,
         timeout_seconds: float | None = None,
         notify: Sequence[str] = (),
@@ -50,26 +55,58 @@ class OperatorChannel:
         self._folder = folder
         self._stream = stream
         self._now = now
+        self._terminal = terminal if wait else None
         self._wait = wait
         self._timeout = timeout_seconds
-        self._notify = tuple(notify)
-        self._notifiers: list[threading.Thread] = []
+        self._notifier = Notifier(folder, notify, self._say)
+        self._settled: dict[str, Escalation] = {}
 
     def announce(self, escalation: Escalation) -> None:
-        """Write the question's file and tell of it; a file that is there was told of before."""
-        is_new = write_question(self._folder, escalation)
-        self._say(f"question {escalation.id}: {escalation.question}")
-        for verb in escalation.allowed:
-            self._say(f"  {verb}: {escalation.consequences.get(verb, '')}")
-        if is_new:
-            self._tell_command("question", escalation.id, escalation.question, escalation)
+        """Write the question's file, unless it is there, and tell of it."""
+        write_question(self._folder, escalation)
+        if self._terminal is None or self._terminal.gone:
+            for line in self._asked(escalation):
+                self._say(line)
+        elif not self._terminal.is_free():
+            self._say(f"question {escalation.id}: {_line(escalation.question)}")
+        self._notifier.question(escalation)
 
     async def answer(self, escalation: Escalation) -> Answer:
-        """The first valid answer in the question's file, looked for every ``POLL_SECONDS``."""
+        """The first valid answer in the question's file; the terminal is asked meanwhile."""
+        asking = asyncio.ensure_future(self._ask_here(escalation))
+        try:
+            reply = await self._reply(escalation, asking)
+            here = asking.done() and await asking == reply
+        finally:
+            asking.cancel()
+            await asyncio.gather(asking, return_exceptions=True)
+        if not here:
+            note = f", {_line(reply.note)}" if reply.note else ""
+            self._say(f"question {escalation.id} is answered: {reply.verb}{note}")
+        return Answer(verb=reply.verb, note=reply.note, at=self._now(), by=user_name())
+
+    def settle(self, escalation: Escalation) -> None:
+        """Put the file aside; an answer that came too late is told, not taken."""
+        self._settled[escalation.id] = escalation
+        self._put_aside(escalation)
+
+    def notice(self, text: str) -> None:
+        """Tell something that needs no answer."""
+        self._say(text)
+        self._notifier.notice(text)
+
+    def close(self) -> None:
+        """Tell of answers that came too late, and give notify commands their time to end."""
+        for escalation in self._settled.values():
+            self._put_aside(escalation)
+        self._notifier.close()
+
+    async def _reply(self, escalation: Escalation, asking: "asyncio.Task[Reply | None]") -> Reply:
+        """What the file answers, looked at every ``POLL_SECONDS``, and when ``asking`` ends."""
         started = reminded = time.monotonic()
         said = ""
         seen: tuple[int, ...] | None = None
-        if self._wait:
+        if self._wait and (self._terminal is None or self._terminal.gone):
             self._say(self._how(escalation))
         while True:
             mark = self._mark(escalation)
@@ -78,7 +115,7 @@ class OperatorChannel:
             elif mark != seen:
                 found = read_reply(self._folder, escalation)
                 if isinstance(found, Reply):
-                    return Answer(verb=found.verb, note=found.note, at=self._now(), by=user_name())
+                    return found
                 if isinstance(found, Problem) and found.text != said:
                     said = found.text
                     self._say(said)
@@ -94,27 +131,57 @@ class OperatorChannel:
             if now - reminded >= REMIND_SECONDS:
                 reminded = now
                 self._say(self._how(escalation))
-            await asyncio.sleep(POLL_SECONDS)
+            if asking.done():
+                await asyncio.sleep(POLL_SECONDS)
+            else:
+                await asyncio.wait({asking}, timeout=POLL_SECONDS)
 
-    def settle(self, escalation: Escalation) -> None:
-        """Put the file aside; an answer that came too late is told, not taken."""
+    async def _ask_here(self, escalation: Escalation) -> Reply | None:
+        """Have the question answered at the terminal, if there is one: into its file."""
+        if self._terminal is None:
+            return None
+        first, *rest = self._asked(escalation)
+        text = "\n".join(
+            (
+                f"dispatch: {first}",
+                *rest,
+                "  Type one of these words and, if you like, a note behind it.",
+                f"  Or elsewhere: dispatch answer {self._folder.name} {escalation.id} WORD",
+            )
+        )
+        prompt = f"{escalation.id}> "
+        understood = partial(_understood, escalation)
+        while True:
+            try:
+                reply = await self._terminal.ask(text, prompt, understood)
+                other = write_reply(self._folder, escalation, reply)
+            except EOFError:
+                self._say(f"nothing more is read from here; {self._how(escalation)}")
+                return None
+            except StorageError as error:
+                self._say(f"the answer could not be kept: {error}")
+            else:
+                if other is None:
+                    return reply
+                self._say(_too_late(escalation, other.verb, reply.verb))
+                return None
+
+    def _put_aside(self, escalation: Escalation) -> None:
         assert escalation.answer is not None  # only answered questions are settled
         late = put_aside(self._folder, escalation, escalation.answer)
         if late is not None:
-            self._say(
-                f"question {escalation.id} was answered {escalation.answer.verb} before; "
-                f"{late.verb} came too late"
-            )
+            self._say(_too_late(escalation, escalation.answer.verb, late.verb))
 
-    def notice(self, text: str) -> None:
-        """Tell something that needs no answer."""
-        self._say(text)
-        self._tell_command("notice", None, text, None)
-
-    def close(self) -> None:
-        """Give notify commands at work their time to end."""
-        for thread in self._notifiers:
-            thread.join(NOTIFY_SECONDS)
+    def _asked(self, escalation: Escalation) -> tuple[str, ...]:
+        width = max(map(len, escalation.allowed))
+        return (
+            f"question {escalation.id}: {_line(escalation.question)}",
+            f"  why: {_line(escalation.reason)}",
+            *(
+                f"  {verb:<{width}}  {_line(escalation.consequences.get(verb, ''))}"
+                for verb in escalation.allowed
+            ),
+        )
 
     def _how(self, escalation: Escalation) -> str:
         verbs = "|".join(escalation.allowed)
@@ -133,40 +200,8 @@ class OperatorChannel:
 
     def _say(self, text: str) -> None:
         with contextlib.suppress(OSError, ValueError):  # the terminal is gone: nobody to tell
-            self._stream.write(f"dispatch: {' '.join(clean(text).split())}\n")
+            self._stream.write(f"dispatch: {' '.join(clean(text).splitlines())}\n")
             self._stream.flush()
-
-    def _tell_command(
-        self, kind: str, escalation_id: str | None, text: str, question: Escalation | None
-    ) -> None:
-        if not self._notify:
-            return
-        message = {
-            "kind": kind,
-            "run": self._folder.name,
-            "id": escalation_id,
-            "text": clean(text),
-            "reason": clean(question.reason) if question else "",
-            "allowed": list(question.allowed) if question else [],
-        }
-        # A thread: a command that hangs must not hold up the run.
-        thread = threading.Thread(target=self._run_notify, args=(json.dumps(message),), daemon=True)
-        self._notifiers = [each for each in self._notifiers if each.is_alive()]
-        self._notifiers.append(thread)
-        thread.start()
-
-    def _run_notify(self, message: str) -> None:
-        try:
-            subprocess.run(
-                self._notify,
-                input=message.encode(),
-                stdout=subprocess.DEVNULL,
-                stderr=subprocess.DEVNULL,
-                timeout=NOTIFY_SECONDS,
-                check=True,
-            )
-        except (OSError, subprocess.SubprocessError) as error:
-            self._say(f"the notify command failed: {error}")
 
 
 def user_name() -> str:
@@ -175,3 +210,22 @@ def user_name() -> str:
         return getpass.getuser()
     except (KeyError, OSError):  # a user without a name
         return f"uid {os.geteuid()}"
+
+
+def _understood(escalation: Escalation, line: str) -> Reply | Refused:
+    verb, _, note = line.partition(" ")
+    if verb not in escalation.allowed:
+        allowed = ", ".join(escalation.allowed)
+        return Refused(f"  {_line(verb)!r} is no answer to this. Allowed: {allowed}.")
+    if len(note) > MAX_NOTE_CHARS:
+        return Refused(f"  The note is longer than {MAX_NOTE_CHARS} characters. Shorten it.")
+    return Reply(verb, note.strip())
+
+
+def _too_late(escalation: Escalation, first: str, late: str) -> str:
+    return f"question {escalation.id} was answered {first} before; {late} came too late"
+
+
+def _line(text: str) -> str:
+    line = " ".join(clean(text).split())
+    return line if len(line) <= MAX_SHOWN_CHARS else f"{line[: MAX_SHOWN_CHARS - 1]}…"

@@ -26,6 +26,7 @@ from .judgements import (
     Decision,
     Escalation,
     GateVerdict,
+    OperatorEdit,
     PlanRefusal,
     VerificationRound,
 )
@@ -160,6 +161,7 @@ class Run(Record):
     gate_verdicts: tuple[GateVerdict, ...] = ()
     verification_rounds: tuple[VerificationRound, ...] = ()
     escalations: tuple[Escalation, ...] = ()
+    operator_edits: tuple[OperatorEdit, ...] = ()
     failure: Failure | None = None
     attempts: tuple[Attempt, ...] = ()  # those that belong to no single task
     usage: Mapping[str, Usage] = field(factory=dict)  # role -> settled total

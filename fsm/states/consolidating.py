@@ -26,6 +26,7 @@ async def work(run: Run, ports: Ports) -> Step:
     """Publish the last level's tip and write the report, before the run is called done."""
     tip = level_tip(run, max(task.level for task in run.tasks))
     commits = [commit for task in run.tasks for commit in work_of(task)]
+    commits += [edit.commit_sha for edit in run.operator_edits if edit.commit_sha is not None]
     missing = await asyncio.to_thread(ports.repository.unreachable, commits, tip)
     if missing:
         raise RunStopped(

@@ -14,8 +14,9 @@ from ...state.work import CommandResult
 from ..builds import final_log, outputs_of, roots, run_commands
 from ..fan_in import level_tip
 from ..lifecycle import RunEvent
+from ..operator_edits import ask_at_worktree
 from ..ports import Ports
-from ..questions import Question, ask, id_for
+from ..questions import Question, id_for
 from ..recovery import restore
 from ..step import Step
 from ..workplaces import level_branch, level_worktree, prepare
@@ -66,7 +67,7 @@ async def work(run: Run, ports: Ports) -> Step:
 
 async def _asked(ports: Ports, record: VerificationRound) -> VerificationRound:
     """The round as the operator judged it: passed, or as it was, and the gate runs once more."""
-    answer = await ask(
+    answer, edit = await ask_at_worktree(
         ports,
         Question(
             id=id_for(ports.store.run, f"verification-{record.round}"),
@@ -76,14 +77,16 @@ async def _asked(ports: Ports, record: VerificationRound) -> VerificationRound:
             reason=record.reason,
             details={"round": record.round, "finalBuildLog": record.final_build_log_path},
             allowed={
-                Verb.ACCEPT_WITH_NOTE: "the difference is accepted and the result is published",
+                Verb.CONTINUE: "the difference is accepted and the result is published",
+                Verb.ACCEPT_WITH_NOTE: "the same, and your note stands in the report; after a "
+                "change of yours the build gate runs once more",
                 Verb.RETRY: "the build gate runs once more and is compared again",
                 Verb.ABORT: "the run stops; everything finished is kept",
             },
         ),
     )
-    if answer.verb == Verb.RETRY:
-        return record
+    if answer.verb == Verb.RETRY or edit is not None:
+        return record  # what he changed was not there when the gate ran
     note = f" with the note: {answer.note}" if answer.note else ""
     passed = evolve(
         record,
@@ -120,6 +123,6 @@ def _why_not(run: Run) -> str | None:
         return "The comparison was skipped: the run was started with --skip-baseline."
     if run.verification_mode is VerificationMode.SKIP_COMPARISON:
         return f"The plan skips the comparison: {run.verification_mode_rationale}"
-    if all(task.commit_sha is None for task in run.tasks):
+    if not run.operator_edits and all(task.commit_sha is None for task in run.tasks):
         return "No task changed a file, so there is nothing to verify."
     return None

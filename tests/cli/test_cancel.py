@@ -12,6 +12,8 @@ from typing import Any
 import psutil
 import pytest
 from attrs import define
+from fakes.asking_run import asking
+from fakes.child_program import until
 from fakes.git_repos import a_user
 
 from dispatch.cli import DEFAULT_GRACE
@@ -230,6 +232,44 @@ def test_the_second_signal_ends_it_at_once_and_takes_every_process_along(
     assert started.survivors() == []
     assert started.run.tasks[0].status is TaskStatus.RUNNING
     started.goes_on_like(straight)
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_run_that_only_waits_for_an_answer_ends_at_once_and_asks_on(
+    tmp_path: Path, number: int
+) -> None:
+    """[RL-10] The grace is for agents; an answer given meanwhile is taken up by the next start."""
+    run = asking(tmp_path)
+    with run.program.started("run", "r", "--grace", "3600") as process:
+        until(lambda: run.open() == ["1a-x-dev-1"])
+        process.popen.send_signal(number)
+        ended = process.wait()
+    assert (ended.code, ended.out) == (130, "")
+    assert "stopping" not in ended.err
+    assert run.open() == ["1a-x-dev-1"]
+    assert run.program.run("answer", "r", "1a-x-dev-1", "continue").code == 0
+    assert run.program.run("run", "r").code == 0
+    assert [each.id for each in run.run.escalations] == ["1a-x-dev-1"]
+
+
+def test_with_a_question_open_a_sibling_at_work_gets_its_grace_and_is_ended(
+    tmp_path: Path,
+) -> None:
+    """Nothing survives; the question stays open, and nobody who handed in is asked again."""
+    run = asking(tmp_path, ("x", "z"))
+    with run.program.started("run", "r", "--grace", "0.2") as process:
+        until(lambda: run.open() == ["1a-x-dev-1"] and bool(run.survivors()))
+        process.popen.send_signal(signal.SIGTERM)
+        ended = process.wait()
+    assert (ended.code, ended.out) == (130, "")
+    assert "dispatch: stopping: 1 agent gets 0.2 seconds to hand in" in ended.err
+    assert run.survivors() == []
+    assert [task.status for task in run.run.tasks] == [TaskStatus.SUBMITTED, TaskStatus.RUNNING]
+    run.go.touch()
+    assert run.program.run("answer", "r", "1a-x-dev-1", "continue").code == 0
+    assert run.program.run("run", "r").code == 0
+    outcomes = [[each.outcome for each in task.attempts] for task in run.run.tasks]
+    assert outcomes == [[AttemptOutcome.OK], [AttemptOutcome.CANCELLED, AttemptOutcome.OK]]
 
 
 def test_the_grace_that_help_states_is_the_one_that_is_given() -> None:

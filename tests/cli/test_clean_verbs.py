@@ -106,7 +106,8 @@ def test_with_all_a_live_run_does_not_keep_the_others(user: User, cli: Cli) -> N
 
 def test_rescued_work_goes_only_by_force(user: User, cli: Cli) -> None:
     _run(user, "foo")
-    user.git("update-ref", "refs/dispatch/foo/rescue/1a-x", user.head)
+    rescued = user.git("commit-tree", "-p", user.head, "-m", "rescued", f"{user.head}^{{tree}}")
+    user.git("update-ref", "refs/dispatch/foo/rescue/1a-x", rescued)
     code, out, err = cli("clean", "foo")
     assert (code, out) == (2, "")
     assert "refs/dispatch/foo/rescue/1a-x" in err

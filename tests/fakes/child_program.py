@@ -4,6 +4,7 @@ import os
 import re
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -72,12 +73,13 @@ class Program:
     @contextmanager
     def started(self, *arguments: str) -> Iterator[Process]:
         """Start it outside of the repository; what is left of it at the end is killed."""
-        folder = self.user.home
+        # Of its own: another one may be at work at the same time.
+        folder = Path(tempfile.mkdtemp(prefix="said-", dir=self.user.home))
         with (folder / "out").open("wb") as out, (folder / "err").open("wb") as err:
             popen = subprocess.Popen(
                 [sys.executable, "-P", "-m", "dispatch", *arguments, "--repo", self.user.root],
-                cwd=folder,
-                env=self._environment(),
+                cwd=self.user.home,
+                env=self.environment(),
                 stdin=subprocess.DEVNULL,
                 stdout=out,
                 stderr=err,
@@ -88,7 +90,8 @@ class Program:
             popen.kill()
             popen.wait(LIMIT_SECONDS)
 
-    def _environment(self) -> dict[str, str]:
+    def environment(self) -> dict[str, str]:
+        """What the program is started with: the path, a home of its own, a pinned time."""
         return {
             "PATH": os.environ["PATH"],
             "HOME": str(self.user.home),

@@ -18,7 +18,7 @@ from dispatch.state.enums import (
     Verb,
 )
 from dispatch.state.errors import UsageError
-from dispatch.state.judgements import Answer, Escalation
+from dispatch.state.judgements import Answer, Escalation, OperatorEdit
 from dispatch.state.records import Failure, Run
 
 NOW = "2026-01-02T03:04:05.678Z"
@@ -210,11 +210,21 @@ def test_an_answer_that_ended_the_run_is_asked_for_again(place: Place) -> None:
         answer=Answer(verb=Verb.ABORT.value, at=NOW, by="ann"),
     )
     kept = evolve(asked, id="other", task_id="1b-y", answer=Answer(verb="continue", at=NOW, by="a"))
-    place.store().update(lambda run: evolve(run, escalations=(asked, kept)))
-    assert [each.id for each in retry(place).escalations] == [
-        "1a-x-dev-1.before-retry-1",
-        "other",
-    ]
+    edit = OperatorEdit(
+        level=1,
+        escalation_id=asked.id,
+        base="1" * 40,
+        tree="2" * 40,
+        commit_time=0,
+        note="",
+        by="ann",
+        author_name="Ann",
+        author_email="a@example.org",
+    )
+    place.store().update(lambda run: evolve(run, escalations=(asked, kept), operator_edits=(edit,)))
+    again = retry(place)
+    assert [each.id for each in again.escalations] == ["1a-x-dev-1.before-retry-1", "other"]
+    assert [each.escalation_id for each in again.operator_edits] == ["1a-x-dev-1.before-retry-1"]
 
 
 @pytest.mark.parametrize(

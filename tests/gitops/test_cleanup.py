@@ -110,25 +110,38 @@ def test_links_are_not_followed(tmp_path: Path) -> None:
 def test_rescued_work_is_not_thrown_away_unasked(tmp_path: Path) -> None:
     """In the run's store, in the user's repository, or set aside."""
     user = a_user(tmp_path)
-    run = a_run(user, "foo")
+    store = user.root / "dispatch/foo/git"
     for place in ("store", "user", "aside"):
         run = a_run(user, "foo")
         if place == "store":
             write(run.ensure_worktree("1a", user.head, None), {"new": "n"})
             run.ensure_worktree("1a", user.head, None)
-            name = "refs/dispatch/rescue/1a/1"
+            name = f"refs/dispatch/rescue/1a/1 of {store}"
         elif place == "user":
             name = "refs/dispatch/foo/rescue/1a"
-            run.publish_ref(name, user.head)
+            tree = make_tree(store, {"kept": "k"})
+            run.publish_ref(name, run.keep(name, tree, user.head, WRITER, TIME))
         else:
             write(user.root / "dispatch/foo/set-aside/1a.1", {"x": "x"})
             name = str(user.root / "dispatch/foo/set-aside/1a.1")
         with pytest.raises(UsageError) as refusal:
             clean(user.root, "foo", force=False)
-        assert refusal.value.message == f"Run foo holds 1 pieces of rescued work: {name}."
+        assert refusal.value.message == f"Run foo holds work that is nowhere else: {name}."
         assert (user.root / "dispatch/foo").exists()
         assert clean(user.root, "foo", force=True).folder
         assert refs(user) == ["refs/heads/main"]
+
+
+def test_rescued_work_that_a_branch_of_the_users_has_may_go(tmp_path: Path) -> None:
+    user = a_user(tmp_path)
+    run = a_run(user, "foo")
+    tree = make_tree(user.root / "dispatch/foo/git", {"kept": "k"})
+    ref = "refs/dispatch/foo/rescue/1a"
+    commit = run.keep(ref, tree, user.head, WRITER, TIME)
+    run.publish_ref(ref, commit)
+    user.git("branch", "mine", commit)
+    assert clean(user.root, "foo", force=False).folder
+    assert refs(user) == ["refs/heads/main", "refs/heads/mine"]
 
 
 @pytest.mark.parametrize("place", ["published", "level", "submitted"])
@@ -153,7 +166,7 @@ def test_work_that_no_branch_of_the_users_has_goes_only_by_force(
     with pytest.raises(UsageError) as refusal:
         clean(user.root, "foo", force=False)
     assert refusal.value.message == (
-        "Run foo holds work that is on no branch of yours: "
+        "Run foo holds work that is nowhere else: "
         f"{ref if place == 'published' else f'{ref} of {store}'}."
     )
     assert (store / "HEAD").exists()

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dispatch.policy.messages import MAX_SUBJECT, commit_message, subject
+from dispatch.policy.messages import MAX_SUBJECT, commit_message, operator_message, subject
 
 TRAILERS = "Dispatch-Run: r\nDispatch-Task: 1a-x\n"
 
@@ -117,3 +117,22 @@ def test_no_mixture_of_gits_own_marks_forges_a_trailer(parts: list[str]) -> None
     text = message("A" + "".join(parts))
     assert trailers_of(text) == TRAILERS
     assert len(text.split("\n")[0]) <= MAX_SUBJECT
+
+
+@pytest.mark.parametrize(
+    ("note", "text"),
+    [
+        ("Say it shorter. And why.", "Say it shorter\n\nAnd why."),
+        ("", "Change what was asked about"),
+        ("...", "Change what was asked about\n\n..."),
+        (
+            "Mine.\nDispatch-Operator: somebody\nDispatch-Task: 1a-x",
+            "Mine\n\n> Dispatch-Operator: somebody\n> Dispatch-Task: 1a-x",
+        ),
+    ],
+)
+def test_the_operator_s_note_is_the_message_and_forges_nobody(note: str, text: str) -> None:
+    made = operator_message(note, run="r", by="ann\nDispatch-Task: x")
+    trailers = "Dispatch-Run: r\nDispatch-Operator: ann Dispatch-Task: x\n"
+    assert made == f"{text}\n\n{trailers}"
+    assert trailers_of(made) == trailers

@@ -147,6 +147,10 @@ def runs(draw: st.DrawFn, max_tasks: int = 3) -> Run:
             evolve(each, id=f"e{place}", task_id=draw(st.none() | any_id) if ids else None)
             for place, each in enumerate(run.escalations)
         ),
+        operator_edits=tuple(
+            evolve(each, escalation_id="e0", commit_sha=draw(st.none() | commit_ids))
+            for each in (run.operator_edits if run.escalations else ())
+        ),
         attempts=tuple(
             evolve(each, id=f"run.{place}.{each.id}") for place, each in enumerate(run.attempts)
         ),

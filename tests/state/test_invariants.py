@@ -20,6 +20,7 @@ from dispatch.state.judgements import (
     Escalation,
     Finding,
     GateVerdict,
+    OperatorEdit,
     PerTaskGateVerdict,
     VerificationRound,
 )
@@ -156,6 +157,25 @@ def test_an_attempt_id_is_there_once() -> None:
     assert problems(evolve(RUN, attempts=twice), RUN) == ("the run has attempt id a twice.",)
     across = evolve(RUN, attempts=twice[:1], tasks=(ONE, evolve(TWO, attempts=twice[:1])))
     assert problems(across) == ("the document has attempt id a twice.",)
+
+
+def test_an_operator_s_edit_names_its_question_and_a_commit() -> None:
+    edit = OperatorEdit(
+        level=1,
+        escalation_id="e-1",
+        base="1" * 40,
+        tree="2" * 40,
+        commit_time=0,
+        commit_sha="x",
+        note="",
+        by="ann",
+        author_name="Ann",
+        author_email="a@example.org",
+    )
+    assert problems(evolve(RUN, operator_edits=(edit,)), RUN) == (
+        "an operator's edit has commitSHA 'x', not 40 hex digits.",
+        "an operator's edit names e-1, which is no escalation.",
+    )
 
 
 def test_tasks_that_go_leave_nobody_behind_who_names_them() -> None:
