@@ -92,7 +92,8 @@ def _shares(ports: Ports, run: Run, level: int) -> Iterator[Share]:
     united = _united(run, tasks)
     commits = _commits(ports, run, level, accepted, repairs, frozenset(united))
     repaired = tuple(cause for task in run.tasks for _, cause in repairs[task.id])
-    anew = tuple(cause for task in tasks for cause in _regenerated(task))
+    beside = tuple(cause for task in tasks for cause in _regenerated(task))
+    beside += tuple(_by_hand(ports, run))
     for place, task in enumerate(tasks):
         if task.id not in accepted:
             continue
@@ -107,11 +108,16 @@ def _shares(ports: Ports, run: Run, level: int) -> Iterator[Share]:
             task_id=task.id,
             accepted=work,
             outcomes=(outcome(place, work, commits),),
-            causes=(*repaired, *rules[task.id], *anew),
+            causes=(*repaired, *rules[task.id], *beside),
             united=united,
         )
         for fix, own in repairs[task.id]:
-            others = (cause for cause in repaired if cause is not own)
+            others = tuple(
+                cause
+                for each in run.tasks
+                for other, cause in repairs[each.id]
+                if cause is not own and not _is_earlier(other, fix)
+            )
             yield Share(
                 task_id=task.id,
                 work=_work(fix),
@@ -119,7 +125,7 @@ def _shares(ports: Ports, run: Run, level: int) -> Iterator[Share]:
                 outcomes=tuple(
                     Outcome(present=_patch(ports, fix.base, tip)) for tip in _tips(run, level)
                 ),
-                causes=(*others, *rules[task.id], *anew, *_left_out(run, task)),
+                causes=(*others, *rules[task.id], *beside, *_left_out(run, task)),
                 united=united,
             )
     yield from _made_again(ports, run, level)
@@ -148,6 +154,7 @@ def _commits(
         for fix in task.fixes
         if task.level == level or fix.source is FixSource.VERIFICATION or fix.commit_sha in within
     }
+    appended |= {edit.commit_sha for edit in run.operator_edits}
     found, parent = list[Commit](), start
     for commit in (*within, *ports.repository.commits_between(end, _tips(run, level)[-1])):
         if commit in own:
@@ -192,6 +199,11 @@ def _repairs(ports: Ports, task: Task) -> Iterator[tuple[Fix, Cause]]:
         yield fix, Cause(by=by, why=fix.output.summary, patch=patch, paths=touched)
 
 
+def _is_earlier(other: Fix, fix: Fix) -> bool:
+    """What was repaired before cannot have replaced a repair."""
+    return other.source is fix.source and other.round < fix.round
+
+
 def _work(fix: Fix) -> str:
     return f"{fix.source}, round {fix.round}"
 
@@ -211,6 +223,13 @@ def _regenerated(task: Task) -> Iterator[Cause]:
             else f"several tasks changed the file, and {commands} failed",
             paths=frozenset(each.paths),
         )
+
+
+def _by_hand(ports: Ports, run: Run) -> Iterator[Cause]:
+    for edit in run.operator_edits:
+        why = edit.note or f"changed by hand with the answer to {edit.escalation_id}"
+        patch = _patch(ports, edit.base, edit.tree)
+        yield Cause(by=f"the operator {edit.by}", why=why, patch=patch)
 
 
 def _claimed_later(run: Run, tasks: Sequence[Task], task: Task) -> Iterator[Cause]:

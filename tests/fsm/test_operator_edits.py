@@ -11,7 +11,7 @@ from fakes.scenario_agents import ScenarioAgents, a_plan, blocking, planned, wri
 
 from dispatch.fsm.chain import chain_from
 from dispatch.fsm.rebuild import Repair, rebuild
-from dispatch.state.enums import RunStatus, VerificationMode, VerificationOutcome
+from dispatch.state.enums import HunkFate, RunStatus, VerificationMode, VerificationOutcome
 from dispatch.state.errors import WaitingForOperator
 from dispatch.state.escalation_file import Reply, write_reply
 from dispatch.state.judgements import OperatorEdit
@@ -82,6 +82,12 @@ def test_an_accepted_change_is_a_commit_of_the_operator_that_the_next_level_star
     assert f"(answer to `{ASKED}`): `{edit.commit_sha}`" in (place.folder / "report.md").read_text()
     note = git(place.root, "notes", "--ref=dispatch/r", "show", edit.commit_sha or "")
     assert note == f"operator {edit.by}, with the answer to {ASKED}"
+    (replaced,) = run.receipts[0].work[-1].replaced
+    assert (replaced.path, replaced.fate, replaced.by) == (
+        "x",
+        HunkFate.SUPERSEDED,
+        f"the operator {edit.by}",
+    )
 
 
 def test_the_question_names_the_worktree_and_nobody_touches_it_while_it_is_open(
