@@ -67,7 +67,6 @@ def superseded(
     old = [link.commit for link in links if link.commit is not None]
     if not old:
         return {}
-    before, after = repository.diff(start, old[-1]), repository.diff(start, tip)
     found: dict[str | int, set[str]] = {}
     parent = start
     for link in links:
@@ -75,6 +74,8 @@ def superseded(
             continue
         if link.task_id not in repaired:
             patch = repository.diff(parent, link.commit)
+            # From its own parent: what it changed of the commits before it is in both, too.
+            before, after = repository.diff(parent, old[-1]), repository.diff(parent, tip)
             lost = Counter(missing_hunks(patch, after)) - Counter(missing_hunks(patch, before))
             found.setdefault(link.owner, set()).update(hunk.path for hunk in lost)
         parent = link.commit

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from fakes.answering import NOW, a_place
 from fakes.run_harness import Place, git
-from fakes.scenario_agents import ScenarioAgents, a_plan, blocking, planned, writes
+from fakes.scenario_agents import ScenarioAgents, Work, a_plan, blocking, planned, writes
 
 from dispatch.fsm.chain import chain_from
 from dispatch.fsm.rebuild import Repair, rebuild
@@ -205,3 +205,38 @@ def test_a_later_repair_of_the_task_below_leaves_his_commit_his(tmp_path: Path) 
     store = place.folder / "git"
     assert git(store, "show", "-s", "--format=%an %s", his or "") == "Olga Say it in one line"
     assert git(store, "diff-tree", "--name-only", "--no-commit-id", "-r", his or "") == "new"
+
+
+@pytest.mark.parametrize(("name", "superseded"), [("new", ()), ("x", ("x",))])
+def test_a_repair_after_verification_keeps_his_commit_and_says_which_lines_it_replaced(
+    tmp_path: Path, name: str, superseded: tuple[str, ...]
+) -> None:
+    """Whether it is folded below his commit or comes on top of it, he is the author of his."""
+    place = a_place(tmp_path, ACCEPTED, {name: "mine\n"})
+    place.config_changes = {"verify_submissions": False}
+
+    def mend(root: Path) -> None:
+        (root / "broken").unlink()
+        (root / "x").write_text("mended\n")
+
+    found = tuple((blocking(f"wrong {number}"),) for number in range(1, 5))
+    rounds = {f"1a-x.{number}": writes(x=f"x {number}\n") for number in range(1, 5)}
+    mended = Work(edit=mend, files=("broken", "x"))
+    players = ScenarioAgents(
+        plans=[a_plan(planned("x"))],
+        works={"1a-x": writes(x="x\n", broken="b\n")},
+        rounds={"1a-x": found},
+        fixes={**rounds, "1a-x.verification": mended},
+    )
+    assert place.drive(players) is RunStatus.DONE
+    (edit,) = place.run.operator_edits
+    assert edit.superseded_paths == superseded
+    log = git(place.root, "log", "--format=%an %H", "main..dispatch/r").splitlines()
+    assert f"Olga {edit.commit_sha}" in log
+    assert git(place.root, "show", f"{edit.commit_sha}:{name}") == "mine"
+    assert git(place.root, "show", "dispatch/r:x") == "mended"
+    assert ("superseded by a later repair" in _report(place)) is bool(superseded)
+
+
+def _report(place: Place) -> str:
+    return (place.folder / "report.md").read_text()
