@@ -87,7 +87,7 @@ def test_w_33_the_operator_can_accept_a_difference_that_is_no_failure(place: Pla
     players = ScenarioAgents(plans=[plan], works={"1a-x": writes(x="x\n")})
     assert place.drive(players) is RunStatus.DONE
     (question,) = operator.asked
-    assert question.allowed == ("accept-with-note", "retry", "abort")
+    assert question.allowed == ("continue", "accept-with-note", "retry", "abort")
     (record,) = place.run.verification_rounds
     assert record.outcome is VerificationOutcome.PASS
     assert record.reason.startswith("The operator script accepted the difference.")
