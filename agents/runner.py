@@ -234,10 +234,13 @@ class _Patient:
             on_delta,
             policy=self.policy,
             random=self.chance,
-            wait_for=partial(self._wait_for, request.model),
+            wait_for=partial(self._wait_for, request.model, on_delta),
         )
 
-    async def _wait_for(self, model: str, retry: Retry) -> None:
+    async def _wait_for(self, model: str, on_delta: Callable[[Delta], None], retry: Retry) -> None:
+        # A sign of life: a provider that hangs is left by the bounds of retries, as his fault, and
+        # not by the agent's silence.
+        on_delta(Delta(kind="text", text=""))
         self.trace.turn_ended()
         self.trace.error(retry.error)
         if not retry.paused:

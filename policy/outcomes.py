@@ -56,9 +56,7 @@ POLICIES: Final[Mapping[AttemptOutcome, Policy]] = {
         (Action.OTHER_MODEL, Action.FAIL), "the conversation is too long for the model"
     ),
     AttemptOutcome.SILENCE_LIMIT: Policy(
-        (Action.FRESH, Action.OTHER_MODEL, Action.STOP),
-        "the model fell silent",
-        "See whether its provider answers at all, or raise limits.silenceSeconds.",
+        (Action.FRESH, Action.OTHER_MODEL, Action.FAIL), "the model fell silent"
     ),
     AttemptOutcome.PROVIDER_AUTH: Policy(
         (Action.OTHER_MODEL, Action.STOP),

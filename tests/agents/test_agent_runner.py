@@ -6,7 +6,7 @@ import stat
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
-from time import localtime, strftime
+from time import localtime, monotonic, strftime
 from typing import Any
 
 import pytest
@@ -35,7 +35,7 @@ from dispatch.agents.retry import RetryPolicy
 from dispatch.agents.roles import ROLES
 from dispatch.agents.runner import AgentRunner
 from dispatch.agents.transcript import TRANSCRIPT, read
-from dispatch.state.config import Config, Fallback
+from dispatch.state.config import Config, Fallback, Limits
 from dispatch.state.enums import AttemptOutcome, GreybeardRuling
 from dispatch.state.jobs import (
     CritiqueJob,
@@ -372,6 +372,21 @@ async def test_a_spent_allowance_is_waited_for_in_the_conversation_and_without_t
     assert journal.lines[1][1] == f"paused until {strftime('%H:%M:%S', until)} (quota of m)"
     paused = {"attempt": job.attempt.id, "model": "m", "seconds": 7200.0}
     assert ("attempt.paused", paused) in journal.events
+
+
+async def test_a_provider_that_hangs_is_at_fault_and_not_the_agent_s_silence(
+    tmp_path: Path,
+) -> None:
+    """Three tries together are silent for longer than one agent may be."""
+
+    async def hang(request: ModelRequest) -> AssistantMessage:
+        await asyncio.sleep(0.2)
+        raise ModelError(ModelErrorKind.TIMEOUT, "no answer", usage=None)
+
+    given = evolve(config(), limits=Limits(silence_seconds=0.5))
+    runner = _runner(hang, hang, hang, given=given, monotonic=monotonic)
+    result = await runner.run(greybeard_job(tmp_path))
+    assert (result.outcome, result.message) == (AttemptOutcome.TRANSPORT, "no answer")
 
 
 async def test_an_attempt_ends_when_its_purse_gives_no_more(tmp_path: Path) -> None:

@@ -29,7 +29,7 @@ TABLE = {
     AttemptOutcome.TOKEN_LIMIT: (FAIL,),
     AttemptOutcome.MONEY_LIMIT: (FAIL,),
     AttemptOutcome.TIME_LIMIT: (FAIL,),
-    AttemptOutcome.SILENCE_LIMIT: (FRESH, OTHER, STOP),
+    AttemptOutcome.SILENCE_LIMIT: (FRESH, OTHER, FAIL),
     AttemptOutcome.CONTEXT_LIMIT: (OTHER, FAIL),
     AttemptOutcome.PROVIDER_AUTH: (OTHER, STOP),
     AttemptOutcome.PROVIDER_QUOTA: (WAIT, OTHER, STOP),
@@ -61,7 +61,6 @@ def test_a_provider_is_never_at_fault_for_the_work_nor_the_work_for_a_provider()
         faults
         == PROVIDER_FAULTS
         == {
-            AttemptOutcome.SILENCE_LIMIT,
             AttemptOutcome.PROVIDER_AUTH,
             AttemptOutcome.PROVIDER_QUOTA,
             AttemptOutcome.PROVIDER_OVERLOAD,
