@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator, Mapping
 from pathlib import Path
 from typing import Final, TextIO
 
-from attrs import frozen
+from attrs import evolve, frozen
 
 from .agents.executors.litellm_client import known_model, known_price, missing_key
 from .agents.executors.scripted_client import script_path
@@ -20,9 +20,10 @@ from .fsm.lifecycle import FINAL
 from .fsm.ports import Agents, Commands, Ports, Repository, Store
 from .gitops.store import RunRepository
 from .gitops.target import Target, open_target
+from .policy.ledger import account, attempts_of
 from .policy.names import RESERVED_NAMES, default_run_name, run_name_problems
 from .state.clock import SystemClock
-from .state.config import Config, ModelConfig
+from .state.config import Config, Limits
 from .state.config_file import load_config
 from .state.document import DOCUMENT, DocumentStore, load_run
 from .state.durable import make_folder, read_regular, write_text_atomic
@@ -58,7 +59,9 @@ class Start:
     def open_store(self, tier: str) -> DocumentStore:
         """The run's document, made when the run is new; the caller holds the run's lock."""
         if not self.is_new:
-            return DocumentStore.open(self.folder)
+            store = DocumentStore.open(self.folder)
+            store.update(self._with_caps)
+            return store
         # A copy, so that an interrupted run goes on with the spec that it began with.
         write_text_atomic(self.folder / SPEC, self.spec_text)
         identity = self.target.identity()
@@ -85,8 +88,17 @@ class Start:
                 skip_baseline=self.skip_baseline,
                 # A branch that is there already stands at HEAD: see ``_require_no_other_branch``.
                 published_commit=self.target.branch_tip(branch_of(self.name)),
+                run_limits=self.config.run_limits,
+                task_limits=self.config.task_limits,
             ),
         )
+
+    def _with_caps(self, run: Run) -> Run:
+        """The run with the caps as they are configured now: that is how one is raised."""
+        caps = (self.config.run_limits, self.config.task_limits)
+        if (run.run_limits, run.task_limits) == caps:
+            return run
+        return evolve(run, run_limits=caps[0], task_limits=caps[1])
 
 
 def branch_of(name: str) -> str:
@@ -121,9 +133,11 @@ def prepare_start(
     else:
         spec_path = folder / SPEC
         spec_text = _read_spec(spec_path)
-    if is_new or load_run(folder / DOCUMENT).status not in FINAL:
+    known = None if is_new else load_run(folder / DOCUMENT)
+    if known is None or known.status not in FINAL:
         _require_models(config, environ)
         _require_prices(config)
+        _require_known_costs(config, known)
     return Start(
         target=target,
         config=config,
@@ -216,12 +230,12 @@ def command_runner(start: Start, scratch: Path) -> CommandRunner:
     return CommandRunner(start.folder, scratch, limits=limits)
 
 
-def models_of(config: ModelConfig) -> Mapping[str, tuple[str, ...]]:
-    """Each model string with the roles that use it."""
+def models_of(config: Config) -> Mapping[str, tuple[str, ...]]:
+    """Each model string with the roles that use it, first or as a fallback."""
     found: dict[str, tuple[str, ...]] = {}
     for role in Role:
-        model = config.of(role)
-        found[model] = (*found.get(model, ()), role.value)
+        for model in dict.fromkeys((config.model_config.of(role), *config.fallback.of(role))):
+            found[model] = (*found.get(model, ()), role.value)
     return found
 
 
@@ -259,7 +273,7 @@ def _require_free_branch(target: Target, name: str) -> None:
 
 def _require_models(config: Config, environ: Mapping[str, str]) -> None:
     """A slip in the name of a late role's model must not show after the early ones were paid."""
-    for model, roles in models_of(config.model_config).items():
+    for model, roles in models_of(config).items():
         script = script_path(model)
         if script is not None:
             read_script(script)
@@ -281,15 +295,39 @@ def _require_models(config: Config, environ: Mapping[str, str]) -> None:
 
 def _require_prices(config: Config) -> None:
     """A limit in money that nothing could be counted against would be no limit."""
-    if config.limits.usd is None:
+    keys = _limits_in_money(config)
+    if not keys:
         return
-    for model, roles in models_of(config.model_config).items():
+    for model, roles in models_of(config).items():
         if script_path(model) is None and not known_price(model, config.provider, config.prices):
             raise UsageError(
-                f"The price of {model} (used by {', '.join(roles)}) is not known, so limits.usd "
+                f"The price of {model} (used by {', '.join(roles)}) is not known, so {keys} "
                 "could not be kept.",
-                "State the price below prices in the configuration, or remove limits.usd.",
+                f"State the price below prices in the configuration, or remove {keys}.",
             )
+
+
+def _require_known_costs(config: Config, run: Run | None) -> None:
+    """Nor can a cap be kept when nobody knows what was spent before it was set."""
+    caps = (config.run_limits.usd, config.task_limits.usd)
+    if run is None or caps == (None, None):
+        return
+    unpriced = account(attempts_of(run)).unpriced
+    if unpriced:
+        keys = _limits_in_money(evolve(config, limits=Limits()))
+        raise UsageError(
+            f"What {unpriced[0]} cost is not known, so {keys} could not be kept for this run.",
+            f"Remove {keys}, or set caps on turns or tokens instead.",
+        )
+
+
+def _limits_in_money(config: Config) -> str:
+    limits = {
+        "limits.usd": config.limits.usd,
+        "taskLimits.usd": config.task_limits.usd,
+        "runLimits.usd": config.run_limits.usd,
+    }
+    return " and ".join(key for key, usd in limits.items() if usd is not None)
 
 
 def _secrets(config: Config) -> tuple[str, ...]:

@@ -1,23 +1,24 @@
 """One conversation with a model: bounded turns, tools in order, one answer or a typed end."""
 
 import asyncio
+import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final, Generic, Protocol, TypeVar
 
 import msgspec
 from attrs import evolve, frozen
 
-from ..policy.usage import add
 from ..state.config import Limits
 from ..state.enums import AttemptOutcome
-from ..state.work import Usage
 from .fencing import bounded
 from .limits import Spent, Stop, exhausted, nearly_spent, overdue, patience
+from .metering import Meter, NotGranted, WorkClock
 from .model import (
+    OUTCOME_OF,
     AssistantMessage,
+    Completes,
     Delta,
     Message,
-    ModelClient,
     ModelError,
     ModelErrorKind,
     ModelRequest,
@@ -35,16 +36,6 @@ MAX_ARGUMENT_CHARACTERS: Final = 1_000_000
 MAX_RESULT_CHARACTERS: Final = 100_000  # tools page long before; this holds for all of them
 GRACE_SECONDS: Final = 10.0  # for a call that was cancelled to clean up after itself
 SHORTEST_WAIT: Final = 0.01
-
-OUTCOME_OF: Final[Mapping[ModelErrorKind, AttemptOutcome]] = {
-    ModelErrorKind.OVERLOAD: AttemptOutcome.PROVIDER_OVERLOAD,
-    ModelErrorKind.TRANSPORT: AttemptOutcome.TRANSPORT,
-    ModelErrorKind.TIMEOUT: AttemptOutcome.TRANSPORT,
-    ModelErrorKind.QUOTA: AttemptOutcome.PROVIDER_QUOTA,
-    ModelErrorKind.AUTH: AttemptOutcome.PROVIDER_AUTH,
-    ModelErrorKind.CONTEXT: AttemptOutcome.CONTEXT_LIMIT,
-    ModelErrorKind.REFUSED: AttemptOutcome.PROVIDER_REFUSED,
-}
 
 T = TypeVar("T")
 V = TypeVar("V")
@@ -68,16 +59,20 @@ class LoopEnd(Generic[V]):
 
 
 class Conversation(Generic[V]):
-    """One agent at work; ``usage`` is right at any moment, also after an exception.
+    """One agent at work; what it used is in ``meter``, right at any moment.
 
-    ``monotonic`` gives seconds; ``event`` takes what happened, for ``events.jsonl``; ``redact``
+    ``client`` gives turns that ``meter`` counts; ``seconds_left`` says how long the attempt may go
+    on by what is not its own limit; ``event`` takes what happened, for ``events.jsonl``; ``redact``
     takes known secrets out of what a tool found before the model or the transcript sees it.
     """
 
     def __init__(
         self,
         *,
-        client: ModelClient,
+        client: Completes,
+        meter: Meter,
+        clock: WorkClock,
+        seconds_left: Callable[[float], float] = lambda worked: math.inf,
         model: str,
         system: str,
         seed: str,
@@ -87,11 +82,12 @@ class Conversation(Generic[V]):
         log: Log,
         trace: Trace,
         event: Callable[..., None],
-        monotonic: Callable[[], float],
         redact: Callable[[str], str] = str,
     ) -> None:
-        self.usage = Usage()
         self._client = client
+        self._meter = meter
+        self._clock = clock
+        self._seconds_left = seconds_left
         self._model = model
         self._system = system
         self._seed = seed
@@ -102,19 +98,18 @@ class Conversation(Generic[V]):
         self._log = log
         self._trace = trace
         self._event = event
-        self._monotonic = monotonic
         self._redact = redact
         self._messages: list[Message] = []
         self._idle_turns = 0
         self._reminded_of_budget = False
-        self._started = self._heard = monotonic()
+        self._heard = clock()
 
     async def run(self) -> LoopEnd[V]:
         """Talk until the terminal tool accepts a call, or a budget, bound or provider ends it."""
-        self._started = self._heard = self._monotonic()
+        self._heard = self._clock()
         self._say(self._seed)
         while True:
-            stop = exhausted(self._spent(), self._limits)
+            stop = exhausted(self._spent(), self._limits_now())
             if stop is None:
                 self._remind_of_budget()
                 stop = await self._turn()
@@ -131,6 +126,8 @@ class Conversation(Generic[V]):
         except ModelError as error:
             self._trace.error(error)
             return Stop(OUTCOME_OF[error.kind], error.message)
+        except NotGranted as error:
+            return Stop(error.refusal.outcome, error.refusal.reason)
         finally:
             self._trace.turn_ended()
         if isinstance(turn, Stop):
@@ -149,23 +146,22 @@ class Conversation(Generic[V]):
             messages=tuple(each for each in self._messages if not _is_empty(each)),
             tools=self._specs,
         )
-        self._heard = self._monotonic()
+        self._heard = self._clock()
         call = asyncio.ensure_future(self._client.complete(request, self._on_delta))
         turn = await self._wait_for(call, silence_counts=True)
         return turn if isinstance(turn, Stop) else _storable(turn)
 
     def _on_delta(self, delta: Delta) -> None:
-        self._heard = self._monotonic()
+        self._heard = self._clock()
         self._trace.delta(delta)
 
     def _keep(self, turn: AssistantMessage) -> None:
-        """Count a turn and make it durable, before any of its tools runs."""
-        self.usage = add(self.usage, evolve(turn.usage, turns=1))
+        """Make a turn durable, before any of its tools runs."""
         self._log.append(turn)
         self._messages.append(turn)
         self._event(
             "turn.completed",
-            turn=self.usage.turns,
+            turn=self._meter.usage.turns,
             finishReason=turn.finish_reason,
             toolCalls=len(turn.tool_calls),
             inputTokens=turn.usage.input_tokens,
@@ -206,7 +202,7 @@ class Conversation(Generic[V]):
         arguments = _arguments(call, cut=cut)
         readable = None if isinstance(arguments, ToolResult) else arguments
         self._trace.tool(call.name, readable)
-        started = self._monotonic()
+        started = self._clock.monotonic()
         if isinstance(arguments, ToolResult):
             is_final = call.name == self._terminal.spec.name
             unreadable = self._terminal.unreadable
@@ -214,8 +210,8 @@ class Conversation(Generic[V]):
         elif call.name == self._terminal.spec.name:
             # Its checks are our work and bounded by their own limits: ending them for the agent's
             # time would lose a finished piece of work, so they are not charged to it.
-            result = await self._terminal.call(arguments)
-            self._started += self._monotonic() - started
+            with self._clock.stopped():
+                result = await self._terminal.call(arguments)
         elif call.name not in self._tools:
             names = ", ".join(sorted((*self._tools, self._terminal.spec.name)))
             result = ToolResult(
@@ -227,10 +223,10 @@ class Conversation(Generic[V]):
             result = await self._wait_for(tool, silence_counts=False)
         self._event(
             "tool.called",
-            turn=self.usage.turns,
+            turn=self._meter.usage.turns,
             tool=call.name,
             ok=isinstance(result, ToolResult) and not result.is_error,
-            seconds=round(self._monotonic() - started, 3),
+            seconds=round(self._clock.monotonic() - started, 3),
         )
         return result
 
@@ -301,21 +297,28 @@ class Conversation(Generic[V]):
         self._messages.append(message)
 
     def _spent(self, *, silence_counts: bool = False) -> Spent:
-        now = self._monotonic()
+        now = self._clock()
         return Spent(
-            usage=self.usage,
-            wall_seconds=now - self._started,
+            usage=self._meter.at_most,
+            wall_seconds=now,
             silent_seconds=now - self._heard if silence_counts else 0.0,
         )
+
+    def _limits_now(self) -> Limits:
+        """The attempt's limits, with the wall time that the caps of others leave."""
+        worked = self._clock()
+        last = min(self._limits.wall_seconds, worked + self._seconds_left(worked))
+        return evolve(self._limits, wall_seconds=last)
 
     async def _wait_for(self, work: "asyncio.Future[T]", *, silence_counts: bool) -> T | Stop:
         """What a call gives, or why it was not waited for; it is over when this returns."""
         try:
             while not work.done():
                 spent = self._spent(silence_counts=silence_counts)
-                if stop := overdue(spent, self._limits):
+                limits = self._limits_now()
+                if stop := overdue(spent, limits):
                     return stop
-                seconds = max(SHORTEST_WAIT, patience(spent, self._limits))
+                seconds = max(SHORTEST_WAIT, patience(spent, limits))
                 await asyncio.wait({work}, timeout=seconds)
             if work.cancelled():  # by itself: nobody cancelled us
                 raise ModelError(ModelErrorKind.TRANSPORT, "The call was cancelled underneath.")

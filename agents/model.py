@@ -2,10 +2,11 @@
 
 from collections.abc import Callable, Mapping
 from enum import StrEnum
-from typing import Literal, Protocol
+from typing import Final, Literal, Protocol
 
 from attrs import field, frozen
 
+from ..state.enums import AttemptOutcome
 from ..state.work import Usage
 
 
@@ -83,37 +84,63 @@ class Delta:
 
 
 class ModelErrorKind(StrEnum):
-    """Why a call failed; the first three are transient."""
+    """Why a call failed; what follows each is in ``policy.outcomes``."""
 
     OVERLOAD = "overload"  # 429 without quota words, 503, 529
     TRANSPORT = "transport"  # no connection, cut stream, 5xx, malformed reply
     TIMEOUT = "timeout"
-    QUOTA = "quota"  # spent allowance; waiting minutes will not help
+    QUOTA = "quota"  # spent allowance; only the time that the provider states will help
     AUTH = "auth"  # 401, 403
     CONTEXT = "context"  # the conversation is too long
     REFUSED = "refused"  # any other 4xx
 
 
-TRANSIENT = frozenset({ModelErrorKind.OVERLOAD, ModelErrorKind.TRANSPORT, ModelErrorKind.TIMEOUT})
+OUTCOME_OF: Final[Mapping[ModelErrorKind, AttemptOutcome]] = {
+    ModelErrorKind.OVERLOAD: AttemptOutcome.PROVIDER_OVERLOAD,
+    ModelErrorKind.TRANSPORT: AttemptOutcome.TRANSPORT,
+    ModelErrorKind.TIMEOUT: AttemptOutcome.TRANSPORT,
+    ModelErrorKind.QUOTA: AttemptOutcome.PROVIDER_QUOTA,
+    ModelErrorKind.AUTH: AttemptOutcome.PROVIDER_AUTH,
+    ModelErrorKind.CONTEXT: AttemptOutcome.CONTEXT_LIMIT,
+    ModelErrorKind.REFUSED: AttemptOutcome.PROVIDER_REFUSED,
+}
+REFUSED_UNREAD: Final = Usage()  # the request was turned away, so nothing is charged for it
 
 
 class ModelError(Exception):
-    """A call that gave no turn; the message holds no key and at most 500 characters of a body."""
+    """A call that gave no turn; the message holds no key and at most 500 characters of a body.
+
+    ``usage`` is null when the model may have worked on the request, and nobody tells how much: a
+    stream that broke off is paid for.
+    """
 
     def __init__(
-        self, kind: ModelErrorKind, message: str, retry_after: float | None = None
+        self,
+        kind: ModelErrorKind,
+        message: str,
+        retry_after: float | None = None,
+        usage: Usage | None = REFUSED_UNREAD,
     ) -> None:
         super().__init__(message)
         self.kind = kind
         self.message = message
         self.retry_after = retry_after  # seconds, as the provider stated
+        self.usage = usage
 
 
-class ModelClient(Protocol):
-    """Whoever answers a request: litellm, or a script."""
+class Completes(Protocol):
+    """Whoever gives a turn for a request."""
 
     async def complete(
         self, request: ModelRequest, on_delta: Callable[[Delta], None]
     ) -> AssistantMessage:
-        """One turn, one request, no retries of its own; raises ModelError."""
+        """One turn; raises ModelError."""
+        ...
+
+
+class ModelClient(Completes, Protocol):
+    """A model: litellm, or a script.  It makes one request for a turn and never a second."""
+
+    async def worst(self, request: ModelRequest, input_tokens: int) -> Usage:
+        """What a request of at most so many tokens may use; ``cost_usd`` null: no known price."""
         ...

@@ -1,10 +1,14 @@
-"""Transient failures of a model call, tried again a bounded number of times."""
+"""Failed calls of a model, made again as ``policy.outcomes`` allows, a bounded number of times."""
 
 from collections.abc import Awaitable, Callable
+from typing import Final
 
 from attrs import frozen
 
-from .model import TRANSIENT, AssistantMessage, Delta, ModelClient, ModelError, ModelRequest
+from ..policy.outcomes import Action, allows
+from .model import OUTCOME_OF, AssistantMessage, Completes, Delta, ModelError, ModelRequest
+
+MAX_PAUSES: Final = 100  # of one turn: a provider may say "soon" for ever
 
 
 @frozen(kw_only=True)
@@ -16,6 +20,7 @@ class RetryPolicy:
     factor: float = 2.0
     longest_wait: float = 60.0  # of our own; a provider may ask for more
     total_wait: float = 600.0  # of all waits of one call
+    total_pause: float = 0.0  # of all waits of one call for an allowance to come back
 
     def wait(self, number: int, asked: float | None, share: float) -> float:
         """The wait before retry ``number`` (from 1); ``share`` in [0, 1) spreads agents apart.
@@ -30,36 +35,52 @@ class RetryPolicy:
 
 @frozen(kw_only=True)
 class Retry:
-    """One retry that is about to be waited for."""
+    """One retry that is about to be waited for; ``paused``: for an allowance to come back."""
 
     number: int
     wait: float
     error: ModelError
+    paused: bool = False
 
 
 async def complete_with_retries(
-    client: ModelClient,
+    client: Completes,
     request: ModelRequest,
     on_delta: Callable[[Delta], None],
     *,
     policy: RetryPolicy,
-    sleep: Callable[[float], Awaitable[None]],
     random: Callable[[], float],
-    on_retry: Callable[[Retry], None],
+    wait_for: Callable[[Retry], Awaitable[None]],
 ) -> AssistantMessage:
-    """One turn; transient errors are tried again, every other one is raised at once.
+    """One turn; what may pass is tried again, every other error is raised at once.
 
-    The last error is raised when the retries are spent or the next wait would pass the total.
+    The last error is raised when the retries or pauses are spent, or when the next wait would pass
+    its total.  ``wait_for`` shows a retry and waits for it.
     """
-    waited = 0.0
-    for number in range(1, policy.retries + 1):
+    retries = pauses = 0
+    waited = paused = 0.0
+    while True:
         try:
             return await client.complete(request, on_delta)
         except ModelError as error:
-            wait = policy.wait(number, error.retry_after, random())
-            if error.kind not in TRANSIENT or waited + wait > policy.total_wait:
+            outcome = OUTCOME_OF[error.kind]
+            wait = policy.wait(retries + 1, error.retry_after, random())
+            pause = policy.wait(pauses + 1, error.retry_after, random())
+            if (
+                allows(outcome, Action.SAME)
+                and retries < policy.retries
+                and waited + wait <= policy.total_wait
+            ):
+                retries, waited = retries + 1, waited + wait
+                retry = Retry(number=retries, wait=wait, error=error)
+            elif (
+                allows(outcome, Action.WAIT)
+                and error.retry_after is not None
+                and pauses < MAX_PAUSES
+                and paused + pause <= policy.total_pause
+            ):
+                pauses, paused = pauses + 1, paused + pause
+                retry = Retry(number=pauses, wait=pause, error=error, paused=True)
+            else:
                 raise
-            on_retry(Retry(number=number, wait=wait, error=error))
-        await sleep(wait)
-        waited += wait
-    return await client.complete(request, on_delta)
+        await wait_for(retry)

@@ -9,19 +9,20 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Final, Protocol, TypeVar
 
-from attrs import frozen
+from attrs import evolve, frozen
 
 from ..state.codec import unstructure
 from ..state.config import Config
 from ..state.durable import replace
 from ..state.enums import AttemptOutcome, Isolation
 from ..state.errors import StorageError
-from ..state.jobs import Job, JobCancelled, Result
+from ..state.jobs import Job, JobCancelled, Purse, Result
 from ..state.redact import Redactor
 from ..state.work import Usage
 from .clients import Clients, executor_of
 from .loop import Conversation, LoopEnd
-from .model import AssistantMessage, Delta, ModelClient, ModelRequest
+from .metering import Meter, WorkClock
+from .model import AssistantMessage, Completes, Delta, ModelClient, ModelRequest
 from .retry import Retry, RetryPolicy, complete_with_retries
 from .roles import entry_of
 from .roles.base import Session
@@ -34,6 +35,7 @@ SYSTEM: Final = "system.md"
 SEED: Final = "seed.md"
 RESULT: Final = "result.json"
 
+_TIME_OF_DAY: Final = "%H:%M:%S"
 _SECRET_NAMES: Final = ("KEY", "TOKEN", "SECRET", "PASSWORD")
 
 A = TypeVar("A")
@@ -54,8 +56,9 @@ class Journal(Protocol):
 class AgentRunner:
     """An ``Agents`` port over our own loop; ``environ`` holds the provider's key.
 
-    ``monotonic``, ``sleep`` and ``chance`` (a share in [0, 1) that spreads retries) are time and
-    luck; ``clients`` gives the client for a model string, by default litellm or a script.
+    ``monotonic``, ``now`` (seconds since 1970), ``sleep`` and ``chance`` (a share in [0, 1) that
+    spreads retries) are time and luck; ``clients`` gives the client for a model string, by default
+    litellm or a script.
     """
 
     def __init__(
@@ -69,6 +72,7 @@ class AgentRunner:
         clients: Callable[[str], ModelClient] | None = None,
         retries: RetryPolicy | None = None,
         monotonic: Callable[[], float] = time.monotonic,
+        now: Callable[[], float] = time.time,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
         chance: Callable[[], float] = random.random,
     ) -> None:
@@ -78,17 +82,19 @@ class AgentRunner:
         self._verbose = verbose
         self._clients = Clients(config, environ)
         self._client_of = clients or self._clients.of
-        self._retries = retries or RetryPolicy()
+        self._retries = retries or RetryPolicy(total_pause=config.max_quota_wait_seconds)
         self._monotonic = monotonic
+        self._now = now
         self._sleep = sleep
         self._chance = chance
         self._redactor = Redactor(
             value for name, value in environ.items() if name.upper().endswith(_SECRET_NAMES)
         )
 
-    def executor_and_model(self, job_type: type[Job[A]]) -> tuple[str, str]:
-        """Which executor and model a job of that class would get."""
-        model = self._config.model_config.of(entry_of(job_type).role)
+    def executor_and_model(self, job_type: type[Job[A]], others: int = 0) -> tuple[str, str]:
+        """Which executor and model a job of that class gets after so many models of its role."""
+        role = entry_of(job_type).role
+        model = (self._config.model_config.of(role), *self._config.fallback.of(role))[others]
         return executor_of(model), model
 
     async def run(self, job: Job[A]) -> Result[A]:
@@ -113,14 +119,15 @@ class AgentRunner:
         trace = Trace(
             partial(self._journal.line, label), verbose=self._verbose, redactor=self._redactor
         )
-        conversation: Conversation[A] | None = None
+        meter: Meter | None = None
+        clock = WorkClock(self._monotonic)
         try:
             session = await asyncio.to_thread(self._session, job)
-            conversation = self._conversation(job, session, transcript, trace)
-            end = await conversation.run()
-            result = _result(end, conversation.usage)
+            meter = Meter(self._client_of(job.attempt.model), job.purse, clock)
+            conversation = self._conversation(job, session, meter, clock, transcript, trace)
+            result = _result(await conversation.run(), meter.usage)
         except asyncio.CancelledError:
-            usage = Usage() if conversation is None else conversation.usage
+            usage = Usage() if meter is None else meter.usage
             cancelled: Result[A] = Result(
                 outcome=AttemptOutcome.CANCELLED, value=None, message="Interrupted.", usage=usage
             )
@@ -129,8 +136,9 @@ class AgentRunner:
         except StorageError:
             raise  # the disk's fault: a fresh agent would be paid for in vain
         except Exception as error:  # whatever goes wrong costs an attempt, not the run
-            usage = Usage() if conversation is None else conversation.usage
+            usage = Usage() if meter is None else meter.usage
             result = _crashed(f"{type(error).__name__}: {error}", usage)
+        result = evolve(result, active_seconds=round(clock(), 3))
         self._keep_result(job.folder, result, trace)
         if result.outcome is not AttemptOutcome.OK:
             trace.note(f"ended with {result.outcome}: {result.message}")
@@ -151,17 +159,31 @@ class AgentRunner:
         return session
 
     def _conversation(
-        self, job: Job[A], session: Session[A], transcript: Transcript, trace: Trace
+        self,
+        job: Job[A],
+        session: Session[A],
+        meter: Meter,
+        clock: WorkClock,
+        transcript: Transcript,
+        trace: Trace,
     ) -> Conversation[A]:
+        event = partial(self._journal.event, attempt=job.attempt.id)
         client = _Patient(
-            client=self._client_of(job.attempt.model),
+            client=meter,
+            clock=clock,
+            purse=job.purse,
             policy=self._retries,
+            now=self._now,
             sleep=self._sleep,
             chance=self._chance,
             trace=trace,
+            event=event,
         )
         return Conversation(
             client=client,
+            meter=meter,
+            clock=clock,
+            seconds_left=job.purse.seconds_left,
             model=job.attempt.model,
             system=session.system,
             seed=session.seed,
@@ -170,8 +192,7 @@ class AgentRunner:
             limits=self._config.limits,
             log=transcript,
             trace=trace,
-            event=partial(self._journal.event, attempt=job.attempt.id),
-            monotonic=self._monotonic,
+            event=event,
             redact=self._redactor.without_known,
         )
 
@@ -191,13 +212,17 @@ class AgentRunner:
 
 @frozen(kw_only=True)
 class _Patient:
-    """A client whose transient failures are tried again, and shown."""
+    """A client whose failures that may pass are tried again, and shown."""
 
-    client: ModelClient
+    client: Completes
+    clock: WorkClock
+    purse: Purse
     policy: RetryPolicy
+    now: Callable[[], float]
     sleep: Callable[[float], Awaitable[None]]
     chance: Callable[[], float]
     trace: Trace
+    event: Callable[..., None]
 
     async def complete(
         self, request: ModelRequest, on_delta: Callable[[Delta], None]
@@ -208,15 +233,26 @@ class _Patient:
             request,
             on_delta,
             policy=self.policy,
-            sleep=self.sleep,
             random=self.chance,
-            on_retry=self._show,
+            wait_for=partial(self._wait_for, request.model, on_delta),
         )
 
-    def _show(self, retry: Retry) -> None:
+    async def _wait_for(self, model: str, on_delta: Callable[[Delta], None], retry: Retry) -> None:
+        # A sign of life: a provider that hangs is left by the bounds of retries, as his fault, and
+        # not by the agent's silence.
+        on_delta(Delta(kind="text", text=""))
         self.trace.turn_ended()
         self.trace.error(retry.error)
-        self.trace.note(f"retry {retry.number} in {retry.wait:.1f} seconds")
+        if not retry.paused:
+            self.trace.note(f"retry {retry.number} in {retry.wait:.1f} seconds")
+            await self.sleep(retry.wait)
+            return
+        until = time.localtime(self.now() + retry.wait)
+        self.trace.note(f"paused until {time.strftime(_TIME_OF_DAY, until)} (quota of {model})")
+        self.event("attempt.paused", model=model, seconds=round(retry.wait, 1))
+        with self.clock.stopped():  # whoever waits for an allowance is not at work
+            async with self.purse.waiting():
+                await self.sleep(retry.wait)
 
 
 def _result(end: LoopEnd[A], usage: Usage) -> Result[A]:

@@ -23,9 +23,9 @@ from ..state.clean_text import clean
 from ..state.codec import unstructure
 from ..state.config_file import load_config
 from ..state.durable import sync_method
-from ..state.enums import Role
 from ..state.errors import DispatchError, ExitCode
 from ..state.lock import holder
+from ..wiring import models_of
 from .folders import run_names, runs_folder
 from .init import UNKNOWN_GATE
 
@@ -116,7 +116,7 @@ def _config(repo: Path, environ: Mapping[str, str]) -> Iterator[Check]:
         yield Check("configuration", Result.MISSING, "buildGate is not filled in yet")
     else:
         yield Check("configuration", Result.OK, f"readable; the build gate: {gate}")
-    for model in sorted({config.model_config.of(role) for role in Role}):
+    for model in sorted(models_of(config)):
         if script_path(model) is None and not known_model(model, config.provider):
             yield Check("model", Result.MISSING, f"nobody is known to offer {model}")
             continue

@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 from typing import Final
 
 from ..fsm.diagram import MACHINES, mermaid
+from ..policy.outcomes import POLICIES
 from ..state.errors import EXIT_MEANING, UsageError
 from .settings import settings_table
 
@@ -52,9 +53,20 @@ def exit_codes() -> str:
     )
 
 
+def outcomes() -> str:
+    """What is tried for each outcome of an attempt, as a Markdown table."""
+    rows = ["| outcome | what is tried | because |", "|---|---|---|"]
+    rows += [
+        f"| `{outcome}` | {', '.join(policy.actions)} | {policy.reason} |"
+        for outcome, policy in POLICIES.items()
+    ]
+    return "\n".join(rows)
+
+
 PARTS: Final[Mapping[str, Callable[[], str]]] = {
     "lifecycle": lifecycle,
     "run-lifecycle": run_lifecycle,
     "settings": settings_table,
     "exit-codes": exit_codes,
+    "outcomes": outcomes,
 }

@@ -12,6 +12,7 @@ from ..agents.sandbox.processes import end_run
 from ..fsm.engine import drive, tell_transition
 from ..fsm.report_file import REPORT, write_report
 from ..fsm.stopping import GRACE_SECONDS
+from ..fsm.timing import TimedStore
 from ..state.clean_text import clean
 from ..state.document import DocumentStore
 from ..state.enums import RunStatus
@@ -48,7 +49,7 @@ def carry(
 
     ``begin`` is an event that changes the document first; ``grace`` is what agents at work get
     when a signal asks the run to stop.  Raises Interrupted after one, with the document saved, and
-    WaitingForOperator where only he can say how to go on and is not waited for.
+    Paused where the run cannot go on now: for an answer, a budget or a provider.
     """
     make_run_folder(start)
     with hold(start.folder, start.clock.now()):
@@ -72,10 +73,11 @@ async def _carry(
     start: Start, store: DocumentStore, verbose: bool, grace: float, *, began: bool, wait: bool
 ) -> RunStatus:
     stopping = heed_signals(start.folder, grace)
+    timed = TimedStore(store)
     async with open_ports(
-        start, store, keyboard=sys.stdin, stream=sys.stderr, verbose=verbose, wait=wait
+        start, timed, keyboard=sys.stdin, stream=sys.stderr, verbose=verbose, wait=wait
     ) as opened:
-        ports = evolve(opened, stopping=stopping)
+        ports = evolve(opened, stopping=stopping, worked=timed.worked)
         status = store.run.status
         if began:
             tell_transition(ports, store.run.history[-1])

@@ -8,6 +8,7 @@ from typing import Final
 
 from attrs import frozen
 
+from ..fsm.budget_words import budget_data, budget_lines
 from ..fsm.next_steps import next_steps
 from ..fsm.report_words import money, turns
 from ..policy.usage import total
@@ -67,6 +68,8 @@ def as_data(run: Run, live: str | None) -> Mapping[str, object]:
         "baseCommit": run.base_commit,
         "createdAt": run.created_at,
         "usage": unstructure(usage),
+        "budget": budget_data(run),
+        "paused": run.paused or None,
         "failure": unstructure(run.failure) if run.failure else None,
         "escalations": [unstructure(each) for each in run.escalations if each.answer is None],
         "tasks": [
@@ -97,6 +100,9 @@ def details(run: Run, live: str | None) -> Iterator[str]:
     yield f"  started  {run.created_at}"
     yield f"  process  {live or 'none is working on it'}"
     yield f"  usage    {_usage(_total(run))}"
+    yield from (f"  budget   {line}" for line in budget_lines(run))
+    if run.paused:
+        yield f"  paused   {_line(run.paused)}"
     if run.failure is not None:
         yield f"  failure  {run.failure.kind} while {run.failure.state}:"
         yield from (f"           {_line(part)}" for part in clean(run.failure.message).split("\n"))

@@ -1,17 +1,22 @@
-"""Giving a job to an agent: recorded before it starts and when it ends, tried afresh as allowed."""
+"""Giving a job to an agent: recorded before it starts and when it ends, tried again as allowed."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any, TypeVar
 
-from ..policy.outcomes import fresh_attempt
+from attrs import evolve
+
+from ..policy.ledger import refusal, scopes
+from ..policy.outcomes import POLICIES, Action, Tried, remedy
 from ..state.enums import AttemptOutcome, FailureKind, Role
-from ..state.jobs import Job, JobCancelled, Result
+from ..state.errors import BudgetSpent, ProviderStopped
+from ..state.jobs import Job, JobCancelled, Refusal, Result
 from ..state.records import Run
-from ..state.work import Attempt, Usage
+from ..state.work import Attempt
 from .fold import attempts_of, close_attempt, open_attempt
 from .ports import Ports
+from .purse import AttemptPurse
 from .step import RunStopped
 
 A = TypeVar("A")
@@ -21,16 +26,17 @@ Accept = Callable[[Run, A], Run]
 
 
 class AgentFailed(RunStopped):
-    """An agent ended without a value, and a fresh one is not worth it."""
+    """No agent gave a value, and another one is not worth it or may not be paid for."""
 
-    def __init__(self, attempt: Attempt, result: Result[A], task_id: str | None) -> None:
-        super().__init__(
-            FailureKind.AGENT_FAILED,
-            f"The {attempt.role} of attempt {attempt.id} ended with {result.outcome}: "
-            f"{result.message}",
-            task_id,
-        )
-        self.outcome = result.outcome
+    def __init__(
+        self,
+        message: str,
+        outcome: AttemptOutcome,
+        task_id: str | None,
+        kind: FailureKind = FailureKind.AGENT_FAILED,
+    ) -> None:
+        super().__init__(kind, message, task_id)
+        self.outcome = outcome
 
 
 async def carry_out(
@@ -47,35 +53,106 @@ async def carry_out(
 
     The attempt is in the document before the agent starts.  ``accept`` applies the value in the
     same save that closes the attempt, so an accepted value is never asked for again.  ``tidy``
-    brings back what was before, for a fresh agent.  Raises AgentFailed when no attempt gave a
-    value; each outcome's policy is in ``policy.outcomes``.
+    brings back what was before, for a fresh agent.  What follows each outcome is in
+    ``policy.outcomes``.  Raises AgentFailed when no attempt gave a value or the task's cap is
+    reached; BudgetSpent when the run's is, and ProviderStopped when no provider answers: then
+    nothing failed, and the same is asked for when the run goes on.
     """
-    fresh = 0
+    fallbacks = len(ports.config.fallback.of(role))
+    tried = Tried()
     while True:
         async with ports.stopping.agent():
-            attempt = _open(ports, role, subject, task_id, job_type)
-            job = make(attempt, ports.folder / "attempts" / attempt.id)
+            _require_budget(ports, task_id)
+            attempt = _open(ports, role, subject, task_id, job_type, tried.others)
+            purse = AttemptPurse(ports, task_id, attempt.id)
+            job = evolve(make(attempt, ports.folder / "attempts" / attempt.id), purse=purse)
             ports.journal.event("attempt.started", attempt=attempt.id, model=attempt.model)
             try:
                 result = await ports.agents.run(job)
             except asyncio.CancelledError as error:
-                _close(ports, task_id, attempt, _cancelled(error), accept)
+                _close(ports, task_id, attempt, _cancelled(ports, task_id, attempt, error), accept)
                 raise
             _close(ports, task_id, attempt, result, accept)
         if result.value is not None:
             return result.value
-        if not fresh_attempt(result.outcome, fresh):
-            raise AgentFailed(attempt, result, task_id)
-        fresh += 1
-        ports.journal.line("run", f"{attempt.id} ended with {result.outcome}: trying afresh")
+        if refused := purse.refusal_of(result):
+            raise _out_of_budget(ports, refused, task_id)
+        found = remedy(result.outcome, tried, fallbacks)
+        match found.action:
+            case Action.FRESH:
+                tried = evolve(tried, fresh=tried.fresh + 1)
+            case Action.OTHER_MODEL:
+                tried = evolve(tried, others=tried.others + 1)
+            case Action.STOP:
+                raise _stopped(ports, attempt, result)
+            case _:
+                raise AgentFailed(_how_it_ended(attempt, result), result.outcome, task_id)
+        ports.journal.line("run", f"{attempt.id} ended with {result.outcome}: {found.action} next")
         if tidy is not None:
             await tidy()
 
 
+def close_interrupted(run: Run, at: str) -> Run:
+    """The run with every attempt closed that a killed process left open.
+
+    Its finished turns are in its usage; the one that was under way stays counted at its worst.
+    """
+    for task_id in (None, *(task.id for task in run.tasks)):
+        for attempt in attempts_of(run, task_id):
+            if attempt.outcome is None:
+                run = close_attempt(
+                    run,
+                    task_id,
+                    attempt.id,
+                    outcome=AttemptOutcome.CRASHED,
+                    message="The program ended while this attempt was running.",
+                    usage=attempt.usage,
+                    at=at,
+                )
+    return run
+
+
+def _require_budget(ports: Ports, task_id: str | None) -> None:
+    """Begin nothing that could not make a single request."""
+    refused = refusal(scopes(ports.store.run, task_id, ports.worked()))
+    if refused is not None:
+        raise _out_of_budget(ports, refused, task_id)
+
+
+def _out_of_budget(ports: Ports, refused: Refusal, task_id: str | None) -> Exception:
+    if refused.of_run:
+        return BudgetSpent(
+            f"The run has reached its cap {refused.cap}: {refused.reason}",
+            f"Everything done is kept. Raise {refused.cap} in the configuration, then continue it: "
+            f"dispatch {ports.store.run.name}",
+        )
+    message = f"It has reached its cap {refused.cap}: {refused.reason}"
+    return AgentFailed(message, refused.outcome, task_id, FailureKind.BUDGET)
+
+
+def _stopped(ports: Ports, attempt: Attempt, result: Result[Any]) -> ProviderStopped:
+    advice = POLICIES[result.outcome].advice
+    return ProviderStopped(
+        f"The run pauses: {attempt.model} does not work. "
+        f"{_how_it_ended(attempt, result).rstrip('.')}.",
+        f"{advice} Then continue it: dispatch {ports.store.run.name}".strip(),
+    )
+
+
+def _how_it_ended(attempt: Attempt, result: Result[Any]) -> str:
+    how = f"The {attempt.role} of attempt {attempt.id} ended with {result.outcome}"
+    return f"{how}: {result.message}"
+
+
 def _open(
-    ports: Ports, role: Role, subject: str, task_id: str | None, job_type: type[Job[A]]
+    ports: Ports,
+    role: Role,
+    subject: str,
+    task_id: str | None,
+    job_type: type[Job[A]],
+    others: int,
 ) -> Attempt:
-    executor, model = ports.agents.executor_and_model(job_type)
+    executor, model = ports.agents.executor_and_model(job_type, others)
     # The number counts attempts of this subject and role, so that it does not depend on
     # which of several parallel agents came first.
     prefix = f"{subject}.{role}."
@@ -106,6 +183,7 @@ def _close(
             message=result.message,
             usage=result.usage,
             at=at,
+            active_seconds=result.active_seconds,
             session_id=result.session_id,
         )
         return run if result.value is None else accept(run, result.value)
@@ -122,28 +200,13 @@ def _close(
     )
 
 
-def _cancelled(error: asyncio.CancelledError) -> Result[Any]:
+def _cancelled(
+    ports: Ports, task_id: str | None, attempt: Attempt, error: asyncio.CancelledError
+) -> Result[Any]:
+    recorded = next(each for each in attempts_of(ports.store.run, task_id) if each.id == attempt.id)
     return Result(
         outcome=AttemptOutcome.CANCELLED,
         value=None,
-        message="Interrupted; a turn that was under way is not counted.",
-        # What is not known is never said to be 0.
-        usage=error.usage if isinstance(error, JobCancelled) else Usage(cost_usd=None),
+        message="Interrupted; a turn that was under way is counted at its worst.",
+        usage=error.usage if isinstance(error, JobCancelled) else recorded.usage,
     )
-
-
-def close_interrupted(run: Run, at: str) -> Run:
-    """The run with every attempt closed that a killed process left open."""
-    for task_id in (None, *(task.id for task in run.tasks)):
-        for attempt in attempts_of(run, task_id):
-            if attempt.outcome is None:
-                run = close_attempt(
-                    run,
-                    task_id,
-                    attempt.id,
-                    outcome=AttemptOutcome.CRASHED,
-                    message="The program ended while this attempt was running.",
-                    usage=Usage(cost_usd=None),
-                    at=at,
-                )
-    return run

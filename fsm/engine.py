@@ -11,7 +11,14 @@ from attrs import evolve
 
 from ..state.durable import DISK_HINTS
 from ..state.enums import FailureKind, RunStatus
-from ..state.errors import DispatchError, GitError, RefMoved, StorageError, WaitingForOperator
+from ..state.errors import (
+    DispatchError,
+    GitError,
+    Paused,
+    RefMoved,
+    StorageError,
+    WaitingForOperator,
+)
 from ..state.records import Failure, HistoryEntry
 from .fold import apply
 from .lifecycle import FINAL, RunEvent
@@ -24,9 +31,9 @@ from .step import RunStopped, Step
 async def drive(ports: Ports) -> RunStatus:
     """Carry a run to a final state.
 
-    Whatever a state throws is recorded and ends in ``failed``.  A disk that refuses
-    (StorageError) and what interrupts (cancellation) leaves the document as it was last saved
-    and is raised; running again goes on from there.
+    Whatever a state throws is recorded and ends in ``failed``.  What only pauses the run (Paused,
+    with its reason in the document), a disk that refuses (StorageError) and what interrupts
+    (cancellation) leave it as it was last saved and are raised; running again goes on from there.
     """
     recovered = False
 
@@ -40,8 +47,6 @@ async def drive(ports: Ports) -> RunStatus:
                 recovered = True
                 await handler.recover(ports.store.run, ports)
             step = await handler.work(ports.store.run, ports)
-        except (StorageError, WaitingForOperator):
-            raise
         except Exception as error:  # one guard: whatever went wrong is recorded, then reported
             step = _failed(error, ports)
         before = ports.store.run
@@ -51,6 +56,8 @@ async def drive(ports: Ports) -> RunStatus:
         tell_transition(ports, after.history[-1])
         await follow(cursor, move)
 
+    if ports.store.run.paused:
+        ports.store.update(lambda run: evolve(run, paused=""))
     cursor = cursor_at(ports.store.run.status, entered)
     await entered()
     if ports.store.run.status not in FINAL:
@@ -86,7 +93,11 @@ def _failed(error: Exception, ports: Ports) -> Step:
     # A TaskGroup wraps what its tasks raised; the first one is the reason.
     while isinstance(error, ExceptionGroup):
         error = error.exceptions[0]
-    if isinstance(error, StorageError | WaitingForOperator):
+    if isinstance(error, Paused) and not isinstance(error, WaitingForOperator):
+        # An open question is in the document already; the other reasons would be forgotten.
+        reason = error.message
+        ports.store.update(lambda run: evolve(run, paused=reason))
+    if isinstance(error, StorageError | Paused):
         raise error
     if isinstance(error, OSError) and (hint := DISK_HINTS.get(error.errno or 0)):
         raise StorageError(f"{error}.", hint) from error

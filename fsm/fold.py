@@ -79,15 +79,17 @@ def close_attempt(
     message: str,
     usage: Usage,
     at: str,
+    active_seconds: float = 0.0,
     session_id: str | None = None,
 ) -> Run:
-    """The run with an attempt ended and its usage added to its role's total."""
+    """The run with an attempt ended and its usage added to its role's total.
+
+    What is unsettled of it stays: nobody will tell any more.
+    """
     role = Role.PLANNER
 
     def close(attempt: Attempt) -> Attempt:
         nonlocal role
-        if attempt.id != attempt_id:
-            return attempt
         role = attempt.role
         return evolve(
             attempt,
@@ -95,12 +97,23 @@ def close_attempt(
             message=message,
             usage=usage,
             ended_at=at,
+            active_seconds=max(active_seconds, attempt.active_seconds),
             session_id=session_id or attempt.session_id,
         )
 
-    run = _with_attempts(run, task_id, tuple(close(each) for each in attempts_of(run, task_id)))
+    run = change_attempt(run, task_id, attempt_id, close)
     total = add(run.usage.get(role.value, Usage()), usage)
     return evolve(run, usage={**run.usage, role.value: total})
+
+
+def change_attempt(
+    run: Run, task_id: str | None, attempt_id: str, change: Callable[[Attempt], Attempt]
+) -> Run:
+    """The run with one attempt changed."""
+    changed = tuple(
+        change(each) if each.id == attempt_id else each for each in attempts_of(run, task_id)
+    )
+    return _with_attempts(run, task_id, changed)
 
 
 def _with_attempts(run: Run, task_id: str | None, attempts: tuple[Attempt, ...]) -> Run:

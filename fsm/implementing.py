@@ -5,8 +5,8 @@ from pathlib import Path
 
 from attrs import evolve
 
-from ..policy.outcomes import is_providers_fault
 from ..state.enums import FailureKind, Isolation, Role
+from ..state.errors import Paused
 from ..state.jobs import ImplementJob
 from ..state.records import Failure, Run, Task
 from ..state.work import Attempt, TaskOutput
@@ -23,7 +23,7 @@ from .workplaces import level_branch, level_worktree, prepare
 async def implement(ports: Ports, task_id: str) -> None:
     """Have a task implemented and its deviations judged; a failed task is set aside, not raised.
 
-    Raises AgentFailed when the provider failed, not the task.
+    Raises BudgetSpent or ProviderStopped when the run pauses: then the task stays as it is.
     """
     run = ports.store.update(lambda run: apply_task(run, task_id, TaskEvent.STARTED))
     task = task_of(run, task_id)
@@ -37,15 +37,15 @@ async def implement(ports: Ports, task_id: str) -> None:
     ports.journal.event("task.started", task=task_id, worktree=str(worktree))
     try:
         await _attempt(ports, task_of(run, task_id), worktree, base)
+    except Paused:
+        # The task did nothing wrong; what it has so far is begun anew when the run goes on.
+        if ref := await rescue(ports, task_of(ports.store.run, task_id)):
+            ports.store.update(
+                lambda run: change_task(run, task_id, lambda task: evolve(task, rescue_ref=ref))
+            )
+        raise
     except AgentFailed as error:
-        if is_providers_fault(error.outcome):
-            # The task did nothing wrong: it stays as it is, and the run stops.
-            if ref := await rescue(ports, task_of(ports.store.run, task_id)):
-                ports.store.update(
-                    lambda run: change_task(run, task_id, lambda task: evolve(task, rescue_ref=ref))
-                )
-            raise
-        await fail_task(ports, task_id, FailureKind.AGENT_FAILED, error.message)
+        await fail_task(ports, task_id, error.kind, error.message)
         return
     await judge_deviations(ports, task_id)
 

@@ -9,8 +9,8 @@ from ..state.records import Run
 REMEDIES: Final[Mapping[FailureKind, str]] = {
     FailureKind.PLAN_REFUSED: "The reasons of each refusal are under Plan. Make the spec smaller "
     "or clearer about them.",
-    FailureKind.AGENT_FAILED: "The attempt's folder holds its whole conversation. If the provider "
-    "was at fault, check its key, quota and status; if a limit was, raise it under `limits`.",
+    FailureKind.AGENT_FAILED: "The attempt's folder holds its whole conversation. If a limit was "
+    "reached, raise it under `limits`.",
     FailureKind.DEVIATION_REJECTED: "The deviation and the ruling are under Deviations. Say in the "
     "spec which of the two is wanted.",
     FailureKind.DEPENDENCY_FAILED: "Look at the task that it depends on; nothing is wrong with "
@@ -31,7 +31,7 @@ REMEDIES: Final[Mapping[FailureKind, str]] = {
     FailureKind.REPOSITORY_CHANGED: "A ref of this run was moved by somebody else. Compare the "
     "two commits above, and keep the one you want under a branch of your own.",
     FailureKind.STORAGE: "Free some space or give write access; what was saved before is intact.",
-    FailureKind.BUDGET: "Raise the budget; nothing that was paid for is lost.",
+    FailureKind.BUDGET: "Raise the cap under `taskLimits`; nothing that was accepted is lost.",
     FailureKind.INTERNAL: "This is a bug in dispatch. The document and the attempts' folders "
     "show what led to it; please report it with them.",
 }

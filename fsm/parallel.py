@@ -1,7 +1,8 @@
 """Several things at once, as many as allowed, where one that fails does not lose the others."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Coroutine, Iterable
+import contextlib
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterable
 from contextvars import ContextVar
 from typing import Any, TypeVar
 
@@ -74,4 +75,18 @@ async def without_a_place(wait: Coroutine[Any, Any, T]) -> T:
         answer.cancel()
         failed.cancel()
         await asyncio.gather(answer, failed, return_exceptions=True)
+        await places.free.acquire()
+
+
+@contextlib.asynccontextmanager
+async def place_given_up() -> AsyncIterator[None]:
+    """Inside of it a sibling has the place; at its end one is waited for again."""
+    places = _PLACES.get()
+    if places is None:
+        yield
+        return
+    places.free.release()
+    try:
+        yield
+    finally:
         await places.free.acquire()

@@ -16,6 +16,7 @@ from ..state.jobs import Job, Result
 from ..state.judgements import Answer, Escalation
 from ..state.records import Identity, Run
 from ..state.work import CommandResult, FileChange
+from .requests import UnderWay
 from .stopping import Stopping
 
 A = TypeVar("A")
@@ -56,8 +57,8 @@ class Agents(Protocol):
         """
         ...
 
-    def executor_and_model(self, job_type: type[Job[A]]) -> tuple[str, str]:
-        """Which executor and model a job of that class would get."""
+    def executor_and_model(self, job_type: type[Job[A]], others: int = 0) -> tuple[str, str]:
+        """Which executor and model a job of that class gets after so many models of its role."""
         ...
 
 
@@ -237,3 +238,5 @@ class Ports:
     folder: Path  # dispatch/<run>
     spec_text: str
     stopping: Stopping = field(factory=Stopping)
+    under_way: UnderWay = field(factory=UnderWay)
+    worked: Callable[[], float] = lambda: 0.0  # seconds, over all processes of the run

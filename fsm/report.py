@@ -8,6 +8,7 @@ from ..state.hubs import Receipt
 from ..state.judgements import Decision, Escalation, Finding
 from ..state.records import Run, Task
 from ..state.work import Deviation
+from .budget_words import budget_lines
 from .markdown import block, bullets, code, inline, nested, section
 from .next_steps import next_steps
 from .report_evidence import (
@@ -59,7 +60,7 @@ def render_report(run: Run, *, gate_diff: str, now: str) -> str:
         section(
             "Attempts", bullets(map(attempt_line, attempts_of(run)), "(no agents were started)")
         ),
-        section("Tokens and cost", usage_table(run)),
+        section("Tokens and cost", usage_table(run), bullets(map(inline, budget_lines(run)), "")),
         section("Provenance", provenance(run)),
         section("Where things are", _places(run)),
     )
@@ -74,6 +75,8 @@ def _summary(run: Run, now: str) -> str:
         f"Started: {inline(run.created_at)}",
         f"Duration: {duration(run.created_at, now)}",
     ]
+    if run.paused:
+        lines.append(f"Paused: {inline(run.paused)}")
     if run.sandbox == "none":
         lines.append("Sandbox: none; commands of agents and of the build gate ran unconfined")
     return bullets(lines, "")

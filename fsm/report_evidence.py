@@ -92,9 +92,12 @@ def attempt_line(attempt: Attempt) -> str:
     outcome = attempt.outcome or "has no end: running, or cut off"
     took = f", {duration(attempt.started_at, attempt.ended_at)}" if attempt.ended_at else ""
     said = f": {inline(attempt.message)}" if attempt.message else ""
+    more = ""
+    if attempt.unsettled is not None and attempt.outcome is not None:
+        more = f" and up to {money(attempt.unsettled.cost_usd)} that nobody told"
     return (
         f"{code(attempt.id)} {attempt.role}, {code(attempt.executor)} with {code(attempt.model)}: "
-        f"{outcome}{took}, {turns(attempt.usage)}, {money(attempt.usage.cost_usd)}{said}"
+        f"{outcome}{took}, {turns(attempt.usage)}, {money(attempt.usage.cost_usd)}{more}{said}"
     )
 
 

@@ -1,4 +1,4 @@
-"""What follows when an attempt has ended: one table, read by whoever starts attempts."""
+"""What follows each way an attempt can end: one table for all who make requests and attempts."""
 
 from collections.abc import Mapping
 from enum import StrEnum
@@ -13,24 +13,98 @@ MAX_FRESH_ATTEMPTS: Final = 1
 
 
 class Action(StrEnum):
-    """What to do next."""
+    """What to do next; the first two happen inside the attempt and keep its conversation."""
 
-    ACCEPT = "accept"  # there is a value
+    SAME = "same"  # the same request again, a bounded number of times
+    WAIT = "wait"  # the same request again, at the time that the provider states
     FRESH = "fresh"  # another agent, from the start, in a clean tree
-    WAIT = "wait"  # nothing until the run goes on
-    FAIL = "fail"
+    OTHER_MODEL = "other-model"  # a fresh agent with the next model of the role's ``fallback``
+    ACCEPT = "accept"  # there is a value
+    STOP = "stop"  # nothing more now: the run pauses as it is, and no work is at fault
+    FAIL = "fail"  # who wanted the job decides: the task fails, or the operator is asked
 
 
-# The agent did nothing wrong: a task is never marked failed for these.
+IN_THE_ATTEMPT: Final = frozenset({Action.SAME, Action.WAIT})
+LAST: Final = frozenset({Action.ACCEPT, Action.STOP, Action.FAIL})
+
+
+@frozen
+class Policy:
+    """What is tried for an outcome, in this order; the last one always fits."""
+
+    actions: tuple[Action, ...]
+    reason: str  # half a sentence
+    advice: str = ""  # for the operator, when the run stops for it
+
+
+POLICIES: Final[Mapping[AttemptOutcome, Policy]] = {
+    AttemptOutcome.OK: Policy((Action.ACCEPT,), "the agent answered"),
+    AttemptOutcome.NO_OUTPUT: Policy(
+        (Action.FRESH, Action.OTHER_MODEL, Action.FAIL), "the agent stopped without an answer"
+    ),
+    AttemptOutcome.INVALID_OUTPUT: Policy(
+        (Action.FRESH, Action.OTHER_MODEL, Action.FAIL), "the agent never gave a well-formed answer"
+    ),
+    AttemptOutcome.REFUSED_CLAIM: Policy(
+        (Action.FAIL,), "what the agent claims does not hold, however often it was told"
+    ),
+    AttemptOutcome.TURN_LIMIT: Policy((Action.FAIL,), "a fresh agent would have as few turns"),
+    AttemptOutcome.TOKEN_LIMIT: Policy((Action.FAIL,), "a fresh agent would have as few tokens"),
+    AttemptOutcome.MONEY_LIMIT: Policy((Action.FAIL,), "a fresh agent would have as little money"),
+    AttemptOutcome.TIME_LIMIT: Policy((Action.FAIL,), "a fresh agent would have as little time"),
+    AttemptOutcome.CONTEXT_LIMIT: Policy(
+        (Action.OTHER_MODEL, Action.FAIL), "the conversation is too long for the model"
+    ),
+    AttemptOutcome.SILENCE_LIMIT: Policy(
+        (Action.FRESH, Action.OTHER_MODEL, Action.FAIL), "the model fell silent"
+    ),
+    AttemptOutcome.PROVIDER_AUTH: Policy(
+        (Action.OTHER_MODEL, Action.STOP),
+        "the provider does not accept the key",
+        "Put the key in its environment variable right.",
+    ),
+    AttemptOutcome.PROVIDER_QUOTA: Policy(
+        (Action.WAIT, Action.OTHER_MODEL, Action.STOP),
+        "the provider's allowance is spent",
+        "Wait until it is back, pay for more, or name another model under `fallback`.",
+    ),
+    AttemptOutcome.PROVIDER_OVERLOAD: Policy(
+        (Action.SAME, Action.WAIT, Action.OTHER_MODEL, Action.FRESH, Action.STOP),
+        "the provider was overloaded for longer than we wait",
+        "Try again later, or name another model under `fallback`.",
+    ),
+    AttemptOutcome.PROVIDER_REFUSED: Policy(
+        (Action.OTHER_MODEL, Action.STOP),
+        "the provider refuses the request",
+        "See in its words what it does not take: often the name of the model.",
+    ),
+    AttemptOutcome.TRANSPORT: Policy(
+        (Action.SAME, Action.OTHER_MODEL, Action.FRESH, Action.STOP),
+        "the connection to the provider kept failing",
+        "See whether the network and the provider are there.",
+    ),
+    AttemptOutcome.CRASHED: Policy((Action.FRESH, Action.FAIL), "the agent's process ended"),
+    AttemptOutcome.CANCELLED: Policy((Action.STOP,), "the run was stopped"),
+}
+
 PROVIDER_FAULTS: Final = frozenset(
-    {
-        AttemptOutcome.PROVIDER_AUTH,
-        AttemptOutcome.PROVIDER_QUOTA,
-        AttemptOutcome.PROVIDER_OVERLOAD,
-        AttemptOutcome.PROVIDER_REFUSED,
-        AttemptOutcome.TRANSPORT,
-    }
+    outcome
+    for outcome, policy in POLICIES.items()
+    if policy.actions[-1] is Action.STOP and outcome is not AttemptOutcome.CANCELLED
 )
+_AGAIN: Final = frozenset(
+    outcome
+    for outcome, policy in POLICIES.items()
+    if {Action.FRESH, Action.OTHER_MODEL} & set(policy.actions)
+)
+
+
+@frozen(kw_only=True)
+class Tried:
+    """What was tried for one job already."""
+
+    fresh: int = 0
+    others: int = 0  # models of the fallback
 
 
 @frozen
@@ -41,47 +115,30 @@ class Remedy:
     reason: str
 
 
-_FRESH: Final[Mapping[AttemptOutcome, str]] = {
-    AttemptOutcome.NO_OUTPUT: "the agent stopped without an answer",
-    AttemptOutcome.INVALID_OUTPUT: "the agent never gave a well-formed answer",
-    AttemptOutcome.SILENCE_LIMIT: "the agent fell silent",
-    AttemptOutcome.PROVIDER_OVERLOAD: "the provider was overloaded for longer than we wait",
-    AttemptOutcome.TRANSPORT: "the connection to the provider kept failing",
-    AttemptOutcome.CRASHED: "the agent's process ended",
-}
-
-_OTHERS: Final[Mapping[AttemptOutcome, Remedy]] = {
-    AttemptOutcome.OK: Remedy(Action.ACCEPT, "the agent answered"),
-    AttemptOutcome.CANCELLED: Remedy(Action.WAIT, "the run was stopped; it is done again later"),
-    AttemptOutcome.REFUSED_CLAIM: Remedy(
-        Action.FAIL, "what the agent claims does not hold, however often it was told"
-    ),
-    AttemptOutcome.TURN_LIMIT: Remedy(Action.FAIL, "a fresh agent would have as few turns"),
-    AttemptOutcome.TOKEN_LIMIT: Remedy(Action.FAIL, "a fresh agent would have as few tokens"),
-    AttemptOutcome.MONEY_LIMIT: Remedy(Action.FAIL, "a fresh agent would have as little money"),
-    AttemptOutcome.TIME_LIMIT: Remedy(Action.FAIL, "a fresh agent would have as little time"),
-    AttemptOutcome.CONTEXT_LIMIT: Remedy(Action.FAIL, "the task is too large for the model"),
-    AttemptOutcome.PROVIDER_AUTH: Remedy(Action.FAIL, "the provider does not accept the key"),
-    AttemptOutcome.PROVIDER_QUOTA: Remedy(Action.FAIL, "the provider's allowance is spent"),
-    AttemptOutcome.PROVIDER_REFUSED: Remedy(Action.FAIL, "the provider refuses the request"),
-}
+def allows(outcome: AttemptOutcome, action: Action) -> bool:
+    """Whether the outcome's policy has the action in it."""
+    return action in POLICIES[outcome].actions
 
 
-def remedy(outcome: AttemptOutcome, fresh_attempts_so_far: int) -> Remedy:
-    """What follows an outcome when so many fresh attempts were made for the same job already."""
-    reason = _FRESH.get(outcome)
-    if reason is None:
-        return _OTHERS[outcome]
-    if fresh_attempts_so_far < MAX_FRESH_ATTEMPTS:
-        return Remedy(Action.FRESH, reason)
-    return Remedy(Action.FAIL, f"{reason}, also with a fresh agent")
+def remedy(outcome: AttemptOutcome, tried: Tried, fallbacks: int) -> Remedy:
+    """What follows an attempt's outcome; ``fallbacks`` is how many models the role's list has.
 
-
-def fresh_attempt(outcome: AttemptOutcome, fresh_attempts_so_far: int) -> bool:
-    """Whether a fresh agent is worth it."""
-    return remedy(outcome, fresh_attempts_so_far).action is Action.FRESH
+    What happens inside an attempt was done before it ended, and is never the answer.
+    """
+    policy = POLICIES[outcome]
+    reason = policy.reason
+    if outcome in _AGAIN and tried.fresh:
+        reason += ", also with a fresh agent"
+    if outcome in _AGAIN and tried.others:
+        reason += ", also with another model"
+    fits = {
+        Action.FRESH: tried.fresh < MAX_FRESH_ATTEMPTS,
+        Action.OTHER_MODEL: tried.others < fallbacks,
+        **dict.fromkeys(IN_THE_ATTEMPT, False),
+    }
+    return Remedy(next(each for each in policy.actions if fits.get(each, True)), reason)
 
 
 def is_providers_fault(outcome: AttemptOutcome) -> bool:
-    """Whether the provider failed, rather than the agent."""
+    """Whether the provider failed, rather than the agent: no task ever fails for it."""
     return outcome in PROVIDER_FAULTS

@@ -45,6 +45,31 @@ class ModelConfig:
 
 
 @frozen(kw_only=True)
+class Fallback:
+    """The models of each role that take over, in this order, when one cannot do the work."""
+
+    planner: tuple[str, ...] = ()
+    implementer: tuple[str, ...] = ()
+    critic: tuple[str, ...] = ()
+    gate_critic: tuple[str, ...] = ()
+    greybeard: tuple[str, ...] = ()
+    attribution: tuple[str, ...] = ()
+    fix_agent: tuple[str, ...] = ()
+
+    def of(self, role: Role) -> tuple[str, ...]:
+        """The model strings of a role."""
+        return {
+            Role.PLANNER: self.planner,
+            Role.IMPLEMENTER: self.implementer,
+            Role.CRITIC: self.critic,
+            Role.GATE_CRITIC: self.gate_critic,
+            Role.GREYBEARD: self.greybeard,
+            Role.ATTRIBUTION: self.attribution,
+            Role.FIX_AGENT: self.fix_agent,
+        }[role]
+
+
+@frozen(kw_only=True)
 class Limits:
     """What one attempt may use before it is ended; null: no limit of that kind."""
 
@@ -53,6 +78,16 @@ class Limits:
     usd: float | None = None
     wall_seconds: float = 3600.0
     silence_seconds: float = 600.0
+
+
+@frozen(kw_only=True)
+class Caps:
+    """What all attempts of a task, or of the run, may use together; null: no cap of that kind."""
+
+    turns: int | None = None
+    tokens: int | None = None
+    usd: float | None = None
+    wall_seconds: float | None = None
 
 
 @frozen(kw_only=True)
@@ -70,6 +105,7 @@ class Config:
 
     build_gate: tuple[str, ...]
     model_config: ModelConfig
+    fallback: Fallback = field(factory=Fallback)
     provider: Provider | None = None
     commit_strategy: str = "per-task"
     max_parallel: int = 8
@@ -80,6 +116,9 @@ class Config:
     command_timeout_seconds: float = 1800.0
     output_limit_bytes: int = 8 * 1024 * 1024  # kept of one command's output
     limits: Limits = field(factory=Limits)
+    task_limits: Caps = field(factory=Caps)
+    run_limits: Caps = field(factory=Caps)
+    max_quota_wait_seconds: float = 21_600.0  # allowances of five hours come back within six
     prices: Mapping[str, Price] = field(factory=dict)
     author_name: str | None = None  # of commits; default: the repository's user.name
     author_email: str | None = None

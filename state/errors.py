@@ -75,10 +75,24 @@ class StorageError(DispatchError):
     """The disk refused (full, read-only, failing); the last document is intact."""
 
 
-class WaitingForOperator(DispatchError):
+class Paused(DispatchError):
+    """The run cannot go on now; nothing failed, the document is as it was last saved."""
+
+
+class WaitingForOperator(Paused):
     """Only the operator can say how to go on; the question is open and nothing is lost."""
 
     exit_code = ExitCode.WAITING
+
+
+class BudgetSpent(Paused):
+    """A cap of the run is reached; with a higher one the run goes on."""
+
+    exit_code = ExitCode.BUDGET
+
+
+class ProviderStopped(Paused):
+    """A provider does not answer, and no other model is left; no work is at fault."""
 
 
 class Interrupted(DispatchError):

@@ -1,9 +1,11 @@
 """What an agent can be given to do: one class per role, each naming the record it answers with."""
 
 import asyncio
+import math
 from collections.abc import Awaitable, Callable, Mapping
+from contextlib import AbstractAsyncContextManager, nullcontext
 from pathlib import Path
-from typing import Generic, TypeVar
+from typing import Generic, Protocol, TypeVar
 
 from attrs import field, frozen
 
@@ -37,12 +39,65 @@ Check = Callable[[Submission], Awaitable[tuple[str, ...]]]
 
 
 @frozen(kw_only=True)
+class Refusal:
+    """Why a cap of a task or the run allows no further request."""
+
+    outcome: AttemptOutcome
+    cap: str  # its key in the configuration, such as ``runLimits.usd``
+    reason: str
+    of_run: bool
+
+
+class Purse(Protocol):
+    """Where an agent asks before each request; what it says is recorded when it returns."""
+
+    async def reserve(self, worst: Usage) -> Refusal | None:
+        """Why a request that may use so much must not be made; null when it may.
+
+        Waits while siblings' requests hold what may come back.
+        """
+        ...
+
+    def settle(self, usage: Usage, unsettled: Usage | None, seconds: float) -> None:
+        """The request is over: what the attempt used so far, see ``Attempt`` for each part."""
+        ...
+
+    def seconds_left(self, worked: float) -> float:
+        """How long an attempt that worked so many seconds may go on."""
+        ...
+
+    def waiting(self) -> AbstractAsyncContextManager[None]:
+        """Inside of it nothing is done, and a sibling may have the place."""
+        ...
+
+
+class OpenPurse:
+    """A purse for whom no cap was set and nobody keeps accounts."""
+
+    async def reserve(self, worst: Usage) -> Refusal | None:
+        """Everything is granted."""
+        return None
+
+    def settle(self, usage: Usage, unsettled: Usage | None, seconds: float) -> None:
+        """Nothing is kept."""
+
+    def seconds_left(self, worked: float) -> float:
+        """For ever."""
+        return math.inf
+
+    def waiting(self) -> AbstractAsyncContextManager[None]:
+        """There are no places."""
+        return nullcontext()
+
+
+@frozen(kw_only=True)
 class Job(Generic[A]):
     """Work for one agent; ``root`` is the tree it sees, ``folder`` the attempt's own."""
 
     attempt: Attempt
     root: Path
     folder: Path
+    purse: Purse = field(factory=OpenPurse, eq=False)
 
 
 @frozen(kw_only=True)
@@ -152,6 +207,7 @@ class Result(Generic[A]):
     value: A | None
     message: str
     usage: Usage
+    active_seconds: float = 0.0
     session_id: str | None = None
 
 

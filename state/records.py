@@ -10,6 +10,7 @@ from typing import Final
 
 from attrs import field, frozen
 
+from .config import Caps
 from .enums import (
     AgentType,
     FailureKind,
@@ -163,6 +164,10 @@ class Run(Record):
     escalations: tuple[Escalation, ...] = ()
     operator_edits: tuple[OperatorEdit, ...] = ()
     failure: Failure | None = None
+    paused: str = ""  # why it stopped last without having failed
+    run_limits: Caps = field(factory=Caps)  # as configured at the last start
+    task_limits: Caps = field(factory=Caps)
+    active_seconds: float = 0.0  # over all processes that worked on it
     attempts: tuple[Attempt, ...] = ()  # those that belong to no single task
     usage: Mapping[str, Usage] = field(factory=dict)  # role -> settled total
     history: tuple[HistoryEntry, ...] = ()

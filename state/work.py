@@ -136,4 +136,7 @@ class Attempt(Record):
     ended_at: str | None = None
     outcome: AttemptOutcome | None = None  # null while it runs
     message: str = ""
-    usage: Usage = field(factory=Usage)
+    usage: Usage = field(factory=Usage)  # of the turns that were reported, also while it runs
+    # At their worst: the turn under way, and those whose usage nobody told.
+    unsettled: Usage | None = None
+    active_seconds: float = 0.0  # at work, without waiting for a place, an allowance or our checks

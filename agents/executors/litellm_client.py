@@ -13,16 +13,24 @@ import logging
 import os
 import sys
 import threading
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
-from typing import Protocol, TypeVar, cast
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from typing import TypeVar, cast
 
 from attrs import evolve, frozen
 
 from ...state.config import Price, Provider
 from ...state.work import Usage
-from ..model import AssistantMessage, Delta, ModelError, ModelErrorKind, ModelRequest
+from ..model import (
+    REFUSED_UNREAD,
+    AssistantMessage,
+    Delta,
+    ModelError,
+    ModelErrorKind,
+    ModelRequest,
+)
 from .chat import StreamedTurn, chat_messages, chat_tools
-from .failures import kind_of, provider_words, retry_after, safe_message
+from .failures import kind_of, provider_words, retry_after, safe_message, was_turned_away
+from .litellm_shapes import Chunk, HttpClient, Litellm, Stream
 
 IDLE_TIMEOUT_SECONDS = 120.0  # without a piece of the answer
 TOTAL_TIMEOUT_SECONDS = 600.0  # for one answer
@@ -36,6 +44,7 @@ _OFFLINE = {"LITELLM_LOCAL_MODEL_COST_MAP": "True", "LITELLM_LOCAL_ANTHROPIC_BET
 _LOGGERS = ("LiteLLM", "LiteLLM Router", "LiteLLM Proxy")
 # Where a breakpoint after the system prompt and the last message makes all before it cheap.
 _CACHE_POINTS = ({"location": "message", "role": "system"}, {"location": "message", "index": -1})
+_CACHE_WRITE_PRICE = "cache_creation_input_token_cost"
 _CACHING = frozenset({"anthropic", "bedrock", "vertex_ai"})
 
 
@@ -72,23 +81,42 @@ class LitellmClient:
             raise
         except TimeoutError:
             message = f"The model gave no complete answer within {self._total_timeout:g} seconds."
-            raise ModelError(ModelErrorKind.TIMEOUT, message) from None
+            raise ModelError(ModelErrorKind.TIMEOUT, message, usage=None) from None
         except Exception as error:  # whatever a provider throws costs a call, never the run
-            raise _model_error(error, self._secrets()) from None
+            used = REFUSED_UNREAD if was_turned_away(error) else None
+            raise _model_error(error, self._secrets(), used) from None
+
+    async def worst(self, request: ModelRequest, input_tokens: int) -> Usage:
+        """What a request may use at most, by the limit of its answer and the dearest price."""
+        litellm = await asyncio.to_thread(_litellm)
+        usage = Usage(
+            turns=1,
+            input_tokens=input_tokens,
+            output_tokens=request.max_output_tokens,
+            cost_usd=None,
+        )
+        try:
+            target = _target(litellm, request.model, self._provider)
+            most = min(request.max_output_tokens, target.output_limit)
+            usage = evolve(usage, output_tokens=most)
+            cost = self._worst_cost(litellm, request.model, target, usage)
+        except Exception:  # nobody knows the model: ``complete`` says so
+            return usage
+        return evolve(usage, cost_usd=cost)
 
     async def aclose(self) -> None:
         """Close the connections; harmless when there are none, or litellm was never loaded."""
         if "litellm" in sys.modules:
             litellm = _litellm()
             # One client is kept outside of litellm's list, and would be used again after closing.
-            shared: _HttpClient | None = vars(litellm).pop("module_level_aclient", None)
+            shared: HttpClient | None = vars(litellm).pop("module_level_aclient", None)
             if shared is not None:
                 await shared.close()
             await litellm.close_litellm_async_clients()
             litellm.in_memory_llm_clients_cache.flush_cache()
 
     async def _turn(
-        self, litellm: "_Litellm", request: ModelRequest, on_delta: Callable[[Delta], None]
+        self, litellm: Litellm, request: ModelRequest, on_delta: Callable[[Delta], None]
     ) -> AssistantMessage:
         target = _target(litellm, request.model, self._provider)
         turn = StreamedTurn(f"call_{len(request.messages)}")
@@ -101,12 +129,16 @@ class LitellmClient:
                     for delta in turn.add(choice.delta.model_dump()):
                         on_delta(delta)
                 counted = getattr(chunk, "usage", None) or counted
+        except ModelError:
+            raise
+        except Exception as error:  # what was streamed is paid for, and nobody says how much
+            raise _model_error(error, self._secrets(), None) from None
         finally:
             await _close(stream)
         if stream.received_finish_reason is None:
             # litellm makes up an end for a stream that just stops.
             message = "The answer ended in the middle."
-            raise ModelError(ModelErrorKind.TRANSPORT, message)
+            raise ModelError(ModelErrorKind.TRANSPORT, message, usage=None)
         return turn.message(self._usage(litellm, request.model, target, counted))
 
     def _call(self, request: ModelRequest, target: "_Target") -> dict[str, object]:
@@ -133,7 +165,7 @@ class LitellmClient:
             call["api_key"] = self._api_key
         return call
 
-    def _usage(self, litellm: "_Litellm", model: str, target: "_Target", counted: object) -> Usage:
+    def _usage(self, litellm: Litellm, model: str, target: "_Target", counted: object) -> Usage:
         """What the turn used; ``input_tokens`` include the cached ones, on every wire."""
         details = getattr(counted, "prompt_tokens_details", None)
         usage = Usage(
@@ -149,7 +181,7 @@ class LitellmClient:
 
     def _cost(
         self,
-        litellm: "_Litellm",
+        litellm: Litellm,
         model: str,
         target: "_Target",
         usage: Usage,
@@ -159,11 +191,31 @@ class LitellmClient:
             return cost_at(self._prices[model], usage)
         if not target.is_priced:
             return None
-        return sum(
-            litellm.cost_per_token(
-                model=target.model, custom_llm_provider=target.provider, usage_object=counted
+        try:
+            return sum(
+                litellm.cost_per_token(
+                    model=target.model, custom_llm_provider=target.provider, usage_object=counted
+                )
             )
+        except Exception:  # the turn is paid for: it must not be lost for its price
+            return None
+
+    def _worst_cost(
+        self, litellm: Litellm, model: str, target: "_Target", usage: Usage
+    ) -> float | None:
+        if model in self._prices:
+            price = self._prices[model]
+            dearest = max(price.input, price.cached or 0.0)
+            return cost_at(evolve(price, input=dearest, cached=None), usage)
+        if not target.is_priced:
+            return None
+        read, written = litellm.cost_per_token(
+            model=target.model,
+            custom_llm_provider=target.provider,
+            prompt_tokens=usage.input_tokens,
+            completion_tokens=usage.output_tokens,
         )
+        return read * target.cache_writing + written
 
     async def _within_idle(self, work: Awaitable[T]) -> T:
         try:
@@ -171,7 +223,7 @@ class LitellmClient:
                 return await work
         except TimeoutError:
             message = f"The model was silent for {self._idle_timeout:g} seconds."
-            raise ModelError(ModelErrorKind.TIMEOUT, message) from None
+            raise ModelError(ModelErrorKind.TIMEOUT, message, usage=None) from None
 
     def _secrets(self) -> Iterable[str]:
         """What no message may show: our key, or all that litellm may have taken for one."""
@@ -225,57 +277,6 @@ def known_price(model: str, provider: Provider | None, prices: Mapping[str, Pric
         return False
 
 
-class _Delta(Protocol):
-    def model_dump(self) -> dict[str, object]: ...
-
-
-class _Choice(Protocol):
-    finish_reason: str | None
-    delta: _Delta
-
-
-class _Chunk(Protocol):
-    choices: list[_Choice]
-
-
-class _Stream(Protocol):
-    received_finish_reason: str | None
-
-    def __aiter__(self) -> AsyncIterator[_Chunk]: ...
-
-    async def __anext__(self) -> _Chunk: ...
-
-    async def aclose(self) -> None: ...
-
-
-class _HttpClient(Protocol):
-    async def close(self) -> None: ...
-
-
-class _Cache(Protocol):
-    def flush_cache(self) -> None: ...
-
-
-class _Litellm(Protocol):
-    """The part of litellm that we use."""
-
-    suppress_debug_info: bool
-    model_cost: Mapping[str, Mapping[str, object]]
-    in_memory_llm_clients_cache: _Cache
-
-    async def acompletion(self, **call: object) -> _Stream: ...
-
-    async def close_litellm_async_clients(self) -> None: ...
-
-    def get_llm_provider(self, model: str) -> tuple[str, str, str | None, str | None]: ...
-
-    def cost_per_token(
-        self, *, model: str, custom_llm_provider: str, usage_object: object
-    ) -> tuple[float, float]: ...
-
-    def validate_environment(self, model: str) -> Mapping[str, list[str]]: ...
-
-
 @frozen(kw_only=True)
 class _Target:
     """Where a model's requests go, and what litellm's tables say of it."""
@@ -284,10 +285,11 @@ class _Target:
     provider: str
     api_base: str | None
     is_priced: bool
+    cache_writing: float  # what input costs when it is put into the cache, as a multiple
     output_limit: int
 
 
-def _target(litellm: _Litellm, model: str, provider: Provider | None) -> _Target:
+def _target(litellm: Litellm, model: str, provider: Provider | None) -> _Target:
     if provider is None:
         name, speaks, _, _ = litellm.get_llm_provider(model=model)
         base = None
@@ -304,6 +306,7 @@ def _target(litellm: _Litellm, model: str, provider: Provider | None) -> _Target
         api_base=base,
         is_priced=_is_positive(entry.get("input_cost_per_token"))
         and _is_positive(entry.get("output_cost_per_token")),
+        cache_writing=_cache_writing(entry),
         output_limit=limit if isinstance(limit, int) and limit > 0 else sys.maxsize,
     )
 
@@ -313,14 +316,21 @@ def _is_positive(price: object) -> bool:
     return isinstance(price, int | float) and price > 0
 
 
-async def _next(stream: _Stream) -> _Chunk | None:
+def _cache_writing(entry: Mapping[str, object]) -> float:
+    fresh, kept = (entry.get(key) for key in ("input_cost_per_token", _CACHE_WRITE_PRICE))
+    if isinstance(fresh, int | float) and isinstance(kept, int | float) and fresh > 0:
+        return max(1.0, kept / fresh)
+    return 1.0
+
+
+async def _next(stream: Stream) -> Chunk | None:
     try:
         return await stream.__anext__()
     except StopAsyncIteration:
         return None
 
 
-async def _close(stream: _Stream) -> None:
+async def _close(stream: Stream) -> None:
     try:
         async with asyncio.timeout(CLOSE_SECONDS):
             await stream.aclose()
@@ -328,7 +338,7 @@ async def _close(stream: _Stream) -> None:
         pass
 
 
-def _model_error(error: Exception, secrets: Iterable[str]) -> ModelError:
+def _model_error(error: Exception, secrets: Iterable[str], usage: Usage | None) -> ModelError:
     """The error as ours; one that broke a stream is judged by what broke it."""
     cause = getattr(error, "original_exception", None) or error
     text = str(getattr(cause, "message", "") or cause)
@@ -342,25 +352,26 @@ def _model_error(error: Exception, secrets: Iterable[str]) -> ModelError:
         words = f"{text} {getattr(cause, 'body', None) or ''}"
         kind = kind_of(status if isinstance(status, int) else None, words)
     headers = getattr(cause, "litellm_response_headers", None) or {}
-    return ModelError(kind, safe_message(provider_words(text), secrets), retry_after(dict(headers)))
+    message = safe_message(provider_words(text), secrets)
+    return ModelError(kind, message, retry_after(dict(headers)), usage)
 
 
 _loading = threading.Lock()
 
 
-def _litellm() -> _Litellm:
+def _litellm() -> Litellm:
     """The module, loaded once however many threads ask."""
     with _loading:
         return _load()
 
 
 @functools.cache
-def _load() -> _Litellm:
+def _load() -> Litellm:
     os.environ.update(_OFFLINE)
     collecting = gc.isenabled()
     gc.disable()  # nothing of what an import makes is garbage: a fifth of its time
     try:
-        litellm = cast(_Litellm, importlib.import_module("litellm"))
+        litellm = cast(Litellm, importlib.import_module("litellm"))
     finally:
         if collecting:
             gc.enable()

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from ...state.work import Usage
 from ..model import (
+    REFUSED_UNREAD,
     AssistantMessage,
     Delta,
     ModelError,
@@ -32,6 +33,17 @@ class ScriptedClient:
 
     def __init__(self, script: Script) -> None:
         self._script = script
+
+    async def worst(self, request: ModelRequest, input_tokens: int) -> Usage:
+        """The most that any answer of the script uses; what is not priced stays so."""
+        told = [each for each in self._script.usages() if each is not None]
+        prices = [each.usd for each in told if each.usd is not None]
+        return Usage(
+            turns=1,
+            input_tokens=max((each.input for each in told), default=0),
+            output_tokens=max((each.output for each in told), default=0),
+            cost_usd=max(prices, default=0.0) if len(prices) == len(told) else None,
+        )
 
     async def complete(
         self, request: ModelRequest, on_delta: Callable[[Delta], None]
@@ -72,12 +84,15 @@ def _request(request: ModelRequest) -> Request:
 
 def _fault(reply: Reply) -> ModelError | None:
     if reply.cut is not None:
-        return ModelError(ModelErrorKind.TRANSPORT, "The script cut the connection.")
+        message = "The script cut the connection."
+        return ModelError(ModelErrorKind.TRANSPORT, message, usage=None)
     if reply.status == 200 and not reply.error:
         return None
     words = f"{reply.error_type}: {reply.error}"
-    kind = kind_of(500 if reply.status == 200 else reply.status, words)
-    return ModelError(kind, safe_message(words, ()), retry_after(reply.headers))
+    begun = reply.status == 200
+    kind = kind_of(500 if begun else reply.status, words)
+    used = None if begun else REFUSED_UNREAD
+    return ModelError(kind, safe_message(words, ()), retry_after(reply.headers), used)
 
 
 def _message(request: Request, reply: Reply) -> AssistantMessage:

@@ -184,6 +184,11 @@ class Script:
             raise ScriptError(f"No rule is named {name!r}.", f"There are {_names(self._rules)}.")
         return self._rules[name]
 
+    def usages(self) -> tuple[Tokens | None, ...]:
+        """What the answers that are written down say they use."""
+        rules = self._rules.values()
+        return tuple(rule.reply.usage for rule in rules if isinstance(rule.reply, Reply))
+
     async def play(self, request: Request) -> Reply:
         """The reply to a request, once its rule lets it go; raises ScriptError for 0 or 2 rules."""
         matching = [

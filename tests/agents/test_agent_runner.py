@@ -3,7 +3,10 @@
 import asyncio
 import json
 import stat
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
+from time import localtime, monotonic, strftime
 from typing import Any
 
 import pytest
@@ -32,7 +35,7 @@ from dispatch.agents.retry import RetryPolicy
 from dispatch.agents.roles import ROLES
 from dispatch.agents.runner import AgentRunner
 from dispatch.agents.transcript import TRANSCRIPT, read
-from dispatch.state.config import Config
+from dispatch.state.config import Config, Fallback, Limits
 from dispatch.state.enums import AttemptOutcome, GreybeardRuling
 from dispatch.state.jobs import (
     CritiqueJob,
@@ -40,7 +43,9 @@ from dispatch.state.jobs import (
     GreybeardJob,
     ImplementJob,
     Job,
+    OpenPurse,
     PlanJob,
+    Refusal,
     Result,
 )
 from dispatch.state.judgements import GreybeardVerdict
@@ -327,4 +332,106 @@ async def test_the_first_request_holds_the_prompt_the_seed_and_the_tools(tmp_pat
         "read_file",
         "search_files",
         "recordGreybeardVerdict",
+    ]
+
+
+async def test_a_spent_allowance_is_waited_for_in_the_conversation_and_without_the_place(
+    tmp_path: Path,
+) -> None:
+    """The time does not count as the agent's, and a sibling may have its place meanwhile."""
+    journal, time = MemoryJournal(), SteppedTime()
+    happened: list[str] = []
+
+    class Purse(OpenPurse):
+        """Says when the place is given up."""
+
+        @asynccontextmanager
+        async def waiting(self) -> AsyncIterator[None]:
+            happened.append("place given up")
+            yield
+            happened.append("place taken again")
+
+    async def sleep(seconds: float) -> None:
+        happened.append(f"waited {seconds:g} seconds")
+        time.now += seconds
+
+    runner = _runner(
+        ModelError(ModelErrorKind.QUOTA, "spent", 7200.0),
+        RULED,
+        journal=journal,
+        monotonic=time,
+        now=lambda: 1_700_000_000.0,
+        sleep=sleep,
+        retries=RetryPolicy(total_pause=10_000.0),
+    )
+    job = evolve(greybeard_job(tmp_path), purse=Purse())
+    result = await runner.run(job)
+    assert (result.outcome, result.active_seconds) == (AttemptOutcome.OK, 0.0)
+    assert happened == ["place given up", "waited 7200 seconds", "place taken again"]
+    until = localtime(1_700_007_200)
+    assert journal.lines[1][1] == f"paused until {strftime('%H:%M:%S', until)} (quota of m)"
+    paused = {"attempt": job.attempt.id, "model": "m", "seconds": 7200.0}
+    assert ("attempt.paused", paused) in journal.events
+
+
+async def test_a_provider_that_hangs_is_at_fault_and_not_the_agent_s_silence(
+    tmp_path: Path,
+) -> None:
+    """Three tries together are silent for longer than one agent may be."""
+
+    async def hang(request: ModelRequest) -> AssistantMessage:
+        await asyncio.sleep(0.2)
+        raise ModelError(ModelErrorKind.TIMEOUT, "no answer", usage=None)
+
+    given = evolve(config(), limits=Limits(silence_seconds=0.5))
+    runner = _runner(hang, hang, hang, given=given, monotonic=monotonic)
+    result = await runner.run(greybeard_job(tmp_path))
+    assert (result.outcome, result.message) == (AttemptOutcome.TRANSPORT, "no answer")
+
+
+async def test_an_attempt_ends_when_its_purse_gives_no_more(tmp_path: Path) -> None:
+    """The model is not asked, and the outcome is that of the cap."""
+
+    class Empty(OpenPurse):
+        """Refuses the second request."""
+
+        asked = 0
+
+        async def reserve(self, worst: Usage) -> Refusal | None:
+            self.asked += 1
+            refusal = Refusal(
+                outcome=AttemptOutcome.MONEY_LIMIT,
+                cap="runLimits.usd",
+                reason="Spent.",
+                of_run=True,
+            )
+            return refusal if self.asked > 1 else None
+
+    job = evolve(greybeard_job(tmp_path), purse=Empty())
+    result = await _runner(turn(("grep", {"pattern": "x"})), RULED).run(job)
+    assert (result.outcome, result.message, result.usage.turns) == (
+        AttemptOutcome.MONEY_LIMIT,
+        "Spent.",
+        1,
+    )
+
+
+async def test_an_attempt_ends_when_the_time_of_others_is_over(tmp_path: Path) -> None:
+    class Late(OpenPurse):
+        """The run has no time left."""
+
+        def seconds_left(self, worked: float) -> float:
+            return -1.0
+
+    result = await _runner(RULED).run(evolve(greybeard_job(tmp_path), purse=Late()))
+    assert (result.outcome, result.usage) == (AttemptOutcome.TIME_LIMIT, Usage())
+
+
+def test_models_of_the_fallback_come_after_a_role_s_own() -> None:
+    given = evolve(config(), fallback=Fallback(critic=("m-second", "scripted:x")))
+    runner = _runner(given=given)
+    assert [runner.executor_and_model(CritiqueJob, number) for number in range(3)] == [
+        ("litellm", "m-critic"),
+        ("litellm", "m-second"),
+        ("scripted", "scripted:x"),
     ]

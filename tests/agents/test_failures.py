@@ -5,6 +5,7 @@ from dispatch.agents.executors.failures import (
     provider_words,
     retry_after,
     safe_message,
+    was_turned_away,
 )
 from dispatch.agents.model import ModelErrorKind
 
@@ -89,3 +90,70 @@ def test_a_message_is_one_printable_line_without_keys_and_at_most_500_characters
 )
 def test_what_the_provider_said_is_taken_out_of_what_is_around_it(text: str, words: str) -> None:
     assert provider_words(text) == words
+
+
+LEFT = "x-ratelimit-remaining-"
+RESET = "x-ratelimit-reset-"
+
+
+@pytest.mark.parametrize(
+    ("headers", "seconds"),
+    [
+        ({f"{LEFT}requests": "0", f"{RESET}requests": "6m0s"}, 360.0),
+        ({f"{LEFT}requests": "0", f"{RESET}requests": "1h0m1.5s"}, 3601.5),
+        ({f"{LEFT}tokens": "0", f"{RESET}tokens": "250ms"}, 0.25),
+        ({f"{LEFT}tokens": "9", f"{RESET}tokens": "6m0s"}, None),
+        ({f"{LEFT}tokens": "0"}, None),
+        ({f"{LEFT}tokens": "0", f"{RESET}tokens": "soon"}, None),
+        (
+            {
+                f"{LEFT}requests": "0",
+                f"{RESET}requests": "2s",
+                f"{LEFT}tokens": "0",
+                f"{RESET}tokens": "9s",
+            },
+            9.0,
+        ),
+        (
+            {
+                "Anthropic-Ratelimit-Tokens-Remaining": "0",
+                "Anthropic-Ratelimit-Tokens-Reset": "2026-11-20T10:04:05Z",
+                "Date": "Fri, 20 Nov 2026 10:00:00 GMT",
+            },
+            245.0,
+        ),
+        ({f"{LEFT}tokens": "0", f"{RESET}tokens": "9s", "retry-after": "3"}, 3.0),
+    ],
+)
+def test_the_reset_of_what_is_used_up_is_a_time_to_wait(
+    headers: dict[str, str], seconds: float | None
+) -> None:
+    assert retry_after(headers) == seconds
+
+
+class ConnectError(Exception):
+    """Named like the one of httpx."""
+
+
+class Told(Exception):
+    """An error with the status that a provider answered."""
+
+    def __init__(self, status_code: int, cause: Exception | None = None) -> None:
+        super().__init__()
+        self.status_code = status_code
+        self.__cause__ = cause
+
+
+class TimeoutTold(Told):
+    """No answer came in time; some libraries call that a 408."""
+
+
+def test_what_was_turned_away_or_reached_nobody_is_told_from_what_may_have_been_worked_on() -> None:
+    assert was_turned_away(Told(401))
+    assert was_turned_away(Told(500, ConnectError()))
+    assert not was_turned_away(Told(500))
+    assert not was_turned_away(TimeoutTold(408))
+    assert not was_turned_away(ValueError())
+    endless = Told(500)
+    endless.__cause__ = endless
+    assert not was_turned_away(endless)

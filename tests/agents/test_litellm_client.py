@@ -2,6 +2,7 @@ import asyncio
 from collections.abc import AsyncIterator
 
 import pytest
+from attrs import evolve
 from fakes.model_talk import WRITE, ask, unheard
 
 from dispatch.agents.executors.litellm_client import (
@@ -294,6 +295,8 @@ async def test_every_fault_is_one_error_of_its_kind_after_one_request(
         await endpoint.ask(wire, reply, ask(MODELS[wire]))
     error = caught.value
     assert (error.kind, error.retry_after) == (ModelErrorKind(kind), retry_after)
+    was_worked_on = reply.cut is not None or reply.status == 200
+    assert error.usage == (None if was_worked_on else Usage())
     assert len(endpoint.server.requests) == 1
     assert error.message
     assert KEY not in error.message
@@ -305,7 +308,7 @@ async def test_nobody_listening_is_a_transport_error() -> None:
     with pytest.raises(ModelError) as caught:
         await client.complete(ask("local-model"), unheard)
     await client.aclose()
-    assert caught.value.kind is ModelErrorKind.TRANSPORT
+    assert (caught.value.kind, caught.value.usage) == (ModelErrorKind.TRANSPORT, Usage())
 
 
 @wires
@@ -378,6 +381,22 @@ async def test_configured_prices_go_before_the_known_ones(endpoint: Endpoint) ->
     endpoint.script.on("all", When(), Reply(usage=Tokens(input=1000, output=10, cached=400)))
     turn = await endpoint.client("openai", prices).complete(ask("gpt-5.2"), unheard)
     assert turn.usage.cost_usd == pytest.approx((600 * 10 + 400 * 1 + 10 * 100) / 1e6)
+
+
+async def test_the_worst_of_a_request_is_its_longest_answer_at_the_dearest_price() -> None:
+    provider = Provider(base_url="http://127.0.0.1:9/v1", adapter="openai")
+    prices = {"priced": Price(input=10, output=100, cached=20)}
+    client = LitellmClient(provider, KEY, prices)
+    most = Usage(turns=1, input_tokens=1000, output_tokens=32_000, cost_usd=None)
+    priced = evolve(most, cost_usd=(1000 * 20 + 32_000 * 100) / 1e6)
+    assert await client.worst(ask("priced"), 1000) == priced
+    assert await client.worst(ask("nobody's"), 1000) == most
+    claude = await LitellmClient(None, KEY, {}).worst(ask("anthropic/claude-opus-4-5"), 1000)
+    # What is put into the cache costs a quarter more than what is only read.
+    assert claude.cost_usd == pytest.approx((1000 * 5 * 1.25 + 32_000 * 25) / 1e6)
+    short = await LitellmClient(None, KEY, {}).worst(ask("gpt-4o"), 1000)
+    assert short.output_tokens == 16_384
+    assert await LitellmClient(None, KEY, {}).worst(ask("no-such-model"), 1000) == most
 
 
 async def test_the_answer_is_limited_to_what_the_model_can_give(endpoint: Endpoint) -> None:

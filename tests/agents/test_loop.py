@@ -17,8 +17,10 @@ from fakes.model_fake import (
     turn,
 )
 
-from dispatch.agents.loop import MAX_CALLS, MAX_REMINDERS, OUTCOME_OF, Conversation, LoopEnd
+from dispatch.agents.loop import MAX_CALLS, MAX_REMINDERS, Conversation, LoopEnd
+from dispatch.agents.metering import Meter, WorkClock
 from dispatch.agents.model import (
+    OUTCOME_OF,
     AssistantMessage,
     Delta,
     Message,
@@ -33,6 +35,7 @@ from dispatch.agents.tools import ToolResult
 from dispatch.agents.trace import Trace
 from dispatch.state.config import Limits
 from dispatch.state.enums import AttemptOutcome
+from dispatch.state.jobs import OpenPurse
 from dispatch.state.work import Usage
 
 
@@ -79,8 +82,12 @@ class Scene:
 
     def talk(self, model: ScriptedModel) -> Conversation[str]:
         """The conversation with a model."""
+        clock = WorkClock(self.monotonic or self.time)
+        self.meter = meter = Meter(model, OpenPurse(), clock)
         return Conversation(
-            client=model,
+            client=meter,
+            meter=meter,
+            clock=clock,
             model="m",
             system="s",
             seed="seed",
@@ -96,11 +103,11 @@ class Scene:
             log=self.log,
             trace=Trace(lambda line: self.journal.line("agent", line)),
             event=self.journal.event,
-            monotonic=self.monotonic or self.time,
         )
 
     _model: ScriptedModel = field(init=False)
     terminal: TerminalTool[Answer, str] = field(init=False)
+    meter: Meter = field(init=False)
     conversation: Conversation[str] = field(init=False)
 
     async def run(self) -> LoopEnd[str]:
@@ -176,7 +183,7 @@ async def test_a_turn_is_kept_before_its_tools_run() -> None:
         step,
         ToolReply(call_id="call_0", name="note", content="noted 1"),
     ]
-    assert scene.conversation.usage.turns == 1
+    assert scene.meter.usage.turns == 1
 
 
 async def test_an_unknown_tool_is_answered_with_the_known_ones() -> None:
@@ -263,7 +270,7 @@ async def test_turns_without_a_call_are_reminded_and_then_end_the_attempt() -> N
     )
     assert len(scene.said()) == MAX_REMINDERS
     assert "(Reminder 1 of 3; after that the attempt ends without a result.)" in scene.said()[0]
-    assert scene.conversation.usage.turns == MAX_REMINDERS + 1
+    assert scene.meter.usage.turns == MAX_REMINDERS + 1
 
 
 async def test_empty_turns_are_bounded_and_never_sent_back() -> None:
@@ -305,9 +312,7 @@ async def test_every_budget_ends_the_same_endless_agent_after_three_turns(
     scene = Scene([turn(("note", {"seconds": 1}), usage=used) for _ in range(9)], limits)
     end = await scene.run()
     assert (end.outcome, end.value) == (outcome, None)
-    assert scene.conversation.usage == Usage(
-        turns=3, input_tokens=30, output_tokens=3, cost_usd=0.75
-    )
+    assert scene.meter.usage == Usage(turns=3, input_tokens=30, output_tokens=3, cost_usd=0.75)
 
 
 async def test_an_unknown_price_cannot_hold_a_cap_on_money() -> None:
@@ -315,7 +320,7 @@ async def test_an_unknown_price_cannot_hold_a_cap_on_money() -> None:
     scene = Scene([turn(("note", {}), usage=unknown), DONE], Limits(usd=5.0))
     end = await scene.run()
     assert end.outcome is AttemptOutcome.MONEY_LIMIT
-    assert scene.conversation.usage == Usage(turns=1, input_tokens=1, cost_usd=None)
+    assert scene.meter.usage == Usage(turns=1, input_tokens=1, cost_usd=None)
 
 
 async def test_an_answer_in_the_last_turn_that_was_paid_for_counts() -> None:
@@ -376,7 +381,7 @@ async def test_a_tool_that_hangs_is_ended_by_the_time_limit() -> None:
 async def test_every_error_of_a_provider_is_an_outcome(kind: ModelErrorKind) -> None:
     scene = Scene([turn(("note", {})), ModelError(kind, "sorry")])
     assert await scene.run() == LoopEnd(outcome=OUTCOME_OF[kind], message="sorry")
-    assert scene.conversation.usage.turns == 1
+    assert scene.meter.usage.turns == 1
     assert scene.journal.lines[-1][1].startswith("ERROR: ")
 
 
@@ -392,7 +397,7 @@ async def test_answers_that_stay_invalid_end_the_attempt_with_the_last_refusal()
     end = await scene.run()
     assert end.outcome is AttemptOutcome.INVALID_OUTPUT
     assert "wrod: is not known; did you mean word?" in end.message
-    assert scene.conversation.usage.turns == MAX_INVALID
+    assert scene.meter.usage.turns == MAX_INVALID
 
 
 async def test_claims_that_never_hold_end_the_attempt_with_the_last_refusal() -> None:
@@ -400,7 +405,7 @@ async def test_claims_that_never_hold_end_the_attempt_with_the_last_refusal() ->
     end = await scene.run()
     assert end.outcome is AttemptOutcome.REFUSED_CLAIM
     assert "- b.py is not named." in end.message
-    assert scene.conversation.usage.turns == MAX_REFUSED
+    assert scene.meter.usage.turns == MAX_REFUSED
 
 
 async def test_a_cancellation_ends_the_running_tool_and_is_passed_on_with_the_usage_kept() -> None:
@@ -411,9 +416,7 @@ async def test_a_cancellation_ends_the_running_tool_and_is_passed_on_with_the_us
     with pytest.raises(asyncio.CancelledError):
         await running
     assert scene.done == ["hang ended"]
-    assert scene.conversation.usage == Usage(
-        turns=1, input_tokens=10, output_tokens=1, cost_usd=0.01
-    )
+    assert scene.meter.usage == Usage(turns=1, input_tokens=10, output_tokens=1, cost_usd=0.01)
 
 
 async def test_lone_surrogates_of_a_model_do_not_reach_the_disk() -> None:

@@ -11,7 +11,7 @@ from dispatch.agents.model import (
     ModelErrorKind,
     ModelRequest,
 )
-from dispatch.agents.retry import Retry, RetryPolicy, complete_with_retries
+from dispatch.agents.retry import MAX_PAUSES, Retry, RetryPolicy, complete_with_retries
 
 DONE = AssistantMessage(text="done")
 
@@ -42,8 +42,9 @@ class Waits:
         self.slept: list[float] = []
         self.retries: list[Retry] = []
 
-    async def sleep(self, seconds: float) -> None:
-        self.slept.append(seconds)
+    async def wait_for(self, retry: Retry) -> None:
+        self.slept.append(retry.wait)
+        self.retries.append(retry)
 
 
 async def complete(
@@ -54,9 +55,8 @@ async def complete(
         ask("m"),
         unheard,
         policy=policy or RetryPolicy(),
-        sleep=waits.sleep,
         random=lambda: random,
-        on_retry=waits.retries.append,
+        wait_for=waits.wait_for,
     )
 
 
@@ -128,3 +128,43 @@ def test_our_waits_lie_between_half_and_the_whole_of_a_bounded_step(
     number: int, share: float, wait: float
 ) -> None:
     assert RetryPolicy().wait(number, None, share) == wait
+
+
+async def test_a_spent_allowance_is_waited_for_when_the_provider_says_until_when() -> None:
+    waits = Waits()
+    policy = RetryPolicy(total_pause=100.0)
+    error = failure(ModelErrorKind.QUOTA, 90.0)
+    assert await complete(Answers(error, DONE), waits, policy) == DONE
+    assert waits.retries == [Retry(number=1, wait=90.5, error=error, paused=True)]
+
+
+async def test_nobody_waits_for_an_allowance_without_a_time_or_beyond_the_bound() -> None:
+    policy = RetryPolicy(total_pause=100.0)
+    for errors in ([failure(ModelErrorKind.QUOTA)], [failure(ModelErrorKind.QUOTA, 60.0)] * 2):
+        client, waits = Answers(*errors, DONE), Waits()
+        with pytest.raises(ModelError) as caught:
+            await complete(client, waits, policy)
+        assert (caught.value, client.left) == (errors[-1], 1)
+        assert len(waits.slept) == len(errors) - 1
+
+
+async def test_an_overload_is_waited_for_like_an_allowance_once_retries_would_take_too_long() -> (
+    None
+):
+    waits = Waits()
+    policy = RetryPolicy(total_pause=4000.0)
+    errors = [failure(ModelErrorKind.OVERLOAD, 1.0), failure(ModelErrorKind.OVERLOAD, 3600.0)]
+    assert await complete(Answers(*errors, DONE), waits, policy) == DONE
+    assert [(retry.wait, retry.paused) for retry in waits.retries] == [
+        (1.5, False),
+        (3600.5, True),
+    ]
+
+
+async def test_a_provider_that_always_says_soon_is_left_in_the_end() -> None:
+    errors = [failure(ModelErrorKind.QUOTA, 0.0) for _ in range(MAX_PAUSES + 1)]
+    client, waits = Answers(*errors, DONE), Waits()
+    with pytest.raises(ModelError) as caught:
+        await complete(client, waits, RetryPolicy(total_pause=1e9))
+    assert (caught.value, client.left, len(waits.slept)) == (errors[-1], 1, MAX_PAUSES)
+    assert waits.slept[-1] > 30.0

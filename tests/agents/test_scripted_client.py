@@ -2,6 +2,7 @@ import asyncio
 from pathlib import Path
 
 import pytest
+from attrs import evolve
 from fakes.model_talk import ask, unheard
 
 from dispatch.agents.executors.scripted_client import ScriptedClient, script_path
@@ -94,6 +95,18 @@ async def test_a_fault_in_the_script_is_the_error_it_would_be_over_http(
     with pytest.raises(ModelError) as caught:
         await ScriptedClient(script).complete(ask("scripted:x"), unheard)
     assert (caught.value.kind, caught.value.retry_after) == (ModelErrorKind(kind), retry_after)
+    assert caught.value.usage == (None if reply.status == 200 else Usage())
+
+
+async def test_the_worst_that_a_script_can_use_is_that_of_its_dearest_answer() -> None:
+    script = Script()
+    script.on("long", When(turn=0), Reply(usage=Tokens(input=900, output=5, usd=0.25)))
+    script.on("dear", When(turn=1), Reply(usage=Tokens(input=10, output=50, usd=0.5)))
+    worst = Usage(turns=1, input_tokens=900, output_tokens=50, cost_usd=0.5)
+    assert await ScriptedClient(script).worst(ask("scripted:x"), 7) == worst
+    script.on("unpriced", When(turn=2), Reply(usage=Tokens(usd=None)))
+    unpriced = evolve(worst, cost_usd=None)
+    assert await ScriptedClient(script).worst(ask("scripted:x"), 7) == unpriced
 
 
 async def test_a_request_that_no_rule_meets_is_refused_with_a_description() -> None:

@@ -8,8 +8,11 @@ from fakes.git_repos import User
 from fakes.small_records import a_run, a_task
 from fakes.told_run import told_run
 
+from dispatch.state.config import Caps
 from dispatch.state.document import DocumentStore
+from dispatch.state.enums import AttemptOutcome, Role
 from dispatch.state.lock import hold
+from dispatch.state.work import Attempt, Usage
 
 Cli = Callable[..., tuple[int, str, str]]
 
@@ -79,6 +82,7 @@ def test_scripts_get_the_same_as_json(user: User, cli: Cli) -> None:
         "cachedTokens": 0,
         "costUsd": 0.0,
     }
+    uncapped = dict.fromkeys(("turns", "tokens", "usd", "wallSeconds"))
     code, out, err = cli("status", "r", "--json")
     assert (code, json.loads(out), err) == (
         0,
@@ -91,6 +95,16 @@ def test_scripts_get_the_same_as_json(user: User, cli: Cli) -> None:
             "baseCommit": "1" * 40,
             "createdAt": "2026-01-02T03:04:05.678Z",
             "usage": nothing,
+            "budget": {
+                "spent": nothing,
+                "reserved": nothing,
+                "assumed": nothing,
+                "unpriced": [],
+                "activeSeconds": 0.0,
+                "runLimits": uncapped,
+                "taskLimits": uncapped,
+            },
+            "paused": None,
             "failure": None,
             "escalations": [],
             "tasks": [
@@ -146,3 +160,39 @@ def test_what_agents_said_cannot_control_the_terminal(user: User, cli: Cli) -> N
     DocumentStore.create(user.root / "dispatch" / "told", run)
     _, out, _ = cli("status", "told")
     assert out.split("\n")[8:10] == ["           gone", "           second line"]
+
+
+def test_what_is_used_and_what_may_be_is_shown_with_why_it_stopped(user: User, cli: Cli) -> None:
+    paid = Usage(turns=3, input_tokens=1000, output_tokens=200, cost_usd=1.5)
+    worst = Usage(turns=1, input_tokens=500, output_tokens=32_000, cost_usd=0.25)
+    plain = Attempt(
+        id="plan.planner.1",
+        role=Role.PLANNER,
+        executor="litellm",
+        model="m",
+        started_at="2026-01-02T03:04:05.678Z",
+        usage=paid,
+        unsettled=worst,
+    )
+    ended = evolve(plain, id="1a-x.implementer.1", outcome=AttemptOutcome.CRASHED)
+    run = evolve(
+        a_run("r"),
+        attempts=(plain,),
+        tasks=(evolve(a_task("1a-x"), attempts=(ended,)),),
+        run_limits=Caps(turns=10, tokens=100_000, usd=4.0, wall_seconds=60),
+        task_limits=Caps(usd=2.0),
+        active_seconds=12.5,
+        paused="The run has reached its cap.",
+    )
+    DocumentStore.create(user.root / "dispatch" / "r", run)
+    _, out, _ = cli("status", "r")
+    assert [line for line in out.split("\n") if line.startswith(("  budget", "  paused"))] == [
+        "  budget   run: 7 of 10 turns used",
+        "  budget   run: 34,900 of 100,000 tokens used",
+        "  budget   run: $3.2500 of $4.0000 used",
+        "  budget   run: 12 of 60 seconds used",
+        "  budget   task 1a-x: $1.7500 of $2.0000 used",
+        "  budget   reserved by requests under way: up to 32,500 tokens, $0.2500",
+        "  budget   assumed for requests whose usage nobody told: up to 32,500 tokens, $0.2500",
+        "  paused   The run has reached its cap.",
+    ]

@@ -32,10 +32,19 @@ hold.
 - These paths are changed, but filesModified does not name them; add them to it, or undo the \
 changes: `tally/__init__.py` (modified).
 Put the work or the claim right and call submitOutput again (refused 1 of at most 6 times)."""
-# What a killed process cannot know is what its agent had used: unknown, which is never zero.
+# What a killed process knew of its agent is kept; the turn that was under way counts at its worst:
+# what had been counted before, the bytes of the last tool result, and the limit of an answer.
 AFTER_A_KILL = """\
+-    turns: 13
+-    inputTokens: 54600
+-    outputTokens: 4940
+-    cachedTokens: 40300
 -    costUsd: 0.03809
-+    costUsd: null
++    turns: 15
++    inputTokens: 63000
++    outputTokens: 5700
++    cachedTokens: 46500
++    costUsd: 0.043949999999999996
 -          outputPath: builds/1b-top.implementer.1/1/1.log
 +          outputPath: builds/1b-top.implementer.2/1/1.log
 +        role: implementer
@@ -47,22 +56,29 @@ AFTER_A_KILL = """\
 +        outcome: crashed
 +        message: The program ended while this attempt was running.
 +        usage:
-+          turns: 0
-+          inputTokens: 0
-+          outputTokens: 0
++          turns: 2
++          inputTokens: 8400
++          outputTokens: 760
++          cachedTokens: 6200
++          costUsd: 0.00586
++        unsettled:
++          turns: 1
++          inputTokens: 4844
++          outputTokens: 32000
 +          cachedTokens: 0
-+          costUsd: null
++          costUsd: 0.132844
++        activeSeconds: <SECONDS>
 +      - id: "1b-top.implementer.2"
 """
 NOTES_AFTER_A_KILL = """\
 -Notes: implementer 1b-top.implementer.1: smoke/implementer (litellm), ok, 4 turns, \
 16800 + 1520 tokens, 0.0117 USD
-+Notes: implementer 1b-top.implementer.1: smoke/implementer (litellm), crashed, 0 turns, \
-0 + 0 tokens, cost unknown
++Notes: implementer 1b-top.implementer.1: smoke/implementer (litellm), crashed, 2 turns, \
+8400 + 760 tokens, 0.0059 USD
 +implementer 1b-top.implementer.2: smoke/implementer (litellm), ok, 4 turns, \
 16800 + 1520 tokens, 0.0117 USD
 -d806c98cbccd9852d9903100f44056423b0550d5 refs/notes/dispatch/tally-run
-+2d5eceb8ec33927885c0eec5389724e9c03572ef refs/notes/dispatch/tally-run
++edcce9641716b336b6dad2d25fc6afad005da7ba refs/notes/dispatch/tally-run
 """
 
 

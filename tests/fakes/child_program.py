@@ -20,7 +20,7 @@ LOOK_SECONDS = 0.02
 
 _TIMES = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z")
 _MEASURED = (
-    (re.compile(r"(?m)^( *durationSeconds: ).*$"), r"\1<SECONDS>"),
+    (re.compile(r"(?m)^( *(?:duration|active)Seconds: ).*$"), r"\1<SECONDS>"),
     (re.compile(r"(?m)^( *outputBytes: )[1-9]\d*$"), r"\1<BYTES>"),
     (re.compile(r"(?m)^(- Duration: ).*$"), r"\1<SECONDS>"),
     (re.compile(r"\b\d+\.\ds, (?=`builds/)"), "<SECONDS>, "),

@@ -28,6 +28,10 @@ class ScriptedModel:
     steps: list[Step]
     asked: list[ModelRequest] = field(factory=list)
 
+    async def worst(self, request: ModelRequest, input_tokens: int) -> Usage:
+        """What is asked for is never known to cost anything."""
+        return Usage(turns=1, cost_usd=None)
+
     async def complete(
         self, request: ModelRequest, on_delta: Callable[[Delta], None]
     ) -> AssistantMessage:

@@ -76,9 +76,9 @@ class ScenarioAgents:
     refused: dict[str, tuple[str, ...]] = field(factory=dict)
     jobs: list[Job[Any]] = field(factory=list)
 
-    def executor_and_model(self, job_type: type[Job[A]]) -> tuple[str, str]:
-        """Everybody is the same."""
-        return "scenario", "none"
+    def executor_and_model(self, job_type: type[Job[A]], others: int = 0) -> tuple[str, str]:
+        """Everybody is the same, and so is the first who takes over."""
+        return "scenario", f"other-{others}" if others else "none"
 
     async def run(self, job: Job[A]) -> Result[A]:
         """Do what the scenario says."""

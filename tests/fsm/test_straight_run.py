@@ -20,7 +20,7 @@ from dispatch.state.enums import (
     VerificationMode,
     VerificationOutcome,
 )
-from dispatch.state.errors import WaitingForOperator
+from dispatch.state.errors import ProviderStopped, WaitingForOperator
 from dispatch.state.work import BuildClaim
 
 TWO_LEVELS = a_plan(planned("x"), planned("y"), planned("z", 2, ("x", "y")))
@@ -315,15 +315,22 @@ def test_an_agent_that_ends_without_output_is_tried_once_afresh(place: Place) ->
 
 def test_a_provider_s_failure_is_not_charged_to_the_task(place: Place) -> None:
     players = agents(broken={"1a-x.implementer.1": AttemptOutcome.PROVIDER_AUTH})
-    assert place.drive(players) is RunStatus.FAILED
+    with pytest.raises(ProviderStopped):
+        place.drive(players)
     run = place.run
+    assert (run.status, run.failure) == (RunStatus.EXECUTING, None)
     assert [task.status for task in run.tasks] == [
         TaskStatus.RUNNING,
         TaskStatus.SUBMITTED,
         TaskStatus.PENDING,
     ]
-    assert run.failure is not None
-    assert run.failure.kind is FailureKind.AGENT_FAILED
+    assert run.paused == (
+        "The run pauses: none does not work. The implementer of attempt 1a-x.implementer.1 ended "
+        "with provider-auth: as scripted."
+    )
+    players.broken = {}
+    assert place.drive(players) is RunStatus.DONE
+    assert place.run.paused == ""
 
 
 def test_under_isolation_level_a_file_goes_to_the_last_task_that_claims_it(place: Place) -> None:

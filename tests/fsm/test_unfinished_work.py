@@ -9,6 +9,7 @@ from fakes.run_harness import Place, git
 from fakes.scenario_agents import ScenarioAgents, a_plan, planned, writes
 
 from dispatch.state.enums import AttemptOutcome, RunStatus, TaskStatus
+from dispatch.state.errors import ProviderStopped
 from dispatch.state.jobs import ImplementJob, Job, Result
 
 
@@ -46,7 +47,8 @@ def test_a_fresh_agent_begins_in_a_clean_tree_and_what_was_there_is_kept(place: 
 
 
 def test_a_task_whose_provider_failed_keeps_its_unfinished_work(place: Place) -> None:
-    assert place.drive(agents(AttemptOutcome.PROVIDER_QUOTA)) is RunStatus.FAILED
+    with pytest.raises(ProviderStopped):
+        place.drive(agents(AttemptOutcome.PROVIDER_QUOTA))
     (task,) = place.run.tasks
     ref = "refs/dispatch/r/rescue/1a-x"
     assert (task.status, task.failure, task.rescue_ref) == (TaskStatus.RUNNING, None, ref)
