@@ -16,7 +16,7 @@ from .agents.runner import AgentRunner
 from .agents.sandbox.policy import CommandLimits
 from .agents.sandbox.runner import CommandRunner
 from .agents.scripted.script_file import read_script
-from .fsm.lifecycle import FINAL
+from .fsm.lifecycle import WORKING
 from .fsm.ports import Agents, Commands, Ports, Repository, Store
 from .gitops.store import RunRepository
 from .gitops.target import Target, open_target
@@ -27,7 +27,7 @@ from .state.config import Config, Limits
 from .state.config_file import load_config
 from .state.document import DOCUMENT, DocumentStore, load_run
 from .state.durable import make_folder, read_regular, write_text_atomic
-from .state.enums import Role
+from .state.enums import Role, RunStatus
 from .state.errors import RefMoved, UsageError
 from .state.journal import EventJournal
 from .state.operator_channel import OperatorChannel
@@ -112,11 +112,12 @@ def prepare_start(
     name: str | None,
     spec: Path | None,
     skip_baseline: bool,
+    again: bool = False,
     environ: Mapping[str, str] = os.environ,
 ) -> Start:
     """Look at everything that can be refused, before anything is made.
 
-    Raises UsageError or ConfigError with what is wrong.
+    ``again``: a run that failed is to go on.  Raises UsageError or ConfigError with what is wrong.
     """
     clock = SystemClock(environ)
     target = open_target(repo)
@@ -134,7 +135,8 @@ def prepare_start(
         spec_path = folder / SPEC
         spec_text = _read_spec(spec_path)
     known = None if is_new else load_run(folder / DOCUMENT)
-    if known is None or known.status not in FINAL:
+    goes_on = (*WORKING, RunStatus.FAILED) if again else WORKING
+    if known is None or known.status in goes_on:
         _require_models(config, environ)
         _require_prices(config)
         _require_known_costs(config, known)

@@ -11,7 +11,7 @@ from .run import carry, tell
 def run(args: Namespace) -> int:
     """Have what failed done again, then carry the run on as ``dispatch run`` does."""
     open_run(args.repo, args.name)  # a run that is not there is refused, not begun
-    start = prepare_start(args.repo, name=args.name, spec=None, skip_baseline=False)
+    start = prepare_start(args.repo, name=args.name, spec=None, skip_baseline=False, again=True)
     status = carry(
         start,
         verbose=args.verbose,

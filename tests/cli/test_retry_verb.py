@@ -62,6 +62,19 @@ def failed(user: User, cli: Cli) -> User:
     return user
 
 
+def test_a_model_that_nobody_offers_is_refused_before_anything_is_reset(
+    failed: User, cli: Cli
+) -> None:
+    document = failed.root / "dispatch" / "r" / DOCUMENT
+    before = document.read_bytes()
+    config = failed.root / "dispatch-config.yaml"
+    config.write_text(config.read_text().replace("scripted:", "nobody/"), encoding="utf-8")
+    code, out, err = cli("retry", "r")
+    assert (code, out) == (2, "")
+    assert "Nobody is known to offer the model nobody/" in err
+    assert document.read_bytes() == before
+
+
 def test_a_failed_run_goes_on_and_ends_like_any_other(failed: User, cli: Cli) -> None:
     """[RL-10] The same exit codes and the same last line as ``dispatch run``."""
     folder = failed.root / "dispatch" / "r"

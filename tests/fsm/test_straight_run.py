@@ -11,10 +11,12 @@ from fakes.scenario_agents import ScenarioAgents, Work, a_plan, blocking, planne
 from dispatch.state.enums import (
     AgentType,
     AttemptOutcome,
+    DecisionOutcome,
     DeviationSeverity,
     FailureKind,
     GreybeardRuling,
     Isolation,
+    KarenAction,
     RunStatus,
     TaskStatus,
     VerificationMode,
@@ -232,6 +234,33 @@ def test_a_major_deviation_waits_for_the_operator_and_nobody_else_is_asked(place
     ]
     assert [task.status for task in run.tasks[:2]] == [TaskStatus.SUBMITTED] * 2
     assert not any("greybeard" in attempt for attempt in players.asked)
+
+
+def test_minor_deviations_are_accepted_and_nobody_is_asked(place: Place) -> None:
+    """[KL-01]"""
+    honest = WORKS["1a-x"]
+    severities = (DeviationSeverity.MINOR, DeviationSeverity.MINOR)
+    work = Work(edit=honest.edit, files=honest.files, severities=severities)
+    players = ScenarioAgents(plans=[a_plan(planned("x"))], works={"1a-x": work})
+    assert place.drive(players) is RunStatus.DONE
+    (task,) = place.run.tasks
+    assert [(each.initial, each.outcome) for each in task.decisions] == [
+        (KarenAction.ACCEPT, DecisionOutcome.ACCEPTED)
+    ] * 2
+    assert not any("greybeard" in attempt for attempt in players.asked)
+    assert place.run.escalations == ()
+
+
+def test_a_level_that_passes_has_one_verdict_of_each_critic_and_of_the_gate(place: Place) -> None:
+    """[GA-01] [GA-06] [GA-08] An unreviewed intern is judged by the gate alone."""
+    quiet = planned("y", agent_type=AgentType.INTERN, critique_enabled=False)
+    players = ScenarioAgents(plans=[a_plan(planned("x"), quiet)], works=WORKS)
+    assert place.drive(players) is RunStatus.DONE
+    run = place.run
+    (gate,) = run.gate_verdicts
+    assert (gate.round, sorted(gate.per_task)) == (1, ["1a-x", "1b-y"])
+    assert [[each.round for each in task.critique_verdicts] for task in run.tasks] == [[1], []]
+    assert {task.status for task in run.tasks} == {TaskStatus.COMPLETED}
 
 
 def test_what_the_gate_critic_holds_to_be_beyond_repair_stops_the_run(place: Place) -> None:

@@ -163,6 +163,19 @@ def test_several_tasks_are_repaired_one_after_the_other(place: Place) -> None:
     )
 
 
+def test_a_repair_s_files_join_the_task_s_each_once_and_the_log_is_what_was_printed(
+    place: Place,
+) -> None:
+    """[PF-04] [PV-07]"""
+    fix = removes("errors-1", x="x, again\n", new="new\n")
+    assert place.drive(crew(fixes={"1a-x": fix})) is RunStatus.DONE
+    output = place.run.tasks[0].output
+    assert output is not None
+    assert output.files_modified == ("errors-1", "new", "x")
+    log = Path(place.run.verification_rounds[0].final_build_log_path).read_text(encoding="utf-8")
+    assert log.endswith("\nerror: one\n")
+
+
 def test_a_second_fix_agent_is_shown_why_the_first_repair_came_to_nothing(place: Place) -> None:
     """[PF-06] [W-34] The failing command is run on each repair before it is accepted."""
     nothing = Work(edit=lambda root: None, files=())

@@ -218,6 +218,7 @@ def test_a_gate_that_passes_over_a_critic_still_amends() -> None:
 
 
 def test_a_failing_gate_and_one_that_names_nothing_to_repair_fail_the_level() -> None:
+    """[AM-09]"""
     blocked = part(FAIL, finding())
     assert level_outcome(TASKS, gate(FAIL, a=blocked)) == (FAIL, (("1a-x", finding()),))
     assert level_outcome(TASKS, gate(AMEND, a=part(AMEND))) == (FAIL, ())

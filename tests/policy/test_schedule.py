@@ -93,6 +93,8 @@ def test_submissions_are_integrated_when_nobody_of_the_level_can_still_submit() 
 
 
 def test_the_committed_tasks_that_have_critics_are_reviewed_together() -> None:
+    """[GA-07] Nobody judges a level of which a task is not committed yet."""
+
     def run_with(status: TaskStatus) -> tuple[str, ...]:
         return reviewable(
             a_run(
