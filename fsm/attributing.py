@@ -1,6 +1,7 @@
 """Finding out who broke the build gate: by running it on commits, and else by an agent."""
 
 import asyncio
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 from typing import Final
@@ -37,10 +38,10 @@ async def attribute(ports: Ports) -> VerificationRound:
             found = await search.cause_of(failure)
             if found is not None:
                 _record(ports, (found,))
-                ports.journal.line("run", f"{failure.message}: {found.reason}")
         if unexplained(ports.store.run.verification_rounds[-1]):
             await _ask_agent(ports)
         await asyncio.to_thread(ports.repository.remove_worktree, ATTRIBUTION)
+        _tell(ports)
     run = ports.store.run
     await asyncio.to_thread(write_attribution, ports.folder, run)
     return run.verification_rounds[-1]
@@ -50,6 +51,16 @@ def change_round(run: Run, change: Callable[[VerificationRound], VerificationRou
     """The run with its last verification round changed."""
     *earlier, last = run.verification_rounds
     return evolve(run, verification_rounds=(*earlier, change(last)))
+
+
+def _tell(ports: Ports) -> None:
+    """One line of the trace for all failures of the same cause; the file has each."""
+    record = ports.store.run.verification_rounds[-1]
+    causes = Counter((each.cause, each.task_ids, each.by) for each in record.explanations)
+    for (cause, task_ids, by), count in causes.items():
+        whose = ", ".join(task_ids) or cause
+        failures = "1 failure is" if count == 1 else f"{count} failures are"
+        ports.journal.line("run", f"{failures} put down to {whose}, by {by}")
 
 
 def _record(ports: Ports, explanations: tuple[Explanation, ...]) -> None:
