@@ -16,8 +16,7 @@ async def publish(ports: Ports, commit: str) -> None:
     run = ports.store.run
     ref = f"refs/heads/{run.integration_branch}"
     await asyncio.to_thread(_move, ports, ref, commit)
-    if run.published_commit == commit:
-        return
+    # Also where it stands there already: a branch that somebody moved must not go unnoticed.
     await asyncio.to_thread(
         ports.repository.publish,
         run.integration_branch,
@@ -25,6 +24,8 @@ async def publish(ports: Ports, commit: str) -> None:
         run.published_commit,
         run.superseded_tips,
     )
+    if run.published_commit == commit:
+        return
     ports.store.update(lambda run: evolve(run, published_commit=commit))
     ports.journal.event("branch.published", branch=run.integration_branch, commit=commit)
 
