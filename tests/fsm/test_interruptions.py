@@ -182,7 +182,7 @@ def test_7_a_build_of_the_result_that_was_not_saved_runs_again_under_the_same_nu
     log = place.folder / "final-build.log-1"
     assert log.is_file()
     log.write_text("of a dead process\n", encoding="utf-8")
-    assert place.run.verification_rounds == ()
+    assert [each.round for each in place.run.verification_rounds] == []
     ends_like(place, calm, players)
     assert "of a dead process" not in log.read_text(encoding="utf-8")
     assert [each.round for each in place.run.verification_rounds] == [1]
