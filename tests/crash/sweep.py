@@ -8,6 +8,7 @@ is pinned), document without times, report, worktrees, and that nothing still ru
 
 import argparse
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -31,6 +32,7 @@ from dispatch.state.records import Run
 DONE, WAITING = 0, 3
 MAX_STARTS: Final = 4  # after a fault, until the run is over
 TIME: Final = "1700000000"
+_MEASURED: Final = re.compile(r"\d{4}-\d\d-\d\dT[0-9:.]+Z|(?<=active_seconds=)[0-9.]+")
 
 
 @frozen(kw_only=True)
@@ -140,7 +142,7 @@ def end_of(site: Site) -> dict[str, Any]:
     worktrees = site.folder / "worktrees"
     return {
         "branch": git(site.root, "log", "--format=%H", f"dispatch/{NAME}", "--").splitlines(),
-        "document": repr(comparable(run)).replace(str(site.place), ""),
+        "document": _MEASURED.sub("", repr(comparable(run)).replace(str(site.place), "")),
         "answers": _answers(run),
         "report": (site.folder / "report.md").is_file(),
         "worktrees": {
