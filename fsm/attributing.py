@@ -17,11 +17,11 @@ from ..state.records import Run
 from ..state.work import Attempt, BuildFailure
 from .attempts import AgentFailed, carry_out
 from .attribution_file import write_attribution
-from .builds import ATTRIBUTION, BASELINE_LOG, final_log, run_commands, worse_than_baseline
+from .builds import BASELINE_LOG, final_log, run_commands, worse_than_baseline
 from .chain import chain_from, patches_of, top_level
 from .ports import Ports
 from .rebuild import Link
-from .workplaces import level_worktree, prepare
+from .workplaces import ATTRIBUTION, level_worktree, prepare
 
 MAX_LOG_BYTES: Final = 4 * 1024 * 1024  # of each log, for the agent to page through
 

@@ -13,10 +13,9 @@ from ..state.enums import VerificationMode
 from ..state.records import Run
 from ..state.work import BuildFailure, CommandResult
 from .ports import Ports
-from .workplaces import BASELINE, ending, fix_worktree, level_worktree, prepare
+from .workplaces import ATTRIBUTION, BASELINE, ending, fix_worktree, level_worktree, prepare
 
 BASELINE_LOG = "baseline-build.log"
-ATTRIBUTION = "attribution"  # the worktree in which failing commands are run again
 # Read back for comparison; the runner's own cap on output is lower unless configured higher.
 MAX_COMPARED_BYTES = 32 * 1024 * 1024
 
@@ -50,10 +49,17 @@ async def run_commands(
 
 
 async def capture_baseline(ports: Ports) -> None:
-    """Run the build gate on the base commit in a worktree of its own and record the result."""
+    """Run the build gate on the base commit in a worktree of its own and record the result.
+
+    Recorded before a kill, it is not run again; only the worktree goes.
+    """
     run = ports.store.run
-    if run.skip_baseline or run.baseline_build_log_path:
-        return
+    if not (run.skip_baseline or run.baseline_build_log_path):
+        await _capture(ports, run)
+    await asyncio.to_thread(ports.repository.remove_worktree, BASELINE)
+
+
+async def _capture(ports: Ports, run: Run) -> None:
     worktree = await prepare(ports, BASELINE, run.base_commit)
     results = await run_commands(ports, run.build_gate, worktree, BASELINE, BASELINE_LOG)
     outputs = await asyncio.to_thread(outputs_of, ports.folder, results, roots(run, ports.folder))
@@ -66,7 +72,6 @@ async def capture_baseline(ports: Ports) -> None:
             baseline_failures=failures,
         )
     )
-    await asyncio.to_thread(ports.repository.remove_worktree, BASELINE)
 
 
 async def worse_than_baseline(

@@ -19,7 +19,7 @@ from .conflicts import Clash, both_sides, resolve, siblings, superseded_paths
 from .fold import change_task, task_of
 from .ports import Ports
 from .step import RunStopped
-from .workplaces import ending, prepare, some
+from .workplaces import ending, prepare, regenerate_worktree, some
 
 MAX_SHOWN_OUTPUT: Final = 2000  # characters of a failing command's output, from its end
 _REGULAR: Final = frozenset({"100644", "100755"})
@@ -142,7 +142,7 @@ async def _regenerated(
 async def _run(ports: Ports, side: Side, base: str, paths: tuple[str, ...]) -> Regeneration:
     """Run the commands on the joined tree and keep what they make of the files, and only that."""
     repository, run = ports.repository, ports.store.run
-    name = f"regenerate-{side.task.id}"
+    name = regenerate_worktree(side.task.id)
     worktree = await prepare(ports, name, base)
     commands = _commands(run, paths)
     folder = f"{name}-{1 + len(task_of(run, side.task.id).regenerations)}"

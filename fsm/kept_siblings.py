@@ -14,7 +14,7 @@ from .builds import run_commands
 from .ports import Ports, Repository
 from .rebuild import Link
 from .stopping import Stopping
-from .workplaces import fix_worktree, prepare
+from .workplaces import check_worktree, fix_worktree, prepare
 
 MAX_COMMANDS: Final = 20  # of siblings, each once; the build gate looks at everything later
 
@@ -45,7 +45,7 @@ async def broken_commands(
     if not failing:
         return ()
     # What failed before the repair is not its doing.
-    place = f"check-{task.id}"
+    place = check_worktree(task.id)
     before = await run_commands(
         ports,
         [each.command for each in failing],

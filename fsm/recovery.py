@@ -5,11 +5,14 @@ import asyncio
 from ..state.records import Run
 from .attempts import close_interrupted
 from .ports import Ports
+from .workplaces import passing_worktrees
 
 
 async def restore(run: Run, ports: Ports) -> None:
-    """Make sure that the store is there and close attempts that a killed process left open."""
+    """Make sure that the store is there, and put away what a killed process left open or behind."""
     await asyncio.to_thread(ports.repository.ensure_store, run.base_commit, run.integration_branch)
+    for name in passing_worktrees(run):
+        await asyncio.to_thread(ports.repository.remove_worktree, name)
     at = ports.clock.now()
     if close_interrupted(run, at) != run:
         ports.store.update(lambda now: close_interrupted(now, at))

@@ -14,7 +14,7 @@ from ..state.work import CommandResult, Evidence, FileChange
 from .builds import read_output, run_commands
 from .ports import Ports
 from .stopping import Stopping
-from .workplaces import prepare
+from .workplaces import check_worktree, prepare
 
 MAX_SHOWN_OUTPUT = 2000  # characters of each failing command's output, from its end
 
@@ -98,7 +98,7 @@ class Examiner:
         folder = f"{self.attempt_id}/{self._checks}"
         if self.shared:
             # Siblings are at work in the shared tree: the commands get one of their own.
-            place = f"check-{self.task.id}"
+            place = check_worktree(self.task.id)
             worktree = await prepare(ports, place, kept)
             results = await run_commands(ports, commands, worktree, folder)
             await asyncio.to_thread(self.ports.repository.remove_worktree, place)

@@ -19,7 +19,7 @@ from ..state.judgements import Finding, VerificationRound
 from ..state.records import Run
 from ..state.work import BuildFailure, CommandResult, Evidence
 from .attributing import change_round
-from .builds import ATTRIBUTION, read_output, run_commands, worse_than_baseline
+from .builds import read_output, run_commands, worse_than_baseline
 from .chain import fix_message, integrate, patches_of, top_level
 from .conflicts import siblings
 from .fan_in import level_tip
@@ -28,7 +28,7 @@ from .fold import apply_task, task_of
 from .lifecycle import TaskEvent
 from .ports import Ports
 from .rebuild import Rebuilt, Repair
-from .workplaces import fix_worktree, prepare
+from .workplaces import ATTRIBUTION, fix_worktree, prepare
 
 MAX_TRIES: Final = 2  # fix agents for one task in one round, before the operator is asked
 MAX_SHOWN_OUTPUT: Final = 20_000  # characters of each failing command's output, from its end

@@ -5,12 +5,14 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from ..state.enums import FailureKind
+from ..state.records import Run
 from ..state.work import CommandResult
 from .ports import Ports
 from .step import RunStopped
 
 LEVEL_PREFIX = "level-"
 BASELINE = "baseline"
+ATTRIBUTION = "attribution"  # in which failing commands are run again
 
 
 def level_worktree(level: int) -> str:
@@ -21,6 +23,22 @@ def level_worktree(level: int) -> str:
 def fix_worktree(task_id: str) -> str:
     """The name of the worktree in which a task is repaired."""
     return f"fix-{task_id}"
+
+
+def check_worktree(task_id: str) -> str:
+    """The name of the worktree in which commands look at a task's work beside its own tree."""
+    return f"check-{task_id}"
+
+
+def regenerate_worktree(task_id: str) -> str:
+    """The name of the worktree in which hub files are made anew for a task."""
+    return f"regenerate-{task_id}"
+
+
+def passing_worktrees(run: Run) -> tuple[str, ...]:
+    """The names of worktrees that nobody needs longer than one command: a kill leaves them."""
+    names = (check_worktree, regenerate_worktree)
+    return (ATTRIBUTION, *(name(task.id) for task in run.tasks for name in names))
 
 
 def level_branch(run_branch: str, level: int) -> str:

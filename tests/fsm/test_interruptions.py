@@ -173,6 +173,31 @@ def test_6_a_run_without_a_plan_is_planned(place: Place, calm: Place) -> None:
     assert [each.outcome for each in planners] == [AttemptOutcome.CRASHED, AttemptOutcome.OK]
 
 
+def test_a_baseline_that_was_saved_is_not_captured_again_and_leaves_no_worktree(
+    place: Place, calm: Place
+) -> None:
+    """Cut off between the save and what follows it."""
+    players = crew()
+    killed(place, players, lambda run: bool(run.baseline_commands), after=True)
+    assert (place.folder / "worktrees" / "baseline").is_dir()
+    before = place.run.baseline_commands
+    ends_like(place, calm, players)
+    assert place.run.baseline_commands == before
+    assert not (place.folder / "worktrees" / "baseline").exists()
+
+
+def test_worktrees_that_only_a_command_needed_are_put_away(place: Place, calm: Place) -> None:
+    """A dead process left them in the middle of a check."""
+    players = crew()
+    killed(place, players, is_("1a-x", TaskStatus.COMMITTED), after=True)
+    names = {"attribution", "check-1a-x", "regenerate-1b-y"}
+    repository = place.ports(players, place.store()).repository
+    for name in names:
+        repository.ensure_worktree(name, place.run.base_commit, None)
+    ends_like(place, calm, players)
+    assert names.isdisjoint(path.name for path in (place.folder / "worktrees").iterdir())
+
+
 def test_7_a_build_of_the_result_that_was_not_saved_runs_again_under_the_same_number(
     place: Place, calm: Place
 ) -> None:
