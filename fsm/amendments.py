@@ -49,9 +49,9 @@ async def amend(
         ports.config.max_parallel,
         lambda task_id: _repair(ports, task_id, round_number, tip, findings.get(task_id, ())),
     )
-    repairs = await _repairs(ports, task_ids, tip)
+    repairs = await _repairs(ports, task_ids, tip, round_number)
     run = ports.store.run
-    numbers = {task_id: _numbers(task_of(run, task_id), tip) for task_id in task_ids}
+    numbers = {task_id: _numbers(task_of(run, task_id), tip, round_number) for task_id in task_ids}
     await integrate(ports, level, repairs, numbers)
 
 
@@ -83,12 +83,14 @@ async def _repair(
     await repaired(ports, order, 1, STANDS)
 
 
-async def _repairs(ports: Ports, task_ids: tuple[str, ...], tip: str) -> tuple[Repair, ...]:
+async def _repairs(
+    ports: Ports, task_ids: tuple[str, ...], tip: str, round_number: int
+) -> tuple[Repair, ...]:
     """The accepted repairs as commits one after the other on the tip."""
     repository, made, current = ports.repository, list[Repair](), tip
     for task_id in task_ids:
         task = task_of(ports.store.run, task_id)
-        for number in _numbers(task, tip):
+        for number in _numbers(task, tip, round_number):
             fix = task.fixes[number]
             tree = await _merged(ports, task, fix, tip, current)
             if tree is None or tree == await asyncio.to_thread(repository.tree_of, current):
@@ -119,10 +121,10 @@ async def _merged(ports: Ports, task: Task, fix: Fix, tip: str, current: str) ->
     return (await join(ports, side, allowed, may_start_again=False)).tree
 
 
-def _numbers(task: Task, tip: str) -> tuple[int, ...]:
-    """Which of a task's fixes were made on that tip after a review."""
+def _numbers(task: Task, tip: str, round_number: int) -> tuple[int, ...]:
+    """Which of a task's fixes were made on that tip in a round of review."""
     return tuple(
         number
         for number, fix in enumerate(task.fixes)
-        if (fix.source, fix.base) == (FixSource.CRITIQUE, tip)
+        if (fix.source, fix.base, fix.round) == (FixSource.CRITIQUE, tip, round_number)
     )

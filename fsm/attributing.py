@@ -17,7 +17,7 @@ from ..state.records import Run
 from ..state.work import Attempt, BuildFailure
 from .attempts import AgentFailed, carry_out
 from .attribution_file import write_attribution
-from .builds import BASELINE_LOG, final_log, run_commands, worse_than_baseline
+from .builds import BASELINE_LOG, final_log, run_gate_for, worse_than_baseline
 from .chain import chain_from, patches_of, top_level
 from .ports import Ports
 from .rebuild import Link
@@ -117,7 +117,7 @@ class _Search:
         assert commit is not None  # links without a commit are left out
         worktree = await prepare(ports, ATTRIBUTION, commit)
         folder = f"{ATTRIBUTION}-{self.round}/{place}-{len(self._seen) + 1}"
-        results = await run_commands(ports, (command,), worktree, folder)
+        results = await run_gate_for(ports, (command,), worktree, folder)
         worse = await worse_than_baseline(ports, results)
         names = frozenset(each.id for each in worse)
         self._seen[command, self._trees[place]] = names

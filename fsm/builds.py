@@ -1,7 +1,7 @@
 """Running the build gate: each command's output in a file of its own, and one log for people."""
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 
 from attrs import evolve
@@ -74,18 +74,36 @@ async def _capture(ports: Ports, run: Run) -> None:
     )
 
 
+async def run_gate_for(
+    ports: Ports, commands: Collection[str], worktree: Path, folder: str
+) -> tuple[CommandResult, ...]:
+    """Run the build gate up to the last of these commands; the results of these alone.
+
+    What comes before them may be what they need: a compilation before its tests.
+    """
+    gate = ports.store.run.build_gate
+    last = max(place for place, command in enumerate(gate) if command in commands)
+    results = await run_commands(ports, gate[: last + 1], worktree, folder)
+    return tuple(each for each in results if each.command in commands)
+
+
 async def worse_than_baseline(
     ports: Ports, results: Sequence[CommandResult]
 ) -> tuple[BuildFailure, ...]:
     """The failures of commands of the build gate, run again, that their baseline has not."""
     run = ports.store.run
-    again = {each.command for each in results}
-    before = tuple(each for each in run.baseline_commands if each.command in again)
+    unused = list(run.baseline_commands)
+    before = []
+    for result in results:
+        same = next((each for each in unused if each.command == result.command), None)
+        if same is not None:
+            unused.remove(same)
+            before.append(same)
     places = roots(run, ports.folder)
     baseline = await asyncio.to_thread(outputs_of, ports.folder, before, places)
     outputs = await asyncio.to_thread(outputs_of, ports.folder, results, places)
     mode = VerificationMode.NO_NEW_FAILURES
-    return (await asyncio.to_thread(compare, mode, baseline[: len(outputs)], outputs)).new_failures
+    return (await asyncio.to_thread(compare, mode, baseline, outputs)).new_failures
 
 
 def roots(run: Run, folder: Path) -> Mapping[str, str]:

@@ -99,6 +99,10 @@ async def integrate(
 
     def integrated(run: Run) -> Run:
         run = _integrated(run, level, repaired, rebuilt, changes)
+        tip = run.published_commit
+        kept = {link.commit for link in rebuilt.links}
+        if tip is not None and tip not in kept and any(link.commit == tip for link in links):
+            run = evolve(run, superseded_tips=(*run.superseded_tips, tip))
         return change(reduce(_with_lost, lost.items(), run), rebuilt)
 
     ports.store.update(integrated)

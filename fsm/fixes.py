@@ -8,7 +8,7 @@ from attrs import evolve, frozen
 
 from ..policy.evidence import empty_repair_problems, new_test_problems
 from ..policy.outcomes import is_providers_fault
-from ..state.enums import AgentType, DecisionOutcome, FixSource, Role, Verb
+from ..state.enums import AgentType, DecisionOutcome, FailureKind, FixSource, Role, Verb
 from ..state.jobs import FixJob, Submission
 from ..state.judgements import Finding
 from ..state.records import Run, Task
@@ -32,7 +32,7 @@ async def _nothing_more(evidence: Evidence) -> tuple[str, ...]:
 
 @frozen(kw_only=True)
 class Order:
-    """A repair that is wanted; one with the same task, source and ``base`` is the same repair.
+    """A repair that is wanted; one with the same task, source, ``base`` and round is the same.
 
     ``also`` is given the evidence of a submission that passed the usual checks, and returns what
     else is wrong with it.
@@ -76,8 +76,9 @@ async def repaired(
 
 def fix_for(task: Task, order: Order) -> Fix | None:
     """The repair that was accepted for an order, if it was."""
-    wanted = (order.source, order.base)
-    return next((fix for fix in task.fixes if (fix.source, fix.base) == wanted), None)
+    wanted = (order.source, order.base, order.round)
+    made = ((fix, (fix.source, fix.base, fix.round)) for fix in task.fixes)
+    return next((fix for fix, known in made if known == wanted), None)
 
 
 async def remove_fix_worktree(ports: Ports, task_id: str) -> None:
@@ -109,6 +110,9 @@ async def _tried_once(ports: Ports, order: Order) -> str | None:
         except AgentFailed as error:
             if is_providers_fault(error.outcome):
                 raise  # the repair did nothing wrong: it is tried again when the run goes on
+            run = ports.store.run
+            if error.kind is FailureKind.BUDGET and recorded(run, _question_id(run, order)):
+                raise  # the operator wanted a retry, and nothing is left to pay it with
             return error.message
     await judge_deviations(ports, order.task_id)
     task = task_of(ports.store.run, order.task_id)

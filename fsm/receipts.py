@@ -116,7 +116,7 @@ def _shares(ports: Ports, run: Run, level: int) -> Iterator[Share]:
                 cause
                 for each in run.tasks
                 for other, cause in repairs[each.id]
-                if cause is not own and not _is_earlier(other, fix)
+                if cause is not own and not _is_earlier(each, other, task, fix)
             )
             yield Share(
                 task_id=task.id,
@@ -199,9 +199,11 @@ def _repairs(ports: Ports, task: Task) -> Iterator[tuple[Fix, Cause]]:
         yield fix, Cause(by=by, why=fix.output.summary, patch=patch, paths=touched)
 
 
-def _is_earlier(other: Fix, fix: Fix) -> bool:
-    """What was repaired before cannot have replaced a repair."""
-    return other.source is fix.source and other.round < fix.round
+def _is_earlier(owner: Task, other: Fix, task: Task, fix: Fix) -> bool:
+    """What was repaired before cannot have replaced a repair; levels count reviews apart."""
+    if other.source is not fix.source or other.round >= fix.round:
+        return False
+    return fix.source is FixSource.VERIFICATION or owner.level == task.level
 
 
 def _work(fix: Fix) -> str:

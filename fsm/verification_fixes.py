@@ -15,11 +15,11 @@ from ..state.enums import (
     TaskStatus,
     Verb,
 )
-from ..state.judgements import Finding, VerificationRound
+from ..state.judgements import Explanation, Finding, VerificationRound
 from ..state.records import Run
 from ..state.work import BuildFailure, CommandResult, Evidence
 from .attributing import change_round
-from .builds import read_output, run_commands, worse_than_baseline
+from .builds import read_output, run_gate_for, worse_than_baseline
 from .chain import fix_message, integrate, patches_of, top_level
 from .conflicts import siblings
 from .fan_in import level_tip
@@ -46,14 +46,18 @@ async def repair(ports: Ports, record: VerificationRound) -> None:
     acceptance on; all are integrated in one save, which says which levels are to be reviewed.
     """
     run = ports.store.run
-    old_tip = tip = level_tip(run, top_level(run))
+    tip = level_tip(run, top_level(run))
     repairs: list[Repair] = []
+    stand: list[Explanation] = []
     numbers: dict[str, tuple[int, ...]] = {}
     for task_id, failures in blamed(record).items():
         is_open = task_of(ports.store.run, task_id).status is TaskStatus.COMPLETED
         if is_open and repairs and await _is_gone(ports, record, task_id, failures, tip):
             continue
         number = await _repair(ports, record, task_id, failures, tip)
+        if number is None:
+            reason = f"The operator let it stand when the repair of {task_id} came to nothing."
+            stand += accepted((each.id for each in failures), reason)
         numbers[task_id] = () if number is None else (number,)
         made = None if number is None else await _commit(ports, task_id, number, tip)
         if made is not None:
@@ -63,10 +67,13 @@ async def repair(ports: Ports, record: VerificationRound) -> None:
     changed = {task_of(run, each.task_id).level for each in repairs}
 
     def change(run: Run, rebuilt: Rebuilt) -> Run:
-        replaced = (old_tip,) if repairs and rebuilt.folded else ()
-        run = evolve(run, superseded_tips=(*run.superseded_tips, *replaced))
         due = {str(each): 1 + _last_review(run, each) for each in sorted(changed)}
-        return change_round(run, lambda last: evolve(last, rebuild_from_level=level, reviews=due))
+        return change_round(
+            run,
+            lambda last: with_explanations(
+                evolve(last, rebuild_from_level=level, reviews=due), stand
+            ),
+        )
 
     await integrate(ports, level, repairs, numbers, change)
 
@@ -97,11 +104,6 @@ async def _repair(
     )
     fix = await repaired(ports, order, MAX_TRIES, _STANDS)
     if isinstance(fix, Verb):
-        reason = f"The operator let it stand when the repair of {task_id} came to nothing."
-        stand = accepted((each.id for each in failures), reason)
-        ports.store.update(
-            lambda run: change_round(run, lambda last: with_explanations(last, stand))
-        )
         return None
     return task_of(ports.store.run, task_id).fixes.index(fix)
 
@@ -117,7 +119,7 @@ async def _is_gone(
     commands = tuple(dict.fromkeys(each.command for each in failures))
     worktree = await prepare(ports, ATTRIBUTION, tip)
     folder = f"{ATTRIBUTION}-{record.round}/before-{task_id}"
-    results = await run_commands(ports, commands, worktree, folder)
+    results = await run_gate_for(ports, commands, worktree, folder)
     await asyncio.to_thread(ports.repository.remove_worktree, ATTRIBUTION)
     left = {each.id for each in await worse_than_baseline(ports, results)}
     return left.isdisjoint(each.id for each in failures)
@@ -180,16 +182,15 @@ async def _still_failing(
     """What the failing commands say of a repair; one that the submission ran is not run again."""
     run = ports.store.run
     commands = tuple(dict.fromkeys(each.command for each in failures))
-    known = {each.command: each for each in evidence.commands}
-    missing = tuple(each for each in commands if each not in known)
-    if missing:
+    gate, ran = run.build_gate, tuple(each.command for each in evidence.commands)
+    if ran[: len(gate)] == gate:
+        results = tuple(each for each in evidence.commands[: len(gate)] if each.command in commands)
+    else:
         worktree = ports.repository.existing_worktree(fix_worktree(task_id))
         assert worktree is not None  # the agent works in it
         folder = f"repair-{task_id}-{len(task_of(run, task_id).attempts)}"
-        results = await run_commands(ports, missing, worktree, folder)
-        known |= {each.command: each for each in results}
+        results = await run_gate_for(ports, commands, worktree, folder)
         await asyncio.to_thread(ports.repository.restore, worktree, evidence.tree)
-    results = tuple(known[each] for each in commands)
     worse = await worse_than_baseline(ports, results)
     wanted = {each.id for each in failures}
     left = dict.fromkeys(each.message for each in worse if each.id in wanted)

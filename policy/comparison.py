@@ -3,6 +3,7 @@
 import difflib
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
+from hashlib import sha256
 from itertools import islice
 from typing import Final
 
@@ -10,7 +11,7 @@ from attrs import evolve, frozen
 
 from ..state.enums import VerificationMode, VerificationOutcome
 from ..state.work import BuildFailure
-from .failures import MAX_FAILURES, fingerprint, new_failures, parse_failures
+from .failures import MAX_FAILURES, new_failures, parse_failures
 
 MAX_DIFF_LINES: Final = 400  # shown
 MAX_DIFF_WIDTH: Final = 400  # characters of a line, shown
@@ -140,10 +141,16 @@ def _worse(pair: Pair) -> tuple[BuildFailure, ...]:
     found = _new_in(pair)
     if why and not found:
         # The same one however it ends, so that it can be found again on other trees.
-        name = fingerprint(None, f"the command {command}")
+        name = "silent"
         message = f"`{command}` {why}"
         found = (BuildFailure(id=name, file=None, line=None, message=message, raw_text=""),)
-    return tuple(evolve(each, command=command) for each in found)
+    return tuple(evolve(each, id=_of(command, each.id), command=command) for each in found)
+
+
+def _of(command: str, failure_id: str) -> str:
+    """A failure's id among those of all commands: two that print the same fail each for itself."""
+    text = f"{command}\0{failure_id}"
+    return f"bf-{sha256(text.encode('utf-8', 'surrogatepass')).hexdigest()[:12]}"
 
 
 def _new_in(pair: Pair) -> tuple[BuildFailure, ...]:

@@ -3,6 +3,7 @@
 Places are counted along the run's commits: 0 is the base, n the tree after the n-th commit.
 """
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
 
@@ -13,6 +14,7 @@ from ..state.judgements import Explanation, VerificationRound
 from ..state.records import Run
 from ..state.work import BuildFailure
 from .comparison import Comparison
+from .failures import weight
 from .plan import id_order
 
 _SETTLED: Final = frozenset({FailureCause.OLD, FailureCause.ACCEPTED})
@@ -92,28 +94,35 @@ def nobodys(record: VerificationRound) -> tuple[Explanation, ...]:
     def is_open(each: Explanation) -> bool:
         if each.cause is FailureCause.OLD:
             # A command that passed at the start and fails on the base now: the machine changed.
-            return command[each.failure_id] in passed
+            # That it is old is believed only of a run on the base.
+            is_seen = each.by is AttributedBy.BISECTION
+            return not is_seen or command[each.failure_id] in passed
         return each.cause in (FailureCause.ENVIRONMENT, FailureCause.NONE)
 
     return tuple(filter(is_open, record.explanations))
 
 
-def excused(run: Run) -> frozenset[str]:
-    """Failures that count no longer: the operator let them stand, or the base has them, too."""
-    found: set[str] = set()
+def excused(run: Run) -> Mapping[str, int]:
+    """Failures that count no longer, each with how many were there when that was settled.
+
+    The operator let them stand, or the base has them, too.
+    """
+    found: dict[str, int] = {}
     for record in run.verification_rounds:
         open_ids = {each.failure_id for each in nobodys(record)}
-        found |= {
-            each.failure_id
-            for each in record.explanations
-            if each.cause in _SETTLED and each.failure_id not in open_ids
-        }
-    return frozenset(found)
+        settled = {each.failure_id for each in record.explanations if each.cause in _SETTLED}
+        counts = Counter[str]()
+        for failure in record.new_failures:
+            counts[failure.id] += weight(failure)
+        for name in settled - open_ids:
+            found[name] = max(found.get(name, 0), counts[name])
+    return found
 
 
-def without_excused(comparison: Comparison, ids: frozenset[str]) -> Comparison:
+def without_excused(comparison: Comparison, ids: Mapping[str, int]) -> Comparison:
     """The comparison without failures that count no longer; passed when none are left."""
-    left = tuple(each for each in comparison.new_failures if each.id not in ids)
+    room = dict(ids)
+    left = tuple(each for each in comparison.new_failures if not _fits(each, room))
     if not comparison.new_failures or len(left) == len(comparison.new_failures):
         return comparison
     count = len(comparison.new_failures) - len(left)
@@ -136,6 +145,12 @@ def without_excused(comparison: Comparison, ids: frozenset[str]) -> Comparison:
         new_failures=(),
         regressed_commands=(),
     )
+
+
+def _fits(failure: BuildFailure, room: dict[str, int]) -> bool:
+    """Whether a failure is among those that count no longer; takes its place there."""
+    room[failure.id] = room.get(failure.id, 0) - weight(failure)
+    return room[failure.id] >= 0
 
 
 def with_explanations(

@@ -85,22 +85,20 @@ def new_failures(
     """
     left = Counter[str]()
     for failure in baseline:
-        left[failure.id] += _weight(failure)
+        left[failure.id] += weight(failure)
     found = []
     for failure in final:
-        left[failure.id] -= _weight(failure)
+        left[failure.id] -= weight(failure)
         if left[failure.id] < 0:
             left[failure.id] = 0
             found.append(failure)
     return tuple(found)
 
 
-def fingerprint(file: str | None, message: str) -> str:
-    """The id of a failure: ``bf-`` and 12 hex digits; lines, counts and times do not matter."""
-    uncounted = _COUNT.sub(lambda count: count[0].rstrip("0123456789"), message)
-    stable = _VARYING.sub("", _POSITION.sub("", uncounted))
-    text = f"{file or ''}|{' '.join(stable.split())}"
-    return f"bf-{sha256(text.encode('utf-8', 'surrogatepass')).hexdigest()[:12]}"
+def weight(failure: BuildFailure) -> int:
+    """How many failures a line speaks of: a summary of n is n."""
+    counts = [int(one or other) for one, other in _FAILING_COUNT.findall(failure.message)]
+    return max(1, sum(counts))
 
 
 def _tells_of_failure(line: str) -> bool:
@@ -116,7 +114,7 @@ def _failure(raw: str, line: str) -> BuildFailure:
     file = parts.get("file")
     number = parts.get("line") or parts.get("row")
     return BuildFailure(
-        id=fingerprint(file, message),
+        id=_fingerprint(file, message),
         file=file,
         line=int(number) if number else None,
         message=message,
@@ -124,6 +122,8 @@ def _failure(raw: str, line: str) -> BuildFailure:
     )
 
 
-def _weight(failure: BuildFailure) -> int:
-    counts = [int(one or other) for one, other in _FAILING_COUNT.findall(failure.message)]
-    return max(1, sum(counts))
+def _fingerprint(file: str | None, message: str) -> str:
+    uncounted = _COUNT.sub(lambda count: count[0].rstrip("0123456789"), message)
+    stable = _VARYING.sub("", _POSITION.sub("", uncounted))
+    text = f"{file or ''}|{' '.join(stable.split())}"
+    return f"bf-{sha256(text.encode('utf-8', 'surrogatepass')).hexdigest()[:12]}"

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from ..state.enums import DecisionOutcome, FindingSeverity, Verb
+from ..state.enums import AttemptOutcome, DecisionOutcome, FindingSeverity, Role, Verb
 from ..state.judgements import Finding, GateVerdict
 from ..state.records import Run, Task
 
@@ -53,14 +53,21 @@ def standing(
 
 
 def let_stand(run: Run, task_id: str) -> bool:
-    """Whether the operator accepted a task's work after its repair came to nothing."""
-    return any(
-        question.task_id == task_id
-        and question.id.removeprefix(f"{task_id}-critique-").isdigit()  # else it was set aside
-        and question.answer is not None
-        and question.answer.verb == Verb.ACCEPT_WITH_NOTE
-        for question in run.escalations
-    )
+    """Whether the operator accepted a task's work after its repair came to nothing.
+
+    That holds for the work he saw: a repair that was accepted later is judged like any other.
+    """
+    task = next(each for each in run.tasks if each.id == task_id)
+    repairs = [each.outcome for each in task.attempts if each.role is Role.FIX_AGENT]
+    for question in run.escalations:
+        # The number is that of the fix agents before it; another ending was set aside.
+        number = question.id.removeprefix(f"{task_id}-critique-")
+        if question.task_id != task_id or not number.isdigit() or question.answer is None:
+            continue
+        is_accepted = question.answer.verb == Verb.ACCEPT_WITH_NOTE
+        if is_accepted and AttemptOutcome.OK not in repairs[int(number) :]:
+            return True
+    return False
 
 
 def covers(verdict: GateVerdict, tasks: Sequence[Task]) -> bool:

@@ -81,7 +81,7 @@ def test_a_command_that_passed_and_does_not_any_more_is_a_regression(
         reasons=(f"`make` {ending}; in the baseline it ended with exit code 0.",),
         new_failures=(
             BuildFailure(
-                id="bf-ad533f3816a7",
+                id="bf-a3ec3c83a915",
                 file=None,
                 line=None,
                 message=f"`make` {ending}; in the baseline it ended with exit code 0",
@@ -134,7 +134,7 @@ def test_new_failures_are_found_under_an_old_exit_code(mode: VerificationMode) -
     assert result.outcome is RETRY
     assert result.reasons == ("A failure is not in the baseline, first: b.c:1: error: y",)
     (expected,) = parse_failures("b.c:1: error: y")
-    assert result.new_failures == (evolve(expected, command="make"),)
+    assert result.new_failures == (evolve(expected, id="bf-805926b36245", command="make"),)
     assert result.regressed_commands == ()
 
 

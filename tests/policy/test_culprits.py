@@ -137,15 +137,26 @@ def test_failures_that_count_no_longer_leave_the_others() -> None:
         new_failures=(failure("a"), failure("b", "test")),
         regressed_commands=("make", "test"),
     )
-    assert without_excused(worse, frozenset("c")) is worse
-    left = without_excused(worse, frozenset("a"))
+    assert without_excused(worse, {"c": 1}) is worse
+    left = without_excused(worse, {"a": 1})
     assert (left.outcome, left.regressed_commands) == (VerificationOutcome.RETRY, ("test",))
     assert left.reasons[-1] == "Not counted: 1 failure let stand or known from the base."
-    passed = without_excused(worse, frozenset("ab"))
+    passed = without_excused(worse, {"a": 1, "b": 1})
     assert passed.outcome is VerificationOutcome.PASS
     assert passed.reasons == ("Nothing fails but 2 failures let stand or known from the base.",)
     silent = evolve(worse, new_failures=(), regressed_commands=())
-    assert without_excused(silent, frozenset("a")) is silent
+    assert without_excused(silent, {"a": 1}) is silent
+
+
+def test_a_failure_counts_no_longer_only_as_often_as_it_was_let_stand() -> None:
+    """A summary of three is more than one of one."""
+    worse = Comparison(
+        outcome=VerificationOutcome.RETRY,
+        reasons=(),
+        new_failures=(evolve(failure("a"), message="3 failed"),),
+    )
+    assert without_excused(worse, {"a": 1}) is worse
+    assert without_excused(worse, {"a": 3}).outcome is VerificationOutcome.PASS
 
 
 def test_an_attribution_names_every_failure_and_only_tasks_that_are_there() -> None:
