@@ -37,6 +37,8 @@ async def work(run: Run, ports: Ports) -> Step:
         if not blamed(record):
             return Step(RunEvent.REPAIRED, await _without_repair(ports, record))
         await repair(ports, record)
+    else:  # integrated before a kill, which may have come before it was settled
+        await settle(ports, record.rebuild_from_level)
     return await _reviewed(ports)
 
 
@@ -46,7 +48,6 @@ async def _reviewed(ports: Ports) -> Step:
     record = run.verification_rounds[-1]
     write_attribution(ports.folder, run)
     assert record.rebuild_from_level is not None  # integrated, now or before a kill
-    await settle(ports, record.rebuild_from_level)
     for level in sorted({task.level for task in run.tasks}):
         if str(level) in record.reviews and _is_under_review(ports.store.run, level):
             await review_level(ports, level)
