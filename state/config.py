@@ -19,6 +19,11 @@ class Provider:
     api_key_env: str = DEFAULT_KEY_VARIABLE
 
 
+def _field_of(role: Role) -> str:
+    """The field of a role in the classes below that have one for each."""
+    return role.name.lower()
+
+
 @frozen(kw_only=True)
 class ModelConfig:
     """The model of each role."""
@@ -33,15 +38,8 @@ class ModelConfig:
 
     def of(self, role: Role) -> str:
         """The model string of a role."""
-        return {
-            Role.PLANNER: self.planner,
-            Role.IMPLEMENTER: self.implementer,
-            Role.CRITIC: self.critic,
-            Role.GATE_CRITIC: self.gate_critic,
-            Role.GREYBEARD: self.greybeard,
-            Role.ATTRIBUTION: self.attribution,
-            Role.FIX_AGENT: self.fix_agent,
-        }[role]
+        model: str = getattr(self, _field_of(role))
+        return model
 
 
 @frozen(kw_only=True)
@@ -58,15 +56,8 @@ class Fallback:
 
     def of(self, role: Role) -> tuple[str, ...]:
         """The model strings of a role."""
-        return {
-            Role.PLANNER: self.planner,
-            Role.IMPLEMENTER: self.implementer,
-            Role.CRITIC: self.critic,
-            Role.GATE_CRITIC: self.gate_critic,
-            Role.GREYBEARD: self.greybeard,
-            Role.ATTRIBUTION: self.attribution,
-            Role.FIX_AGENT: self.fix_agent,
-        }[role]
+        models: tuple[str, ...] = getattr(self, _field_of(role))
+        return models
 
 
 @frozen(kw_only=True)
