@@ -13,8 +13,9 @@ import psutil
 import pytest
 from attrs import define
 from fakes.asking_run import asking
-from fakes.child_program import until
+from fakes.child_program import survivors_of, until
 from fakes.git_repos import a_user
+from fakes.one_file_task import FINAL, PLAN, SUBMITTED, WRITTEN
 
 from dispatch.cli import DEFAULT_GRACE
 from dispatch.fsm.stopping import GRACE_SECONDS
@@ -27,20 +28,6 @@ from dispatch.state.yaml_text import dumps
 PATIENCE = 40.0  # seconds for anything that is waited for; it takes one or two
 ROLES = [each.value for each in Role]
 TOKENS = {"input": 100, "output": 10, "usd": 0.25}
-PLAN = {
-    "idHint": "x",
-    "level": 1,
-    "dependsOn": [],
-    "objective": "Write x.",
-    "planMarkdown": "# Objective\n\nWrite the file x.\n\n" + "It holds one line. " * 15,
-    "agentType": "intern",
-    "class": "feature",
-    "verifyCommands": [],
-    "critiqueEnabled": False,
-}
-WRITTEN = {"path": "x", "content": "x\n"}
-SUBMITTED = {"summary": "Wrote x.", "filesModified": ["x"], "deviations": [], "notes": ""}
-FINAL = {"verificationMode": "no-new-failures", "verificationModeRationale": "It adds a file."}
 
 
 @define
@@ -79,14 +66,7 @@ class Started:
 
     def survivors(self) -> list[str]:
         """Processes that still carry the run's mark."""
-        found = []
-        for process in psutil.process_iter():
-            try:
-                if str(self.folder) in process.environ().get("DISPATCH_COMMAND", ""):
-                    found.append(" ".join(process.cmdline()))
-            except (psutil.Error, OSError):
-                continue
-        return found
+        return survivors_of(self.folder)
 
     def happened(self, text: str) -> Callable[[], bool]:
         """Whether an event was told."""

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 from fakes.git_repos import User
+from fakes.one_file_task import FINAL, PLAN, SUBMITTED, WRITTEN
 
 from dispatch.state.document import DOCUMENT, load_run
 from dispatch.state.enums import FailureKind, Role, RunStatus
@@ -14,20 +15,6 @@ from dispatch.state.yaml_text import dumps
 
 Cli = Callable[..., tuple[int, str, str]]
 NOW = "2026-01-02T03:04:05.678Z"
-PLAN = {
-    "idHint": "x",
-    "level": 1,
-    "dependsOn": [],
-    "objective": "Write x.",
-    "planMarkdown": "# Objective\n\nWrite the file x.\n\n" + "It holds one line. " * 15,
-    "agentType": "intern",
-    "class": "feature",
-    "verifyCommands": [],
-    "critiqueEnabled": False,
-}
-FINAL = {"verificationMode": "no-new-failures", "verificationModeRationale": "It adds a file."}
-WRITTEN = {"path": "x", "content": "x\n"}
-SUBMITTED = {"summary": "Wrote x.", "filesModified": ["x"], "deviations": [], "notes": ""}
 
 
 def play(user: User, *, claimed: str) -> None:

@@ -5,9 +5,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import psutil
 from attrs import frozen
-from fakes.child_program import Program
+from fakes.child_program import Program, survivors_of
 from fakes.git_repos import User, a_user
 
 from dispatch.state.document import DOCUMENT, load_run
@@ -60,14 +59,7 @@ class Asking:
 
     def survivors(self) -> list[str]:
         """Processes that still carry the run's mark."""
-        found = []
-        for process in psutil.process_iter():
-            try:
-                if str(self.folder) in process.environ().get("DISPATCH_COMMAND", ""):
-                    found.append(" ".join(process.cmdline()))
-            except (psutil.Error, OSError):
-                continue
-        return found
+        return survivors_of(self.folder)
 
     def configure(self, **settings: Any) -> None:
         """The user's own settings, beside the models and the gate."""

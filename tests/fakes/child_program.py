@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import psutil
 from attrs import field, frozen
 from fakes.git_repos import TIME, User
 
@@ -132,3 +133,15 @@ def normal(text: str, user: User) -> str:
     for pattern, name in _MEASURED:
         text = pattern.sub(name, text)
     return text
+
+
+def survivors_of(folder: Path) -> list[str]:
+    """The command lines of processes that still carry the mark of a run's folder."""
+    found = []
+    for process in psutil.process_iter():
+        try:
+            if str(folder) in process.environ().get("DISPATCH_COMMAND", ""):
+                found.append(" ".join(process.cmdline()))
+        except (psutil.Error, OSError):
+            continue
+    return found
