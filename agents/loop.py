@@ -2,14 +2,15 @@
 
 import asyncio
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, Final, Generic, Protocol, TypeVar
 
-import msgspec
 from attrs import evolve, frozen
 
 from ..state.config import Limits
 from ..state.enums import AttemptOutcome
+from . import sentences
+from .calls import arguments_of, encodable, storable
 from .fencing import bounded
 from .limits import Spent, Stop, exhausted, nearly_spent, overdue, patience
 from .metering import Meter, NotGranted, WorkClock
@@ -25,14 +26,16 @@ from .model import (
     ToolCall,
     ToolReply,
     UserMessage,
+    is_empty,
 )
+from .past import Past, PastTurn, calls_in_order
 from .terminal import MAX_INVALID, MAX_REFUSED, TerminalTool
-from .tools.base import Tool, ToolResult
+from .tools.base import Effect, Tool, ToolResult
 from .trace import Trace
+from .transcript import Again, Item, TreeMark
 
 MAX_REMINDERS: Final = 3  # in a row, for turns without a tool call
 MAX_CALLS: Final = 32  # tool calls carried out of one message
-MAX_ARGUMENT_CHARACTERS: Final = 1_000_000
 MAX_RESULT_CHARACTERS: Final = 100_000  # tools page long before; this holds for all of them
 GRACE_SECONDS: Final = 10.0  # for a call that was cancelled to clean up after itself
 SHORTEST_WAIT: Final = 0.01
@@ -42,10 +45,10 @@ V = TypeVar("V")
 
 
 class Log(Protocol):
-    """Where the messages go before anything is done about them."""
+    """Where everything goes before anything is done about it."""
 
-    def append(self, message: Message, /) -> None:
-        """Keep one message; what the model said is durable when this returns."""
+    def append(self, item: Item, /) -> None:
+        """Keep one item; what the model said is durable when this returns."""
         ...
 
 
@@ -64,6 +67,7 @@ class Conversation(Generic[V]):
     ``client`` gives turns that ``meter`` counts; ``seconds_left`` says how long the attempt may go
     on by what is not its own limit; ``event`` takes what happened, for ``events.jsonl``; ``redact``
     takes known secrets out of what a tool found before the model or the transcript sees it.
+    ``tree`` gives the id of the tree that the agent changes; without it there is none.
     """
 
     def __init__(
@@ -83,6 +87,7 @@ class Conversation(Generic[V]):
         trace: Trace,
         event: Callable[..., None],
         redact: Callable[[str], str] = str,
+        tree: Callable[[], Awaitable[str | None]] | None = None,
     ) -> None:
         self._client = client
         self._meter = meter
@@ -99,25 +104,77 @@ class Conversation(Generic[V]):
         self._trace = trace
         self._event = event
         self._redact = redact
+        self._tree = tree
+        self._known_tree: str | None = None
         self._messages: list[Message] = []
         self._idle_turns = 0
         self._reminded_of_budget = False
         self._heard = clock()
 
-    async def run(self) -> LoopEnd[V]:
-        """Talk until the terminal tool accepts a call, or a budget, bound or provider ends it."""
+    async def run(self, past: Past | None = None) -> LoopEnd[V]:
+        """Talk until the terminal tool accepts a call, or a budget, bound or provider ends it.
+
+        ``past`` is what an interrupted conversation has come to; the tree is as it says.
+        """
         self._heard = self._clock()
-        self._say(self._seed)
-        while True:
+        stop = await (self._begin() if past is None else self._go_on(past))
+        # What was accepted counts, whatever else the same turn ran into.
+        while self._terminal.value is None and stop is None:
             stop = exhausted(self._spent(), self._limits_now())
             if stop is None:
                 self._remind_of_budget()
                 stop = await self._turn()
-            # What was accepted counts, whatever else the same turn ran into.
-            if self._terminal.value is not None:
-                return LoopEnd(outcome=AttemptOutcome.OK, value=self._terminal.value)
-            if stop is not None:
-                return LoopEnd(outcome=stop.outcome, message=stop.message)
+        if self._terminal.value is not None:
+            return LoopEnd(outcome=AttemptOutcome.OK, value=self._terminal.value)
+        assert stop is not None  # why else would the loop be left
+        return LoopEnd(outcome=stop.outcome, message=stop.message)
+
+    async def _begin(self) -> None:
+        self._say(self._seed)
+        await self._mark(changed=True)
+
+    async def _go_on(self, past: Past) -> Stop | None:
+        """Bring tools and counters to where they were, and end the turn that was cut off."""
+        self._messages.extend(past.messages)
+        self._known_tree = past.tree
+        self._meter.recall(past.messages_before_last, past.turns[-1].said)
+        for turn in past.turns:
+            await self._recall(turn)
+        last = past.turns[-1]
+        self._idle_turns = past.idle_turns
+        if past.is_answered:
+            return None
+        if not last.said.tool_calls:
+            self._idle_turns -= 1  # the reminder counts it
+            return self._remind_to_act(last.said)
+        return await self._end_cut_off(last) or self._given_up()
+
+    async def _recall(self, turn: PastTurn) -> None:
+        """What earlier calls left in the memory of tools."""
+        calls = calls_in_order(turn.said, self._terminal.spec.name)
+        for call, reply in zip(calls, turn.replies, strict=False):
+            arguments = arguments_of(call, cut=turn.said.finish_reason == "length")
+            readable = None if isinstance(arguments, ToolResult) else arguments
+            if call.name == self._terminal.spec.name:
+                self._terminal.recall(readable, reply.content)
+            elif self._effect_of(call) is Effect.MEMORY and readable is not None:
+                await self._tools[call.name].call(readable)
+
+    async def _end_cut_off(self, turn: PastTurn) -> Stop | None:
+        """Carry out the calls of whose end nothing is known, or say so to the model."""
+        if not turn.left:
+            return None
+        if any(self._effect_of(call) is Effect.TREE for call in turn.left):
+            for call in turn.left:
+                self._reply(call, ToolResult(sentences.interrupted(call.name), is_error=True))
+            await self._mark(changed=False)
+            return None
+        # Reading again costs nothing, and an answer that was accepted and not recorded is accepted
+        # again: neither takes a turn of the model.
+        self._log.append(Again())
+        final = self._terminal.spec.name
+        failed = [each.name for each in turn.replies if each.is_error and each.name != final]
+        return await self._carry_out(turn.said, turn.left, failed)
 
     async def _turn(self) -> Stop | None:
         """Ask for one turn and carry out its calls."""
@@ -134,22 +191,24 @@ class Conversation(Generic[V]):
             return turn
         self._keep(turn)
         if not turn.tool_calls:
+            await self._mark(changed=False)
             return self._remind_to_act(turn)
         self._idle_turns = 0
-        return await self._carry_out(turn) or self._given_up()
+        calls = calls_in_order(turn, self._terminal.spec.name)
+        return await self._carry_out(turn, calls, []) or self._given_up()
 
     async def _ask(self) -> AssistantMessage | Stop:
         request = ModelRequest(
             model=self._model,
             system=self._system,
             # Providers refuse a message with nothing in it.
-            messages=tuple(each for each in self._messages if not _is_empty(each)),
+            messages=tuple(each for each in self._messages if not is_empty(each)),
             tools=self._specs,
         )
         self._heard = self._clock()
         call = asyncio.ensure_future(self._client.complete(request, self._on_delta))
         turn = await self._wait_for(call, silence_counts=True)
-        return turn if isinstance(turn, Stop) else _storable(turn)
+        return turn if isinstance(turn, Stop) else storable(turn)
 
     def _on_delta(self, delta: Delta) -> None:
         self._heard = self._clock()
@@ -169,37 +228,48 @@ class Conversation(Generic[V]):
             costUSD=turn.usage.cost_usd,
         )
 
-    async def _carry_out(self, turn: AssistantMessage) -> Stop | None:
-        """Run the calls in order, those of the terminal tool last and only if no other failed."""
-        ordinary = [call for call in turn.tool_calls if call.name != self._terminal.spec.name]
-        final = [call for call in turn.tool_calls if call.name == self._terminal.spec.name]
-        failed: list[str] = []
-        for number, call in enumerate((*ordinary, *final)):
+    async def _carry_out(
+        self, turn: AssistantMessage, calls: Sequence[ToolCall], failed: list[str]
+    ) -> Stop | None:
+        """Run calls in their order, those of the terminal tool only if no other ``failed``."""
+        final = self._terminal.spec.name
+        ordinary = [call for call in calls if call.name != final]
+        changed = any(self._effect_of(call) is Effect.TREE for call in ordinary)
+        for number, call in enumerate(calls):
+            if number == len(ordinary):
+                await self._mark(changed=changed)
             result: ToolResult | Stop
             if number >= MAX_CALLS:
-                result = ToolResult(
-                    f"Not carried out: at most {MAX_CALLS} tool calls of one message are.",
-                    is_error=True,
-                )
-            elif call in final and failed:
-                result = ToolResult(
-                    f"{call.name} was not carried out, because {' and '.join(failed)} of the same "
-                    f"message failed. Look at that error first, then call {call.name} again.",
-                    is_error=True,
-                )
+                result = ToolResult(sentences.too_many(MAX_CALLS), is_error=True)
+            elif call.name == final and failed:
+                result = ToolResult(sentences.after_a_failure(failed, final), is_error=True)
             else:
                 result = await self._call(call, cut=turn.finish_reason == "length")
             if isinstance(result, Stop):
                 return result
-            if result.is_error and call not in final:
+            if result.is_error and call.name != final:
                 failed.append(call.name)
             if result.is_error:
                 self._trace.refused(result.content)
             self._reply(call, result)
+        if len(calls) == len(ordinary):
+            await self._mark(changed=changed)
         return None
 
+    def _effect_of(self, call: ToolCall) -> Effect:
+        tool = self._tools.get(call.name)
+        return Effect.NOTHING if tool is None else tool.effect
+
+    async def _mark(self, *, changed: bool) -> None:
+        """Note the tree: what was said and done before belongs to it."""
+        if self._tree is None:
+            return
+        if changed:
+            self._known_tree = await self._tree()
+        self._log.append(TreeMark(tree=self._known_tree))
+
     async def _call(self, call: ToolCall, *, cut: bool) -> ToolResult | Stop:
-        arguments = _arguments(call, cut=cut)
+        arguments = arguments_of(call, cut=cut)
         readable = None if isinstance(arguments, ToolResult) else arguments
         self._trace.tool(call.name, readable)
         started = self._clock.monotonic()
@@ -237,7 +307,7 @@ class Conversation(Generic[V]):
             ToolReply(
                 call_id=call.id,
                 name=call.name,
-                content=_encodable(content),
+                content=encodable(content),
                 is_error=result.is_error,
             )
         )
@@ -260,20 +330,7 @@ class Conversation(Generic[V]):
                 f"It ended {self._idle_turns} turns in a row without a tool call "
                 f"({MAX_REMINDERS} reminders) and never had a call of {name} accepted.",
             )
-        if turn.finish_reason == "length":
-            what = (
-                "Your last message was cut at the limit of one reply before it reached a tool "
-                "call. Say less before it, and split a long argument over several calls"
-            )
-        elif _is_empty(turn):
-            what = "Your last message was empty"
-        else:
-            what = "Your last message contained no tool call, so nothing happened"
-        self._say(
-            f"{what}. (Reminder {self._idle_turns} of {MAX_REMINDERS}; after that the attempt "
-            f"ends without a result.) Go on with the work by calling tools, and end it by calling "
-            f"{name}. Nobody reads text outside tool calls."
-        )
+        self._say(sentences.act(turn, self._idle_turns, MAX_REMINDERS, name))
         return None
 
     def _remind_of_budget(self) -> None:
@@ -283,14 +340,10 @@ class Conversation(Generic[V]):
         if not used:
             return
         self._reminded_of_budget = True
-        self._say(
-            f"You have used {used}. Bring the work to its end now and call "
-            f"{self._terminal.spec.name} in good time: when a budget is spent the attempt ends, "
-            "and what was not handed in does not count."
-        )
+        self._say(sentences.nearly_spent(used, self._terminal.spec.name))
 
     def _say(self, text: str) -> None:
-        self._add(UserMessage(text=_encodable(text)))
+        self._add(UserMessage(text=encodable(text)))
 
     def _add(self, message: Message) -> None:
         self._log.append(message)
@@ -343,54 +396,3 @@ async def _end(work: "asyncio.Future[T]") -> None:
         await asyncio.wait({work}, timeout=GRACE_SECONDS)
     if work.done() and not work.cancelled():
         work.exception()  # looked at, or asyncio complains that nobody did
-
-
-def _arguments(call: ToolCall, *, cut: bool) -> Mapping[str, object] | ToolResult:
-    """The arguments as they stand, never repaired; or what is wrong with them."""
-    if len(call.arguments) > MAX_ARGUMENT_CHARACTERS:
-        return ToolResult(
-            f"The arguments of {call.name} have {len(call.arguments)} characters; at most "
-            f"{MAX_ARGUMENT_CHARACTERS} are taken. Split the call.",
-            is_error=True,
-        )
-    try:
-        # No text at all is how some providers write a call without arguments.
-        value: object = msgspec.json.decode(call.arguments or "{}")
-    except (msgspec.DecodeError, RecursionError) as error:
-        why = " The message was cut at the limit of one reply: send less in one call." * cut
-        return ToolResult(
-            f"The arguments of {call.name} are not valid JSON: {error}.{why} Call it again.",
-            is_error=True,
-        )
-    if not isinstance(value, dict):
-        return ToolResult(
-            f"The arguments of {call.name} have to be a JSON object, not "
-            f"{type(value).__name__}. Call it again.",
-            is_error=True,
-        )
-    return value
-
-
-def _is_empty(message: Message) -> bool:
-    return (
-        isinstance(message, AssistantMessage)
-        and not message.text.strip()
-        and not message.tool_calls
-    )
-
-
-def _storable(turn: AssistantMessage) -> AssistantMessage:
-    return evolve(
-        turn,
-        text=_encodable(turn.text),
-        thinking=_encodable(turn.thinking),
-        tool_calls=tuple(
-            evolve(call, name=_encodable(call.name), arguments=_encodable(call.arguments))
-            for call in turn.tool_calls
-        ),
-    )
-
-
-def _encodable(text: str) -> str:
-    """The text without lone surrogates, which neither disk nor wire can carry."""
-    return text.encode("utf-8", "replace").decode("utf-8")

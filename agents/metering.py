@@ -36,13 +36,13 @@ class NotGranted(Exception):
 class WorkClock:
     """The seconds that an agent has worked: they do not pass while it only waits."""
 
-    def __init__(self, monotonic: Callable[[], float]) -> None:
+    def __init__(self, monotonic: Callable[[], float], worked: float = 0.0) -> None:
         self.monotonic = monotonic
-        self._began = monotonic()
+        self._began = monotonic() - worked
         self._stopped_at: float | None = None
 
     def __call__(self) -> float:
-        """Seconds since the clock was made."""
+        """Seconds since the clock was made, and those before."""
         now = self.monotonic() if self._stopped_at is None else self._stopped_at
         return now - self._began
 
@@ -61,12 +61,20 @@ class Meter:
     """A client that asks the purse before each request and tells it what was used.
 
     ``usage`` is what was reported, ``unsettled`` the worst of the requests of which nobody told;
-    both are right at any moment.
+    both are right at any moment, and begin with what an interrupted attempt used before.
     """
 
-    def __init__(self, client: ModelClient, purse: Purse, clock: WorkClock) -> None:
-        self.usage = Usage()
-        self.unsettled: Usage | None = None
+    def __init__(
+        self,
+        client: ModelClient,
+        purse: Purse,
+        clock: WorkClock,
+        *,
+        usage: Usage = _NOTHING,
+        unsettled: Usage | None = None,
+    ) -> None:
+        self.usage = usage
+        self.unsettled = unsettled
         self._client = client
         self._purse = purse
         self._clock = clock
@@ -92,7 +100,7 @@ class Meter:
         try:
             turn = await self._client.complete(request, on_delta)
             used, lost = _told(turn.usage, worst)
-            self._known = _Known.after(request, turn)
+            self._known = _Known.after(len(request.messages), turn)
             return turn
         except ModelError as error:
             if error.usage is not None:
@@ -103,6 +111,10 @@ class Meter:
             if lost != _NOTHING:
                 self.unsettled = add(self.unsettled or _NOTHING, lost)
             self._purse.settle(self.usage, self.unsettled, round(self._clock(), 3))
+
+    def recall(self, messages: int, turn: AssistantMessage) -> None:
+        """The last turn before an interruption, and how many messages it answered."""
+        self._known = _Known.after(messages, turn)
 
     def _most_input(self, request: ModelRequest) -> int:
         """A bound on the tokens of a request: what was counted before, and the bytes of the rest.
@@ -125,13 +137,13 @@ class _Known:
     tokens: int = 0
 
     @classmethod
-    def after(cls, request: ModelRequest, turn: AssistantMessage) -> Self:
+    def after(cls, messages: int, turn: AssistantMessage) -> Self:
         """The turn is a message of the next request, unless nothing is in it."""
         if not turn.usage.input_tokens:
             return cls()
         is_sent = bool(turn.text.strip() or turn.tool_calls)
         return cls(
-            messages=len(request.messages) + is_sent,
+            messages=messages + is_sent,
             tokens=turn.usage.input_tokens
             + turn.usage.output_tokens
             + AROUND_A_MESSAGE * (1 + len(turn.tool_calls)),

@@ -64,6 +64,15 @@ class ToolReply:
 Message = UserMessage | AssistantMessage | ToolReply
 
 
+def is_empty(message: Message) -> bool:
+    """Whether it is a turn with nothing in it: providers refuse to get such a one back."""
+    return (
+        isinstance(message, AssistantMessage)
+        and not message.text.strip()
+        and not message.tool_calls
+    )
+
+
 @frozen(kw_only=True)
 class ModelRequest:
     """Everything one turn needs; ``model`` is the string from the configuration."""

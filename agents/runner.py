@@ -15,20 +15,22 @@ from ..state.codec import unstructure
 from ..state.config import Config
 from ..state.durable import replace
 from ..state.enums import AttemptOutcome, Isolation
-from ..state.errors import StorageError
-from ..state.jobs import Job, JobCancelled, Purse, Result
+from ..state.errors import DispatchError, StorageError
+from ..state.jobs import Job, NotContinued, Purse, Result
 from ..state.redact import Redactor
 from ..state.work import Usage
+from .calls import encodable
 from .clients import Clients, executor_of
 from .loop import Conversation, LoopEnd
 from .metering import Meter, WorkClock
-from .model import AssistantMessage, Completes, Delta, ModelClient, ModelRequest
+from .model import AssistantMessage, Completes, Delta, ModelClient, ModelRequest, UserMessage
+from .past import Past, past_of
 from .retry import Retry, RetryPolicy, complete_with_retries
 from .roles import entry_of
 from .roles.base import Session
 from .sandbox import CommandRunner
 from .trace import Trace
-from .transcript import Transcript
+from .transcript import Item, Transcript
 from .workshop import Workshop
 
 SYSTEM: Final = "system.md"
@@ -98,12 +100,17 @@ class AgentRunner:
         return executor_of(model), model
 
     async def run(self, job: Job[A]) -> Result[A]:
-        """Give one agent one job; every ending is a value, only JobCancelled is raised.
+        """Give one agent one job, or go on with one; every ending is a value.
 
-        A folder that holds a transcript already belongs to another attempt and is refused.
+        A folder that holds a transcript already belongs to another attempt and is refused.  Raises
+        NotContinued for an interrupted attempt that cannot go on.
         """
+        if job.interrupted:
+            transcript, items = _told(job.folder)
+            with transcript:
+                return await self._attempt(job, transcript, items)
         try:
-            with Transcript(job.folder) as transcript:
+            with Transcript.new(job.folder) as transcript:
                 return await self._attempt(job, transcript)
         except FileExistsError:
             return _crashed(f"The folder {job.folder} is in use by another attempt.", Usage())
@@ -114,29 +121,34 @@ class AgentRunner:
         """Close what the clients hold open."""
         await self._clients.aclose()
 
-    async def _attempt(self, job: Job[A], transcript: Transcript) -> Result[A]:
+    async def _attempt(
+        self, job: Job[A], transcript: Transcript, items: tuple[Item, ...] = ()
+    ) -> Result[A]:
         label = entry_of(type(job)).label(job)
         trace = Trace(
             partial(self._journal.line, label), verbose=self._verbose, redactor=self._redactor
         )
         meter: Meter | None = None
-        clock = WorkClock(self._monotonic)
+        known = job.attempt
+        clock = WorkClock(self._monotonic, known.active_seconds)
         try:
             session = await asyncio.to_thread(self._session, job)
-            meter = Meter(self._client_of(job.attempt.model), job.purse, clock)
-            conversation = self._conversation(job, session, meter, clock, transcript, trace)
-            result = _result(await conversation.run(), meter.usage)
-        except asyncio.CancelledError:
-            usage = Usage() if meter is None else meter.usage
-            cancelled: Result[A] = Result(
-                outcome=AttemptOutcome.CANCELLED, value=None, message="Interrupted.", usage=usage
+            past = await _past(job, session, items) if job.interrupted else None
+            meter = Meter(
+                self._client_of(known.model),
+                job.purse,
+                clock,
+                usage=known.usage,
+                unsettled=known.unsettled,
             )
-            self._keep_result(job.folder, cancelled, trace)
-            raise JobCancelled(usage) from None
-        except StorageError:
+            conversation = self._conversation(job, session, meter, clock, transcript, trace)
+            if past is not None:
+                trace.note(f"goes on after {len(past.turns)} turns")
+            result = _result(await conversation.run(past), meter.usage)
+        except (StorageError, NotContinued):
             raise  # the disk's fault: a fresh agent would be paid for in vain
         except Exception as error:  # whatever goes wrong costs an attempt, not the run
-            usage = Usage() if meter is None else meter.usage
+            usage = known.usage if meter is None else meter.usage
             result = _crashed(f"{type(error).__name__}: {error}", usage)
         result = evolve(result, active_seconds=round(clock(), 3))
         self._keep_result(job.folder, result, trace)
@@ -154,9 +166,12 @@ class AgentRunner:
             commands=self._commands,
         )
         session: Session[A] = entry_of(type(job)).prepare(job, workshop)
-        _keep(job.folder / SYSTEM, session.system)
-        _keep(job.folder / SEED, session.seed)
-        return session
+        if not job.interrupted:
+            _keep(job.folder / SYSTEM, session.system)
+            _keep(job.folder / SEED, session.seed)
+            return session
+        # What it was told at first: another version of ours may put it in other words.
+        return evolve(session, system=(job.folder / SYSTEM).read_text(encoding="utf-8"))
 
     def _conversation(
         self,
@@ -194,6 +209,7 @@ class AgentRunner:
             trace=trace,
             event=event,
             redact=self._redactor.without_known,
+            tree=None if job.tree is None else job.tree.now,
         )
 
     def _keep_result(self, folder: Path, result: Result[Any], trace: Trace) -> None:
@@ -253,6 +269,37 @@ class _Patient:
         with self.clock.stopped():  # whoever waits for an allowance is not at work
             async with self.purse.waiting():
                 await self.sleep(retry.wait)
+
+
+def _told(folder: Path) -> tuple[Transcript, tuple[Item, ...]]:
+    try:
+        return Transcript.existing(folder)
+    except FileNotFoundError:
+        raise NotContinued("It had not begun.") from None
+    except ValueError as error:
+        raise NotContinued(f"Its transcript cannot be read: {error}.") from None
+
+
+async def _past(job: Job[A], session: Session[A], items: tuple[Item, ...]) -> Past:
+    """What an interrupted conversation has come to, with the tree as it was then."""
+    past = past_of(items, session.terminal.spec.name)
+    if past is None:
+        raise NotContinued("The model had said nothing.")
+    first = past.messages[0]
+    if not isinstance(first, UserMessage) or first.text != encodable(session.seed):
+        raise NotContinued("What it is asked for is not what it was asked for before.")
+    if job.tree is not None:
+        if past.tree is None:
+            raise NotContinued("Its tree could not be kept.")
+        if past.first_tree != await job.tree.start():
+            raise NotContinued("It began from another commit.")
+        try:
+            await job.tree.bring_back(past.tree)
+        except StorageError:
+            raise
+        except DispatchError as error:
+            raise NotContinued(f"Its tree cannot be brought back: {error.message}") from None
+    return past
 
 
 def _result(end: LoopEnd[A], usage: Usage) -> Result[A]:

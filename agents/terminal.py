@@ -49,6 +49,7 @@ class TerminalTool(Generic[P, V]):
         self._judge = judge
         self._accept = accept
         self._resolved = resolved
+        self._refused = f"{name} was not accepted"
 
     async def call(self, arguments: Mapping[str, object]) -> ToolResult:
         """Settle the attempt, or say everything that stands in the way."""
@@ -65,7 +66,7 @@ class TerminalTool(Generic[P, V]):
         if problems:
             self.refused_claims += 1
             return self._refusal(
-                f"{self.spec.name} was not accepted: it was compared with the tree and the "
+                f"{self._refused}: it was compared with the tree and the "
                 "commands, and does not hold.",
                 problems,
                 f"Put the work or the claim right and call {self.spec.name} again "
@@ -74,6 +75,17 @@ class TerminalTool(Generic[P, V]):
         self.value = judged
         return ToolResult("ok")
 
+    def recall(self, arguments: Mapping[str, object] | None, reply: str) -> None:
+        """Count what was said before an interruption; null arguments could not be read."""
+        if not reply.startswith(self._refused):
+            return
+        parsed = None if arguments is None else parse_arguments(self._arguments, arguments).value
+        if parsed is None or isinstance(self._judge(parsed), Refused):
+            self.invalid_calls += 1
+        else:
+            self.refused_claims += 1
+        self.last_refusal = reply
+
     def unreadable(self, problem: str) -> ToolResult:
         """Refuse a call whose arguments could not be read; it counts like any invalid one."""
         return self._invalid((problem,))
@@ -81,7 +93,7 @@ class TerminalTool(Generic[P, V]):
     def _invalid(self, problems: tuple[str, ...]) -> ToolResult:
         self.invalid_calls += 1
         return self._refusal(
-            f"{self.spec.name} was not accepted.",
+            f"{self._refused}.",
             problems,
             f"Call {self.spec.name} again with all of this corrected "
             f"(invalid {self.invalid_calls} of at most {MAX_INVALID} times).",

@@ -13,6 +13,7 @@ from .sandbox import CommandRunner
 from .templates import render
 from .tools import Tool, toolset
 
+GUIDANCE: Final = "guidance.md"
 EVIDENCE: Final = "evidence"  # subfolder of an attempt's folder
 
 
@@ -38,8 +39,18 @@ class Workshop:
         return toolset(self.root, self.folder, writable=True, commands=self.commands)
 
     def guidance(self) -> str:
-        """What the repository tells those who work on it, as a part of a seed."""
-        return render("guidance", guidance=collect(self.root)).strip()
+        """What the repository tells those who work on it, as a part of a seed.
+
+        As it was when the attempt began: the agent may have changed it since.
+        """
+        kept = self.folder / GUIDANCE
+        if kept.exists():
+            return kept.read_text(encoding="utf-8")
+        text = render("guidance", guidance=collect(self.root)).strip()
+        text = text.encode("utf-8", "backslashreplace").decode()
+        make_folder(self.folder)
+        replace(kept, text.encode())
+        return text
 
     def evidence(self, name: str, text: str) -> Path:
         """Write a file that the agent may read, outside its tree; its absolute path."""

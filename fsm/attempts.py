@@ -1,7 +1,6 @@
 """Giving a job to an agent: recorded before it starts and when it ends, tried again as allowed."""
 
-import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -11,7 +10,7 @@ from ..policy.ledger import refusal, scopes
 from ..policy.outcomes import POLICIES, Action, Tried, remedy
 from ..state.enums import AttemptOutcome, FailureKind, Role
 from ..state.errors import BudgetSpent, ProviderStopped
-from ..state.jobs import Job, JobCancelled, Refusal, Result
+from ..state.jobs import Job, NotContinued, Refusal, Result
 from ..state.records import Run
 from ..state.work import Attempt
 from .fold import attempts_of, close_attempt, open_attempt
@@ -52,39 +51,56 @@ async def carry_out(
     """Have one job done and return its value.
 
     The attempt is in the document before the agent starts.  ``accept`` applies the value in the
-    same save that closes the attempt, so an accepted value is never asked for again.  ``tidy``
-    brings back what was before, for a fresh agent.  What follows each outcome is in
-    ``policy.outcomes``.  Raises AgentFailed when no attempt gave a value or the task's cap is
-    reached; BudgetSpent when the run's is, and ProviderStopped when no provider answers: then
-    nothing failed, and the same is asked for when the run goes on.
+    same save that closes the attempt, so an accepted value is never asked for again.  An attempt
+    that was interrupted stays open there and is gone on with: a kill, a signal, a cap of the run
+    and a provider that stopped cost at most the turn that was under way.  ``tidy`` brings back what
+    was before, for a fresh agent.  What follows each outcome is in ``policy.outcomes``.
+
+    Raises AgentFailed when no attempt gave a value or the task's cap is reached; BudgetSpent when
+    the run's is, and ProviderStopped when no provider answers: then nothing failed, and the same is
+    asked for when the run goes on.
     """
-    fallbacks = len(ports.config.fallback.of(role))
+    models = 1 + len(ports.config.fallback.of(role))
+    ways = [ports.agents.executor_and_model(job_type, others) for others in range(models)]
     tried = Tried()
     while True:
         async with ports.stopping.agent():
             _require_budget(ports, task_id)
-            attempt = _open(ports, role, subject, task_id, job_type, tried.others)
+            attempt = interrupted(ports.store.run, role, subject, task_id)
+            goes_on = attempt is not None
+            if attempt is None:
+                attempt = _open(ports, role, subject, task_id, ways[tried.others])
             purse = AttemptPurse(ports, task_id, attempt.id)
-            job = evolve(make(attempt, ports.folder / "attempts" / attempt.id), purse=purse)
-            ports.journal.event("attempt.started", attempt=attempt.id, model=attempt.model)
+            job = make(attempt, ports.folder / "attempts" / attempt.id)
+            job = evolve(job, purse=purse, interrupted=goes_on)
+            word = "resumed" if goes_on else "started"
+            ports.journal.event(f"attempt.{word}", attempt=attempt.id, model=attempt.model)
             try:
+                if goes_on:
+                    tried = evolve(tried, others=_place(attempt, ways))
                 result = await ports.agents.run(job)
-            except asyncio.CancelledError as error:
-                _close(ports, task_id, attempt, _cancelled(ports, task_id, attempt, error), accept)
-                raise
+            except NotContinued as error:
+                _close(ports, task_id, attempt, _not_continued(attempt, error), accept)
+                tried = Tried()
+                if tidy is not None:
+                    await tidy()
+                continue
+            refused = purse.refusal_of(result)
+            found = remedy(result.outcome, tried, models - 1)
+            if refused is not None and refused.of_run:
+                raise _out_of_budget(ports, refused, task_id)
+            if found.action is Action.STOP:
+                raise _stopped(ports, attempt, result)
             _close(ports, task_id, attempt, result, accept)
         if result.value is not None:
             return result.value
-        if refused := purse.refusal_of(result):
+        if refused is not None:
             raise _out_of_budget(ports, refused, task_id)
-        found = remedy(result.outcome, tried, fallbacks)
         match found.action:
             case Action.FRESH:
                 tried = evolve(tried, fresh=tried.fresh + 1)
             case Action.OTHER_MODEL:
                 tried = evolve(tried, others=tried.others + 1)
-            case Action.STOP:
-                raise _stopped(ports, attempt, result)
             case _:
                 raise AgentFailed(_how_it_ended(attempt, result), result.outcome, task_id)
         ports.journal.line("run", f"{attempt.id} ended with {result.outcome}: {found.action} next")
@@ -92,24 +108,38 @@ async def carry_out(
             await tidy()
 
 
-def close_interrupted(run: Run, at: str) -> Run:
-    """The run with every attempt closed that a killed process left open.
+def interrupted(run: Run, role: Role, subject: str, task_id: str | None) -> Attempt | None:
+    """The attempt at that job that is open though nobody works on it; null: there is none."""
+    prefix = _prefix(role, subject)
+    return next(
+        (
+            each
+            for each in attempts_of(run, task_id)
+            if each.outcome is None and each.id.startswith(prefix)
+        ),
+        None,
+    )
 
-    Its finished turns are in its usage; the one that was under way stays counted at its worst.
-    """
-    for task_id in (None, *(task.id for task in run.tasks)):
-        for attempt in attempts_of(run, task_id):
-            if attempt.outcome is None:
-                run = close_attempt(
-                    run,
-                    task_id,
-                    attempt.id,
-                    outcome=AttemptOutcome.CRASHED,
-                    message="The program ended while this attempt was running.",
-                    usage=attempt.usage,
-                    at=at,
-                )
-    return run
+
+def _prefix(role: Role, subject: str) -> str:
+    return f"{subject}.{role}."
+
+
+def _place(attempt: Attempt, ways: Sequence[tuple[str, str]]) -> int:
+    """Which of the role's models an interrupted attempt has; raises NotContinued."""
+    way = (attempt.executor, attempt.model)
+    if way not in ways:
+        raise NotContinued(f"{attempt.model} is no model of the {attempt.role} any more.")
+    return ways.index(way)
+
+
+def _not_continued(attempt: Attempt, error: NotContinued) -> Result[Any]:
+    return Result(
+        outcome=AttemptOutcome.CRASHED,
+        value=None,
+        message=f"It was interrupted and could not go on. {error.message}",
+        usage=attempt.usage,
+    )
 
 
 def _require_budget(ports: Ports, task_id: str | None) -> None:
@@ -145,19 +175,14 @@ def _how_it_ended(attempt: Attempt, result: Result[Any]) -> str:
 
 
 def _open(
-    ports: Ports,
-    role: Role,
-    subject: str,
-    task_id: str | None,
-    job_type: type[Job[A]],
-    others: int,
+    ports: Ports, role: Role, subject: str, task_id: str | None, way: tuple[str, str]
 ) -> Attempt:
-    executor, model = ports.agents.executor_and_model(job_type, others)
     # The number counts attempts of this subject and role, so that it does not depend on
     # which of several parallel agents came first.
-    prefix = f"{subject}.{role}."
+    prefix = _prefix(role, subject)
     before = attempts_of(ports.store.run, task_id)
     number = 1 + sum(each.id.startswith(prefix) for each in before)
+    executor, model = way
     attempt = Attempt(
         id=f"{prefix}{number}",
         role=role,
@@ -197,16 +222,4 @@ def _close(
         inputTokens=result.usage.input_tokens,
         outputTokens=result.usage.output_tokens,
         costUSD=result.usage.cost_usd,
-    )
-
-
-def _cancelled(
-    ports: Ports, task_id: str | None, attempt: Attempt, error: asyncio.CancelledError
-) -> Result[Any]:
-    recorded = next(each for each in attempts_of(ports.store.run, task_id) if each.id == attempt.id)
-    return Result(
-        outcome=AttemptOutcome.CANCELLED,
-        value=None,
-        message="Interrupted; a turn that was under way is counted at its worst.",
-        usage=error.usage if isinstance(error, JobCancelled) else recorded.usage,
     )

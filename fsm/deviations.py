@@ -84,12 +84,12 @@ async def _settled(ports: Ports, task_id: str, deviation: Deviation) -> Decision
     except RunStopped as error:
         if error.kind is FailureKind.ABORTED:
             aborted = _answered(decision, Verb.ABORT, str(error))
-            ports.store.update(lambda run: _with_decision(run, task_id, aborted))
+            ports.store.update(lambda run: with_decision(run, task_id, aborted))
         raise
     note = f": {answer.note}" if answer.note else "."
     reason = f"The operator {answer.by} said {answer.verb}{note}"
     settled = _answered(decision, answer.verb, reason)
-    ports.store.update(lambda run: _with_decision(run, task_id, settled))
+    ports.store.update(lambda run: with_decision(run, task_id, settled))
     return settled
 
 
@@ -134,6 +134,23 @@ def _answered(decision: Decision, verb: str, reason: str) -> Decision:
     return evolve(decision, operator_answer=str(verb), outcome=outcome, reason=reason)
 
 
+def with_decision(run: Run, task_id: str, decision: Decision) -> Run:
+    """The decision added, or in the place of the one that waited."""
+
+    def change(task: Task) -> Task:
+        if all(each.deviation_id != decision.deviation_id for each in task.decisions):
+            return evolve(task, decisions=(*task.decisions, decision))
+        return evolve(
+            task,
+            decisions=tuple(
+                decision if each.deviation_id == decision.deviation_id else each
+                for each in task.decisions
+            ),
+        )
+
+    return change_task(run, task_id, change)
+
+
 async def _consult(ports: Ports, task: Task, deviation: Deviation) -> None:
     output, worktree = task.output, task.worktree_path
     assert output is not None  # a submitted task has both
@@ -154,7 +171,7 @@ async def _consult(ports: Ports, task: Task, deviation: Deviation) -> None:
         decision = _decided(
             deviation, KarenAction.CONSULT_GREYBEARD, final_action(verdict.verdict), reason
         )
-        return _with_decision(run, task.id, evolve(decision, greybeard=verdict))
+        return with_decision(run, task.id, evolve(decision, greybeard=verdict))
 
     await carry_out(ports, Role.GREYBEARD, deviation.id, task.id, GreybeardJob, make, accept)
 
@@ -173,21 +190,4 @@ def _decided(
 
 
 def _record(ports: Ports, task_id: str, decision: Decision) -> None:
-    ports.store.update(lambda run: _with_decision(run, task_id, decision))
-
-
-def _with_decision(run: Run, task_id: str, decision: Decision) -> Run:
-    """The decision added, or in the place of the one that waited."""
-
-    def change(task: Task) -> Task:
-        if all(each.deviation_id != decision.deviation_id for each in task.decisions):
-            return evolve(task, decisions=(*task.decisions, decision))
-        return evolve(
-            task,
-            decisions=tuple(
-                decision if each.deviation_id == decision.deviation_id else each
-                for each in task.decisions
-            ),
-        )
-
-    return change_task(run, task_id, change)
+    ports.store.update(lambda run: with_decision(run, task_id, decision))

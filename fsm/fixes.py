@@ -13,7 +13,7 @@ from ..state.jobs import FixJob, Submission
 from ..state.judgements import Finding
 from ..state.records import Run, Task
 from ..state.work import Attempt, Evidence, Fix, TaskOutput
-from .attempts import AgentFailed, carry_out
+from .attempts import AgentFailed, carry_out, interrupted
 from .deviations import judge_deviations
 from .fold import change_task, task_of
 from .kept_siblings import broken_commands
@@ -21,7 +21,7 @@ from .ports import Ports
 from .questions import Question, ask, recorded
 from .submissions import Examiner
 from .task_files import write_task_files
-from .workplaces import fix_worktree, prepare
+from .workplaces import OwnTree, as_left, fix_worktree, prepare
 
 AlsoCheck = Callable[[Evidence], Awaitable[tuple[str, ...]]]
 
@@ -128,7 +128,9 @@ async def _tried_once(ports: Ports, order: Order) -> str | None:
 
 async def _attempt(ports: Ports, order: Order) -> None:
     name = fix_worktree(order.task_id)
-    worktree = await prepare(ports, name, order.base)
+    subject = order.task_id
+    goes_on = interrupted(ports.store.run, Role.FIX_AGENT, subject, subject) is not None
+    worktree = await (as_left if goes_on else prepare)(ports, name, order.base)
     ports.store.update(
         lambda run: change_task(
             run, order.task_id, lambda task: evolve(task, worktree_path=str(worktree))
@@ -158,6 +160,7 @@ async def _attempt(ports: Ports, order: Order) -> None:
             build_gate=ports.store.run.build_gate,
             check=_checked(examiner, order),
             new_tests=order.new_tests,
+            tree=OwnTree(ports, worktree, order.base),
         )
 
     def accept(run: Run, output: TaskOutput) -> Run:
@@ -173,8 +176,10 @@ async def _attempt(ports: Ports, order: Order) -> None:
         )
         return change_task(run, order.task_id, lambda task: _with(task, fix))
 
-    subject = order.task_id
-    await carry_out(ports, Role.FIX_AGENT, subject, subject, FixJob, make, accept)
+    async def tidy() -> None:
+        await prepare(ports, name, order.base)
+
+    await carry_out(ports, Role.FIX_AGENT, subject, subject, FixJob, make, accept, tidy)
     ports.journal.event("task.fixed", task=order.task_id, source=order.source, round=order.round)
     task = task_of(ports.store.run, order.task_id)
     await asyncio.to_thread(write_task_files, ports.folder, task)

@@ -5,18 +5,21 @@ from collections.abc import Callable
 from attrs import evolve
 
 from ..policy.usage import add
-from ..state.enums import AttemptOutcome, Role, RunStatus, TaskStatus
+from ..state.enums import AttemptOutcome, Role, TaskStatus
 from ..state.errors import IllegalEvent
 from ..state.records import HistoryEntry, Run, Task
 from ..state.work import Attempt, Usage
-from .lifecycle import TASK_TABLE, RunEvent, TaskEvent
+from .lifecycle import FINAL, TASK_TABLE, RunEvent, TaskEvent
 from .machine import row
 
 _TASK_ROWS = {(move.source, move.event): move.target for move in TASK_TABLE}
 
 
 def apply(run: Run, event: RunEvent, at: str, reason: str = "") -> Run:
-    """The run after an event, with its history entry; raises IllegalEvent."""
+    """The run after an event, with its history entry; raises IllegalEvent.
+
+    In a final state no attempt is open: what nobody waits for any longer is never gone on with.
+    """
     move = row(run.status, event, run.failure.state if run.failure else None)
     entry = HistoryEntry(
         seq=len(run.history) + 1,
@@ -26,7 +29,32 @@ def apply(run: Run, event: RunEvent, at: str, reason: str = "") -> Run:
         target=move.target,
         reason=reason,
     )
+    if move.target in FINAL:
+        message = "It was interrupted, and nobody waits for its answer any longer."
+        for task_id in (None, *(task.id for task in run.tasks)):
+            run = close_open(run, task_id, AttemptOutcome.CANCELLED, message, at)
     return evolve(run, status=move.target, history=(*run.history, entry))
+
+
+def close_open(
+    run: Run, task_id: str | None, outcome: AttemptOutcome, message: str, at: str
+) -> Run:
+    """The run with the open attempts of a task, or of no task, ended.
+
+    Their finished turns are in their usage; one that was under way stays counted at its worst.
+    """
+    for attempt in attempts_of(run, task_id):
+        if attempt.outcome is None:
+            run = close_attempt(
+                run,
+                task_id,
+                attempt.id,
+                outcome=outcome,
+                message=message,
+                usage=attempt.usage,
+                at=at,
+            )
+    return run
 
 
 def task_status_after(status: TaskStatus, event: TaskEvent) -> TaskStatus:
@@ -120,8 +148,3 @@ def _with_attempts(run: Run, task_id: str | None, attempts: tuple[Attempt, ...])
     if task_id is None:
         return evolve(run, attempts=attempts)
     return change_task(run, task_id, lambda task: evolve(task, attempts=attempts))
-
-
-def status_is_final(status: RunStatus) -> bool:
-    """Whether the engine has nothing left to do."""
-    return status in (RunStatus.DONE, RunStatus.FAILED)

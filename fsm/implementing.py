@@ -5,27 +5,29 @@ from pathlib import Path
 
 from attrs import evolve
 
-from ..state.enums import FailureKind, Isolation, Role
-from ..state.errors import Paused
+from ..state.enums import FailureKind, Isolation, Role, TaskStatus
 from ..state.jobs import ImplementJob
 from ..state.records import Failure, Run, Task
 from ..state.work import Attempt, TaskOutput
-from .attempts import AgentFailed, carry_out
+from .attempts import AgentFailed, carry_out, interrupted
 from .deviations import judge_deviations
 from .fold import apply_task, change_task, task_of
 from .lifecycle import TaskEvent
 from .ports import Ports
 from .submissions import Examiner
 from .task_files import write_task_files
-from .workplaces import level_branch, level_worktree, prepare
+from .workplaces import OwnTree, as_left, level_branch, level_worktree, prepare
 
 
 async def implement(ports: Ports, task_id: str) -> None:
     """Have a task implemented and its deviations judged; a failed task is set aside, not raised.
 
-    Raises BudgetSpent or ProviderStopped when the run pauses: then the task stays as it is.
+    A running task goes on.  Raises BudgetSpent or ProviderStopped when the run pauses: then the
+    task stays as it is.
     """
-    run = ports.store.update(lambda run: apply_task(run, task_id, TaskEvent.STARTED))
+    run = ports.store.run
+    if task_of(run, task_id).status is not TaskStatus.RUNNING:
+        run = ports.store.update(lambda run: apply_task(run, task_id, TaskEvent.STARTED))
     task = task_of(run, task_id)
     base = run.level_boundaries[str(task.level)]
     worktree = await task_worktree(ports, task, base)
@@ -37,24 +39,23 @@ async def implement(ports: Ports, task_id: str) -> None:
     ports.journal.event("task.started", task=task_id, worktree=str(worktree))
     try:
         await _attempt(ports, task_of(run, task_id), worktree, base)
-    except Paused:
-        # The task did nothing wrong; what it has so far is begun anew when the run goes on.
-        if ref := await rescue(ports, task_of(ports.store.run, task_id)):
-            ports.store.update(
-                lambda run: change_task(run, task_id, lambda task: evolve(task, rescue_ref=ref))
-            )
-        raise
     except AgentFailed as error:
         await fail_task(ports, task_id, error.kind, error.message)
         return
     await judge_deviations(ports, task_id)
 
 
+def can_go_on(run: Run, task: Task) -> bool:
+    """Whether a running task's agent may go on: it was at work, in a tree that is its own."""
+    attempt = interrupted(run, Role.IMPLEMENTER, task.id, task.id)
+    return attempt is not None and run.isolation is Isolation.TASK
+
+
 async def task_worktree(ports: Ports, task: Task, base: str) -> Path:
     """The worktree a task works in: its own, or the level's."""
     run = ports.store.run
     if run.isolation is Isolation.TASK:
-        return await prepare(ports, task.id, base)
+        return await (as_left if can_go_on(run, task) else prepare)(ports, task.id, base)
     existing = await asyncio.to_thread(
         ports.repository.existing_worktree, level_worktree(task.level)
     )
@@ -84,6 +85,7 @@ async def _attempt(ports: Ports, task: Task, worktree: Path, base: str) -> None:
             task=task,
             build_gate=ports.store.run.build_gate,
             check=examiner.check,
+            tree=None if examiner.shared else OwnTree(ports, worktree, base),
         )
 
     def accept(run: Run, output: TaskOutput) -> Run:

@@ -51,9 +51,10 @@ class Agents(Protocol):
     """Whoever carries out jobs."""
 
     async def run(self, job: Job[A]) -> Result[A]:
-        """Give one agent one job; every way it can end is a value.
+        """Give one agent one job, or go on with an interrupted one; how it ends is a value.
 
-        Only a cancellation is raised, as JobCancelled with what was used.
+        Raises NotContinued when an interrupted attempt cannot go on, StorageError, and a
+        cancellation; what was used until then is with the job's purse.
         """
         ...
 
@@ -175,6 +176,14 @@ class Repository(Protocol):
 
     def unreachable(self, commits: Sequence[str], tip: str) -> tuple[str, ...]:
         """Those of ``commits`` that are not reachable from ``tip``."""
+        ...
+
+    def missing(self, object_ids: Sequence[str]) -> tuple[str, ...]:
+        """Those of commits and trees that the store does not have."""
+        ...
+
+    def published_tip(self, branch: str) -> str | None:
+        """Where the user's branch points; null when there is none."""
         ...
 
     def publish(

@@ -1,21 +1,26 @@
-"""What every state's ``recover`` starts with."""
+"""What every state's ``recover`` starts with.
+
+Attempts that a killed process left open are not its business: ``attempts.carry_out`` goes on with
+each when its job comes up again.
+"""
 
 import asyncio
 from collections.abc import Iterable
 
 from ..state.records import Run
-from .attempts import close_interrupted
+from .contradictions import require_agreement
 from .ports import Ports
 from .workplaces import passing_worktrees
 
 
 async def restore(run: Run, ports: Ports) -> None:
-    """Make sure that the store is there, and put away what a killed process left open or behind."""
+    """Make sure that the store is there and as the document says, and put away what a kill left.
+
+    Raises GitError where the document and git contradict each other.
+    """
     await asyncio.to_thread(ports.repository.ensure_store, run.base_commit, run.integration_branch)
+    await require_agreement(run, ports)
     await asyncio.to_thread(_put_away, ports, passing_worktrees(run))
-    at = ports.clock.now()
-    if close_interrupted(run, at) != run:
-        ports.store.update(lambda now: close_interrupted(now, at))
 
 
 def _put_away(ports: Ports, names: Iterable[str]) -> None:

@@ -21,7 +21,8 @@ from ..state.judgements import Decision, Finding, GreybeardVerdict
 from ..state.records import Run, Task
 from ..state.work import Attempt, Deviation
 from .attempts import AgentFailed, carry_out
-from .fold import change_task, task_of
+from .deviations import with_decision
+from .fold import task_of
 from .ports import Ports
 from .questions import Question, ask, recorded
 
@@ -36,7 +37,12 @@ async def rule_on_reversals(
         if let_stand(run, task_id) or not reopened(run, task, finding.id, round_number):
             continue
         name = reversal_id(task, finding.id, round_number, run)
-        if not any(each.deviation_id == name for each in task.decisions):
+        decided = {
+            each.deviation_id
+            for each in task.decisions
+            if each.outcome is not DecisionOutcome.WAITING
+        }
+        if name not in decided:
             await _rule(ports, task, finding, name, root)
 
 
@@ -61,8 +67,6 @@ async def _rule(ports: Ports, task: Task, finding: Finding, name: str, root: Pat
         )
 
     def accept(run: Run, verdict: GreybeardVerdict) -> Run:
-        if verdict.verdict is GreybeardRuling.ESCALATE:
-            return run  # decided by the operator's answer
         stays = verdict.verdict is GreybeardRuling.ACCEPT
         reason = f"The greybeard said {verdict.verdict}: {verdict.rationale}"
         decision = evolve(
@@ -70,11 +74,16 @@ async def _rule(ports: Ports, task: Task, finding: Finding, name: str, root: Pat
             greybeard=verdict,
             final=final_action(verdict.verdict) if stays else None,
         )
-        return _with_decision(run, task.id, decision)
+        if verdict.verdict is GreybeardRuling.ESCALATE:  # decided by the operator's answer
+            decision = evolve(decision, outcome=DecisionOutcome.WAITING)
+        return with_decision(run, task.id, decision)
 
     asked = recorded(ports.store.run, name)
+    waiting = next((each for each in task.decisions if each.deviation_id == name), None)
     if asked is not None:
         reason = asked.reason
+    elif waiting is not None and waiting.greybeard is not None:
+        reason = waiting.greybeard.rationale
     else:
         try:
             verdict = await carry_out(
@@ -106,7 +115,7 @@ async def _rule(ports: Ports, task: Task, finding: Finding, name: str, root: Pat
     stays = answer.verb == Verb.ACCEPT_WITH_NOTE
     decision = _decision(name, stays, f"The operator said {answer.verb}. {answer.note}".rstrip())
     decided = evolve(decision, operator_answer=answer.verb)
-    ports.store.update(lambda run: _with_decision(run, task.id, decided))
+    ports.store.update(lambda run: with_decision(run, task.id, decided))
 
 
 def _decision(name: str, stays: bool, reason: str) -> Decision:
@@ -115,10 +124,4 @@ def _decision(name: str, stays: bool, reason: str) -> Decision:
         initial=KarenAction.CONSULT_GREYBEARD,
         outcome=DecisionOutcome.ACCEPTED if stays else DecisionOutcome.FAILED,
         reason=reason,
-    )
-
-
-def _with_decision(run: Run, task_id: str, decision: Decision) -> Run:
-    return change_task(
-        run, task_id, lambda task: evolve(task, decisions=(*task.decisions, decision))
     )

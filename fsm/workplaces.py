@@ -4,7 +4,10 @@ import asyncio
 from collections.abc import Iterable
 from pathlib import Path
 
+from attrs import frozen
+
 from ..state.enums import FailureKind
+from ..state.errors import GitError
 from ..state.records import Run
 from ..state.work import CommandResult
 from .ports import Ports
@@ -71,6 +74,40 @@ async def prepare(ports: Ports, name: str, commit: str, branch: str | None = Non
                 "Ignore these paths in .gitignore, or commit them.",
             )
     return path
+
+
+async def as_left(ports: Ports, name: str, base: str) -> Path:
+    """The worktree in which an interrupted agent worked; made anew where somebody removed it."""
+    existing = await asyncio.to_thread(ports.repository.existing_worktree, name)
+    return existing or await prepare(ports, name, base)
+
+
+@frozen
+class OwnTree:
+    """The tree of one agent alone, in a worktree made at ``base``; see ``state.jobs.Tree``."""
+
+    ports: Ports
+    worktree: Path
+    base: str
+
+    async def start(self) -> str:
+        """The tree of the base: set-up commands may change nothing but what git ignores."""
+        return await asyncio.to_thread(self.ports.repository.tree_of, self.base)
+
+    async def now(self) -> str | None:
+        """Kept as objects of the run's store, which nobody collects."""
+        try:
+            snapshot = await asyncio.to_thread(
+                self.ports.repository.snapshot, self.worktree, self.base
+            )
+        except GitError:
+            return None
+        return None if snapshot.problems else snapshot.tree
+
+    async def bring_back(self, tree: str) -> None:
+        """Nothing is done where it is that already."""
+        if await self.now() != tree:
+            await asyncio.to_thread(self.ports.repository.restore, self.worktree, tree)
 
 
 def some(names: Iterable[str], at_most: int = 10) -> str:

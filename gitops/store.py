@@ -43,16 +43,26 @@ class RunRepository:
         """Make the store if it is not there: objects borrowed, ``branch`` at ``base``, base pinned.
 
         A branch that went on from ``base`` is left where it is; raises RefMoved when it is
-        anywhere else or the run's name is already pinned to another base.
+        anywhere else or the run's name is already pinned to another base, GitError when the base is
+        gone.
         """
         ref = branch_ref(branch)
         make_store(self._layout, self._user.common_dir, ref)
         sweep(self._store)
-        self._publication.pin(check_commit(base))
+        if self.missing((base,)):
+            raise GitError(
+                f"Commit {base}, which this run started from, is not in {self._target_root}.",
+                "Bring it back from a clone or a backup (git fetch), then: dispatch retry "
+                f"{self._run_name}",
+            )
+        self._publication.pin(base)
         self._refs.move(BASE_REF, base, None)
         tip = self._refs.tip(ref)
         if tip is None or not is_ancestor(self._store, base, tip):
             self._refs.move(ref, base, None)
+        notes = self._user.tip(self._notes)
+        if notes is not None and self._refs.tip(self._notes) is None:
+            self._refs.move(self._notes, notes, None)  # the store was lost, and is made again
 
     def user_identity(self) -> Identity:
         """Whose name git would put on commits in the user's repository."""
@@ -77,6 +87,15 @@ class RunRepository:
         listed = git(Place(self._store), "rev-list", "--stdin", stdin=wanted).stdout
         outside = frozenset(listed.decode().split())
         return tuple(each for each in commits if each in outside or each not in known)
+
+    def missing(self, object_ids: Sequence[str]) -> tuple[str, ...]:
+        """Those of commits and trees that the store does not have, in their order."""
+        known = frozenset(objects.holds(self._store, tuple(map(check_commit, object_ids))))
+        return tuple(each for each in object_ids if each not in known)
+
+    def published_tip(self, branch: str) -> str | None:
+        """Where ``branch`` of the user's repository points; null when there is none."""
+        return self._user.tip(branch_ref(branch))
 
     def commits_between(self, start: str, tip: str) -> tuple[str, ...]:
         """The commits after ``start`` up to ``tip`` along first parents, oldest first.

@@ -1,6 +1,5 @@
 """What an agent can be given to do: one class per role, each naming the record it answers with."""
 
-import asyncio
 import math
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, nullcontext
@@ -10,6 +9,7 @@ from typing import Generic, Protocol, TypeVar
 from attrs import field, frozen
 
 from .enums import AttemptOutcome, FixSource
+from .errors import DispatchError
 from .judgements import Attribution, CritiqueVerdict, Finding, GateVerdict, GreybeardVerdict
 from .records import Plan, Task
 from .work import (
@@ -90,14 +90,39 @@ class OpenPurse:
         return nullcontext()
 
 
+class Tree(Protocol):
+    """The files that an agent changes, as git sees them: what is ignored does not belong to it."""
+
+    async def start(self) -> str:
+        """The id of the content that the agent's work began from."""
+        ...
+
+    async def now(self) -> str | None:
+        """The id of the content, which can be brought back from now on.
+
+        Null: it holds what git cannot keep.
+        """
+        ...
+
+    async def bring_back(self, tree: str) -> None:
+        """Make it what it was; what is there is kept.  Raises DispatchError."""
+        ...
+
+
 @frozen(kw_only=True)
 class Job(Generic[A]):
-    """Work for one agent; ``root`` is the tree it sees, ``folder`` the attempt's own."""
+    """Work for one agent; ``root`` is the tree it sees, ``folder`` the attempt's own.
+
+    ``interrupted``: the attempt began in another process and goes on from its last complete turn,
+    with ``tree`` (where the agent changes one that is its own) as it was then.
+    """
 
     attempt: Attempt
     root: Path
     folder: Path
     purse: Purse = field(factory=OpenPurse, eq=False)
+    tree: Tree | None = field(default=None, eq=False)
+    interrupted: bool = False
 
 
 @frozen(kw_only=True)
@@ -211,9 +236,5 @@ class Result(Generic[A]):
     session_id: str | None = None
 
 
-class JobCancelled(asyncio.CancelledError):
-    """A job was interrupted; ``usage`` is what its finished turns used."""
-
-    def __init__(self, usage: Usage) -> None:
-        super().__init__()
-        self.usage = usage
+class NotContinued(DispatchError):
+    """An interrupted attempt cannot go on, and the message says why; nothing was asked for."""

@@ -12,7 +12,7 @@ from ...state.judgements import Attribution, Explanation
 from ..fencing import bounded
 from ..templates import render
 from ..terminal import Refused, TerminalTool
-from ..tools import ToolResult
+from ..tools import Effect, ToolResult
 from ..workshop import Workshop
 from .base import FunctionTool, Session, refusal, system_prompt
 
@@ -88,6 +88,7 @@ def prepare(job: AttributionJob, workshop: Workshop) -> Session[Attribution]:
                 "Record the cause of one failure; recorded again, the last one counts.",
                 RecordArguments,
                 desk.record,
+                Effect.MEMORY,
             ),
         ),
         terminal=desk.terminal,

@@ -12,7 +12,7 @@ from ..model import ToolSpec
 from ..schema import parse_arguments, schema
 from ..templates import render
 from ..terminal import MAX_INVALID, MAX_REFUSED, TerminalTool
-from ..tools import Tool, ToolResult
+from ..tools import Effect, Tool, ToolResult
 from ..workshop import Workshop
 
 A = TypeVar("A")
@@ -38,8 +38,10 @@ class FunctionTool(Generic[P]):
         description: str,
         arguments: type[P],
         function: Callable[[P], Awaitable[ToolResult]],
+        effect: Effect = Effect.NOTHING,
     ) -> None:
         self.spec = ToolSpec(name=name, description=description, parameters=schema(arguments))
+        self.effect = effect
         self._arguments = arguments
         self._function = function
 

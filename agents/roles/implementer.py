@@ -10,7 +10,7 @@ from ...state.jobs import FixJob, ImplementJob, Submission
 from ...state.work import BuildClaim, Deviation, TaskOutput
 from ..templates import render
 from ..terminal import Refused, TerminalTool
-from ..tools import ToolResult
+from ..tools import Effect, ToolResult
 from ..workshop import Workshop
 from .base import FunctionTool, Session, relative_paths, system_prompt
 
@@ -151,6 +151,7 @@ class SubmissionDesk:
             "every later result.",
             BuildArguments,
             self._record,
+            Effect.MEMORY,
         )
 
     async def _record(self, given: BuildArguments) -> ToolResult:

@@ -6,7 +6,7 @@ from ...state.records import Plan
 from ..fencing import bounded
 from ..templates import render
 from ..terminal import Refused, TerminalTool
-from ..tools import Tool, ToolResult
+from ..tools import Effect, Tool, ToolResult
 from ..workshop import Workshop
 from .base import FunctionTool, Session, refusal, system_prompt
 from .plan_draft import (
@@ -75,6 +75,7 @@ class PlanningDesk:
                 "use it in dependsOn. A refused proposal leaves the plan as it was.",
                 ProposeArguments,
                 self._propose,
+                Effect.MEMORY,
             ),
             FunctionTool(
                 "reviseTask",
@@ -82,12 +83,14 @@ class PlanningDesk:
                 "anew for all tasks.",
                 ReviseArguments,
                 self._revise,
+                Effect.MEMORY,
             ),
             FunctionTool(
                 "withdrawTask",
                 "Take an accepted task out of the plan; refused while others depend on it.",
                 WithdrawArguments,
                 self._withdraw,
+                Effect.MEMORY,
             ),
         )
 

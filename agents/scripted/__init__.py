@@ -12,7 +12,7 @@ As a file, a script is YAML (``script_file.read_script``)::
       - name: the plan                  # unique
         when:                           # all of what is given must hold; none given: any request
           tool: proposeTask             # the request offers this tool
-          turn: 0                       # so many assistant messages came before
+          turn: 0                       # so many assistant messages came before, but those cut off
           model: smoke/planner          # the model asked for
           contains: [hello]             # each is part of the first user message
           last_contains: [ok]           # each is part of the last message

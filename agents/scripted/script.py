@@ -7,6 +7,7 @@ from typing import Literal
 from attrs import define, field, frozen
 
 from ...state.errors import DispatchError
+from ..sentences import CUT_OFF
 
 SHOWN_TEXT = 160  # characters of a request's last message in an error
 SHOWN_RULES = 12  # names of rules in an error
@@ -38,7 +39,16 @@ class Request:
 
     @property
     def turn(self) -> int:
-        """How many assistant messages came before."""
+        """How many assistant messages came before; one whose calls were cut off is said again."""
+        followed = zip(self.messages, (*self.messages[1:], None), strict=True)
+        return sum(
+            message.role == "assistant" and not (after is not None and CUT_OFF in after.text)
+            for message, after in followed
+        )
+
+    @property
+    def turns_said(self) -> int:
+        """How many assistant messages came before, all of them."""
         return sum(message.role == "assistant" for message in self.messages)
 
     @property

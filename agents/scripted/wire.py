@@ -219,7 +219,7 @@ def _anthropic_error(kind: str, message: str) -> JsonObject:
 
 def _calls(prefix: str, request: Request, reply: Reply) -> list[tuple[str, str, str]]:
     return [
-        (call.id or f"{prefix}_{request.turn}_{place}", call.name, arguments_text(call))
+        (call.id or f"{prefix}_{request.turns_said}_{place}", call.name, arguments_text(call))
         for place, call in enumerate(reply.calls)
     ]
 

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from ..sandbox import CommandRunner
-from .base import Tool, ToolResult
+from .base import Effect, Tool, ToolResult
 from .beneath import Opener
 from .edit_file import edit_file_tool
 from .outputs import Outputs
@@ -15,7 +15,7 @@ from .seen import Seen
 from .tree import Tree
 from .write_file import write_file_tool
 
-__all__ = ["Tool", "ToolResult", "toolset"]
+__all__ = ["Effect", "Tool", "ToolResult", "toolset"]
 
 
 def toolset(

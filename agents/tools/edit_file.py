@@ -6,6 +6,7 @@ from typing import Annotated, Final
 from attrs import frozen
 from msgspec import Meta
 
+from .base import Effect
 from .paths import Refused, shown
 from .seen import Seen
 from .tool import FileTool
@@ -51,7 +52,7 @@ def edit_file_tool(tree: Tree, seen: Seen) -> FileTool[EditFile]:
         times = "once" if count == 1 else f"{count} times"
         return f"Replaced the text {times} in {shown('/'.join(names))}."
 
-    return FileTool("edit_file", _DESCRIPTION, EditFile, body)
+    return FileTool("edit_file", _DESCRIPTION, EditFile, body, Effect.TREE)
 
 
 def _edited(data: bytes, arguments: EditFile) -> tuple[str, int]:

@@ -12,7 +12,7 @@ from ...state.work import CommandResult
 from ..model import ToolSpec
 from ..sandbox import CommandRunner
 from ..schema import schema
-from .base import ToolResult
+from .base import Effect, ToolResult
 from .outputs import Outputs, cut, plain
 from .paths import Refused
 from .tool import answer
@@ -41,6 +41,8 @@ class RunShell:
 
 class RunShellTool:
     """The tool; its output is kept whole in the attempt's folder."""
+
+    effect = Effect.TREE
 
     def __init__(self, tree: Tree, outputs: Outputs, commands: CommandRunner) -> None:
         self.spec = ToolSpec(

@@ -6,7 +6,7 @@ from typing import Generic, TypeVar
 
 from ..model import ToolSpec
 from ..schema import parse_arguments, schema
-from .base import ToolResult
+from .base import Effect, ToolResult
 from .paths import Refused
 
 A = TypeVar("A")
@@ -19,11 +19,17 @@ class FileTool(Generic[A]):
     """
 
     def __init__(
-        self, name: str, description: str, arguments: type[A], body: Callable[[A], str]
+        self,
+        name: str,
+        description: str,
+        arguments: type[A],
+        body: Callable[[A], str],
+        effect: Effect = Effect.NOTHING,
     ) -> None:
         self.spec = ToolSpec(
             name=name, description=description, parameters=schema(arguments, snake=True)
         )
+        self.effect = effect
         self._arguments = arguments
         self._body = body
 

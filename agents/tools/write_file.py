@@ -5,6 +5,7 @@ from typing import Annotated, Final
 from attrs import frozen
 from msgspec import Meta
 
+from .base import Effect
 from .paths import Refused, shown
 from .seen import Seen
 from .tool import FileTool
@@ -43,7 +44,7 @@ def write_file_tool(tree: Tree, seen: Seen) -> FileTool[WriteFile]:
         what = "replaced" if existed else "new file"
         return f"Wrote {len(data)} bytes to {shown('/'.join(names))} ({what})."
 
-    return FileTool("write_file", _DESCRIPTION, WriteFile, body)
+    return FileTool("write_file", _DESCRIPTION, WriteFile, body, Effect.TREE)
 
 
 def encoded(text: str, errors: str = "strict") -> bytes:

@@ -1,17 +1,17 @@
 """executing: implementers, fan-in and review, step by step as the schedule allows."""
 
-from functools import reduce
+from functools import partial, reduce
 
 from ...policy.schedule import current_level, doomed, integrable, level_tasks, startable
-from ...state.enums import FailureKind, TaskStatus
+from ...state.enums import AttemptOutcome, FailureKind, TaskStatus
 from ...state.hubs import Receipt
 from ...state.records import Run
 from ..amendments import UNDER_REPAIR
 from ..chain import annotate
 from ..deviations import judge_deviations, objection
 from ..fan_in import fan_in, level_tip
-from ..fold import apply_task, task_of
-from ..implementing import fail_task, implement
+from ..fold import apply_task, close_open, task_of
+from ..implementing import can_go_on, fail_task, implement
 from ..lifecycle import RunEvent, TaskEvent
 from ..parallel import each_in_parallel
 from ..ports import Ports
@@ -24,14 +24,19 @@ from ..workplaces import some
 
 
 async def recover(run: Run, ports: Ports) -> None:
-    """Back to the last recorded facts: tasks that were running start over in a clean tree.
+    """Back to the last recorded facts; a running task whose agent cannot go on starts over.
 
     The level's branch and worktree are brought to its commits by ``fan_in``, which ``work`` calls.
     """
     await restore(run, ports)
-    running = [task.id for task in run.tasks if task.status is TaskStatus.RUNNING]
-    if running:
-        ports.store.update(lambda run: reduce(_restarted, running, run))
+    lost = [
+        task.id
+        for task in run.tasks
+        if task.status is TaskStatus.RUNNING and not can_go_on(run, task)
+    ]
+    if lost:
+        restarted = partial(_restarted, at=ports.clock.now())
+        ports.store.update(lambda run: reduce(restarted, lost, run))
 
 
 async def work(run: Run, ports: Ports) -> Step:
@@ -86,7 +91,9 @@ def _require_no_failed_task(run: Run) -> None:
         )
 
 
-def _restarted(run: Run, task_id: str) -> Run:
+def _restarted(run: Run, task_id: str, at: str) -> Run:
+    message = "The program ended while this attempt was running."
+    run = close_open(run, task_id, AttemptOutcome.CRASHED, message, at)
     return apply_task(run, task_id, TaskEvent.RESTARTED)
 
 
@@ -95,19 +102,19 @@ async def _implement(ports: Ports, level: int) -> None:
 
     A question to the operator holds up its own task only.
     """
-    submitted = [
+    begun = [
         task.id
         for task in level_tasks(ports.store.run, level)
-        if task.status is TaskStatus.SUBMITTED
+        if task.status in (TaskStatus.RUNNING, TaskStatus.SUBMITTED)
     ]
     while True:
         for task_id, dependency in doomed(ports.store.run):
             message = f"It depends on {dependency}, which failed."
             await fail_task(ports, task_id, FailureKind.DEPENDENCY_FAILED, message)
-        ready = (*submitted, *startable(ports.store.run))
+        ready = (*begun, *startable(ports.store.run))
         if not ready:
             return
-        submitted = []
+        begun = []
         await each_in_parallel(
             ready, ports.config.max_parallel, lambda task_id: _carry(ports, task_id)
         )

@@ -58,6 +58,7 @@ RULING = {
     "rationale": "Fine.",
 }
 RULED = turn(("recordGreybeardVerdict", RULING))
+RULING_VALUE = GreybeardVerdict(verdict=GreybeardRuling.ACCEPT, rationale="Fine.")
 
 
 async def _no_sleep(seconds: float) -> None:
@@ -89,10 +90,9 @@ async def test_an_answer_is_a_value_with_its_usage_and_stays_in_the_folder(tmp_p
     job = greybeard_job(tmp_path)
     reading = turn(("read_file", {"path": "src/greet.py"}))
     result = await _runner(reading, RULED).run(job)
-    verdict = GreybeardVerdict(verdict=GreybeardRuling.ACCEPT, rationale="Fine.")
     assert result == Result(
         outcome=AttemptOutcome.OK,
-        value=verdict,
+        value=RULING_VALUE,
         message="",
         usage=Usage(turns=2, input_tokens=20, output_tokens=2, cost_usd=0.02),
     )
@@ -195,7 +195,7 @@ async def test_a_script_that_is_not_there_is_an_outcome(tmp_path: Path) -> None:
     assert "none.yaml" in result.message
 
 
-async def test_a_cancelled_attempt_leaves_its_usage_and_passes_the_cancellation_on(
+async def test_a_cancelled_attempt_passes_the_cancellation_on_and_can_go_on(
     tmp_path: Path,
 ) -> None:
     async def hang(request: ModelRequest) -> AssistantMessage:
@@ -210,8 +210,8 @@ async def test_a_cancelled_attempt_leaves_its_usage_and_passes_the_cancellation_
     running.cancel()
     with pytest.raises(asyncio.CancelledError):
         await running
-    kept = json.loads((job.folder / "result.json").read_text(encoding="utf-8"))
-    assert (kept["outcome"], kept["usage"]["turns"]) == ("cancelled", 1)
+    result = await _runner(RULED).run(evolve(job, interrupted=True))
+    assert (result.outcome, result.value) == (AttemptOutcome.OK, RULING_VALUE)
 
 
 async def test_a_disk_that_is_full_at_the_end_does_not_lose_the_answer(tmp_path: Path) -> None:

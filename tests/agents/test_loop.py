@@ -23,7 +23,6 @@ from dispatch.agents.model import (
     OUTCOME_OF,
     AssistantMessage,
     Delta,
-    Message,
     ModelError,
     ModelErrorKind,
     ModelRequest,
@@ -33,6 +32,7 @@ from dispatch.agents.model import (
 from dispatch.agents.terminal import MAX_INVALID, MAX_REFUSED, TerminalTool
 from dispatch.agents.tools import ToolResult
 from dispatch.agents.trace import Trace
+from dispatch.agents.transcript import Item
 from dispatch.state.config import Limits
 from dispatch.state.enums import AttemptOutcome
 from dispatch.state.jobs import OpenPurse
@@ -63,7 +63,7 @@ class Scene:
     claims: Callable[[str], tuple[str, ...]] = lambda word: ()
     time: SteppedTime = field(factory=SteppedTime)
     monotonic: Callable[[], float] | None = None  # default: ``time``
-    log: list[Message] = field(factory=list)
+    log: list[Item] = field(factory=list)
     done: list[str] = field(factory=list)
     journal: MemoryJournal = field(factory=MemoryJournal)
     accept_seconds: float = 0.0

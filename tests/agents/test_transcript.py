@@ -24,7 +24,7 @@ ITEMS: tuple[Message, ...] = (
 
 
 def _written(folder: Path) -> Path:
-    with Transcript(folder) as transcript:
+    with Transcript.new(folder) as transcript:
         for item in ITEMS:
             transcript.append(item)
     return folder / TRANSCRIPT
@@ -67,4 +67,4 @@ def test_a_folder_takes_one_attempt_and_no_second(tmp_path: Path) -> None:
     """[IM-05]"""
     _written(tmp_path / "a")
     with pytest.raises(FileExistsError):
-        Transcript(tmp_path / "a")
+        Transcript.new(tmp_path / "a")

@@ -32,53 +32,16 @@ hold.
 - These paths are changed, but filesModified does not name them; add them to it, or undo the \
 changes: `tally/__init__.py` (modified).
 Put the work or the claim right and call submitOutput again (refused 1 of at most 6 times)."""
-# What a killed process knew of its agent is kept; the turn that was under way counts at its worst:
-# what had been counted before, the bytes of the last tool result, and the limit of an answer.
+# The turn that was under way counts at its worst, for nobody tells what it cost: what had been
+# counted before, the bytes of the last tool result, and the limit of an answer.
 AFTER_A_KILL = """\
--    turns: 13
--    inputTokens: 54600
--    outputTokens: 4940
--    cachedTokens: 40300
--    costUsd: 0.03809
-+    turns: 15
-+    inputTokens: 63000
-+    outputTokens: 5700
-+    cachedTokens: 46500
-+    costUsd: 0.043949999999999996
--          outputPath: builds/1b-top.implementer.1/1/1.log
-+          outputPath: builds/1b-top.implementer.2/1/1.log
-+        role: implementer
-+        executor: litellm
-+        model: smoke/implementer
-+        sessionId: null
-+        startedAt: "<TIME>"
-+        endedAt: "<TIME>"
-+        outcome: crashed
-+        message: The program ended while this attempt was running.
-+        usage:
-+          turns: 2
-+          inputTokens: 8400
-+          outputTokens: 760
-+          cachedTokens: 6200
-+          costUsd: 0.00586
+-        unsettled: null
 +        unsettled:
 +          turns: 1
 +          inputTokens: 4844
 +          outputTokens: 32000
 +          cachedTokens: 0
 +          costUsd: 0.132844
-+        activeSeconds: <SECONDS>
-+      - id: "1b-top.implementer.2"
-"""
-NOTES_AFTER_A_KILL = """\
--Notes: implementer 1b-top.implementer.1: smoke/implementer (litellm), ok, 4 turns, \
-16800 + 1520 tokens, 0.0117 USD
-+Notes: implementer 1b-top.implementer.1: smoke/implementer (litellm), crashed, 2 turns, \
-8400 + 760 tokens, 0.0059 USD
-+implementer 1b-top.implementer.2: smoke/implementer (litellm), ok, 4 turns, \
-16800 + 1520 tokens, 0.0117 USD
--d806c98cbccd9852d9903100f44056423b0550d5 refs/notes/dispatch/tally-run
-+edcce9641716b336b6dad2d25fc6afad005da7ba refs/notes/dispatch/tally-run
 """
 
 
@@ -132,10 +95,9 @@ def test_a_run_over_http_ends_the_same_whoever_is_first(
 def test_a_run_that_was_killed_goes_on_and_asks_nobody_again_who_had_finished(
     tmp_path: Path, user: User, program: Program
 ) -> None:
-    """[E2E-04] The document differs in what the cut-off agent cost, and in nothing else."""
+    """[E2E-04] The document differs in what the lost turn may have cost, and in nothing else."""
     script = tally_script("1b-top turn 3")
-    for turn in (1, 2, 3):
-        script.rule(f"1b-top turn {turn}").times = 2  # every other rule answers once
+    script.rule("1b-top turn 3").times = 2  # every other rule answers once
     with ServerThread(script) as server:
         set_models(user, server.url, "openai")
         with program.started(RUN) as process:
@@ -150,7 +112,7 @@ def test_a_run_that_was_killed_goes_on_and_asks_nobody_again_who_had_finished(
     assert (ended.code, ended.out) == (0, f"{user.root}/dispatch/{RUN}/report.md\n")
     texts = texts_of(user, RUN)
     assert _differences(DOCUMENT, texts[DOCUMENT]) == AFTER_A_KILL
-    assert _differences(BRANCH, texts[BRANCH]) == NOTES_AFTER_A_KILL
+    assert _differences(BRANCH, texts[BRANCH]) == ""
 
 
 def _is(user: User, task_id: str, status: str) -> Callable[[], bool]:

@@ -245,7 +245,7 @@ class Desk:
             root=job.root, folder=job.folder, limits=Limits(), shared=shared, commands=commands
         )
         self.session: Session[Any] = entry_of(type(job)).prepare(job, workshop)
-        everything = (*self.session.tools, self.session.terminal)
+        everything: tuple[Any, ...] = (*self.session.tools, self.session.terminal)
         self._tools: dict[str, Any] = {tool.spec.name: tool for tool in everything}
 
     @property

@@ -15,7 +15,7 @@ from dispatch.agents.model import (
     ToolReply,
     ToolSpec,
 )
-from dispatch.agents.tools import ToolResult
+from dispatch.agents.tools import Effect, ToolResult
 from dispatch.state.work import Usage
 
 Step = AssistantMessage | ModelError | Callable[[ModelRequest], Awaitable[AssistantMessage]]
@@ -82,6 +82,7 @@ class FunctionDouble:
 
     name: str
     function: Callable[[dict[str, object]], Awaitable[ToolResult]]
+    effect: Effect = Effect.NOTHING
 
     @property
     def spec(self) -> ToolSpec:

@@ -220,6 +220,41 @@ class Place:
         return git(self.root, "ls-tree", "-r", "-z", "--name-only", commit).split("\0")[:-1]
 
 
+@define
+class MortalStore:
+    """Dies before (or right after) the first save of a document that is as described."""
+
+    inner: DocumentStore
+    dies_at: Callable[[Run], bool]
+    after: bool = False
+    dead: bool = False
+
+    @property
+    def run(self) -> Run:
+        """The document."""
+        return self.inner.run
+
+    def update(self, change: Callable[[Run], Run]) -> Run:
+        """Save, or die."""
+        if self.dead or (not self.after and self.dies_at(change(self.inner.run))):
+            self.dead = True
+            raise Killed
+        run = self.inner.update(change)
+        if self.dies_at(run):
+            self.dead = True
+            raise Killed
+        return run
+
+
+def killed(place: "Place", agents: Any, dies_at: Callable[[Run], bool], *, after: bool) -> None:
+    """Drive a run until it is killed there."""
+    store = MortalStore(place.store(), dies_at, after)
+    try:
+        asyncio.run(drive(place.ports(agents, store)))
+    except (BaseExceptionGroup, Killed):
+        assert store.dead
+
+
 def comparable(run: Run) -> Any:
     """A document without what a kill may change: times, attempts, where output lies."""
 

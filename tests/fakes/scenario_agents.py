@@ -25,6 +25,7 @@ from dispatch.state.jobs import (
     GreybeardJob,
     ImplementJob,
     Job,
+    NotContinued,
     PlanJob,
     Result,
     Submission,
@@ -81,7 +82,9 @@ class ScenarioAgents:
         return "scenario", f"other-{others}" if others else "none"
 
     async def run(self, job: Job[A]) -> Result[A]:
-        """Do what the scenario says."""
+        """Do what the scenario says; it remembers no conversation."""
+        if job.interrupted:
+            raise NotContinued("The scenario remembers nothing.")
         self.asked.append(job.attempt.id)
         self.jobs.append(job)
         if job.attempt.id in self.broken:

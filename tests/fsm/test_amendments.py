@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 from attrs import evolve
-from fakes.run_harness import Place, ScriptedOperator, comparable, git
+from fakes.run_harness import Place, ScriptedOperator, comparable, git, killed
 from fakes.scenario_agents import ScenarioAgents, Work, a_plan, blocking, planned, writes
 
 from dispatch.state.enums import (
@@ -253,6 +253,29 @@ def test_a_finding_that_comes_back_is_the_greybeard_s_to_judge(place: Place) -> 
         "1a-x.fixAgent.1",
         "1b-y.fixAgent.1",
     ]
+
+
+def test_a_greybeard_who_leaves_it_to_the_operator_is_asked_once(place: Place) -> None:
+    """Also when the run is killed between the ruling and the question."""
+    other = evolve(blocking(), id="f2")
+    changes = {
+        "rounds": {"1a-x": ((blocking(),), (), (blocking(),)), "1b-y": ((), (other,), ())},
+        "fixes": {"1a-x": writes(x="x, repaired\n"), "1b-y": writes(y="y, repaired\n")},
+        "ruling": GreybeardRuling.ESCALATE,
+    }
+    players = crew(**changes)
+    killed(place, players, lambda run: any(task.decisions for task in run.tasks), after=True)
+    (decision,) = place.run.tasks[0].decisions
+    assert (decision.outcome, place.run.escalations) == (DecisionOutcome.WAITING, ())
+    place.operator = ScriptedOperator(["accept-with-note"])
+    assert place.drive(players) is RunStatus.DONE
+    asked = [each for each in players.asked if "greybeard" in each]
+    assert asked == ["1a-x-reopened-3-1.greybeard.1"]
+    (decided,) = place.run.tasks[0].decisions
+    assert (decided.outcome, decided.operator_answer) == (
+        DecisionOutcome.ACCEPTED,
+        "accept-with-note",
+    )
 
 
 def test_a_finding_that_the_greybeard_upholds_is_repaired_again(place: Place) -> None:

@@ -10,7 +10,7 @@ from fakes.run_harness import Place
 from fakes.scenario_agents import USED, ScenarioAgents, a_plan, planned, writes
 from fakes.small_records import a_run
 
-from dispatch.fsm.attempts import close_interrupted
+from dispatch.fsm.fold import close_open
 from dispatch.fsm.timing import TimedStore
 from dispatch.policy.ledger import account, attempts_of
 from dispatch.state.config import Caps, Fallback
@@ -140,8 +140,9 @@ def test_an_attempt_that_a_kill_cut_off_keeps_what_is_known_and_the_worst_of_the
         unsettled=worst,
         active_seconds=7.0,
     )
-    run = close_interrupted(evolve(a_run(), attempts=(cut,)), NOW)
-    message = "The program ended while this attempt was running."
+    message = "It was cut off."
+    run = evolve(a_run(), attempts=(cut,))
+    run = close_open(run, None, AttemptOutcome.CRASHED, message, NOW)
     ended = evolve(cut, outcome=AttemptOutcome.CRASHED, message=message, ended_at=NOW)
     assert (run.attempts, run.usage) == ((ended,), {"planner": USED})
     assert account(run.attempts).assumed == worst

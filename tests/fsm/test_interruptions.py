@@ -1,60 +1,21 @@
 """The points at which a run can be cut off, each by its name: what a later start finds and does."""
 
-import asyncio
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
-from attrs import define
 from fakes.broken_gate import GATE
 from fakes.broken_gate import crew as gate_crew
-from fakes.run_harness import Killed, Place, comparable, git
+from fakes.run_harness import Place, comparable, git, killed
 from fakes.scenario_agents import ScenarioAgents, a_plan, blocking, planned, writes
 
-from dispatch.fsm.engine import drive
-from dispatch.state.document import DocumentStore
 from dispatch.state.enums import AttemptOutcome, FailureKind, Role, RunStatus, TaskStatus
 from dispatch.state.records import Run
 
 PLAN = a_plan(planned("x"), planned("y"))
 WORKS = {"1a-x": writes(x="x\n"), "1b-y": writes(y="y\n")}
 AMENDED = {"1a-x": ((blocking(),),)}
-
-
-@define
-class MortalStore:
-    """Dies before (or right after) the first save of a document that is as described."""
-
-    inner: DocumentStore
-    dies_at: Callable[[Run], bool]
-    after: bool = False
-    dead: bool = False
-
-    @property
-    def run(self) -> Run:
-        """The document."""
-        return self.inner.run
-
-    def update(self, change: Callable[[Run], Run]) -> Run:
-        """Save, or die."""
-        if self.dead or (not self.after and self.dies_at(change(self.inner.run))):
-            self.dead = True
-            raise Killed
-        run = self.inner.update(change)
-        if self.dies_at(run):
-            self.dead = True
-            raise Killed
-        return run
-
-
-def killed(place: Place, agents: Any, dies_at: Callable[[Run], bool], *, after: bool) -> None:
-    """Drive a run until it is killed there."""
-    store = MortalStore(place.store(), dies_at, after)
-    try:
-        asyncio.run(drive(place.ports(agents, store)))
-    except (BaseExceptionGroup, Killed):
-        assert store.dead
 
 
 def crew(**changes: Any) -> ScenarioAgents:

@@ -12,7 +12,7 @@ from fakes.small_records import a_run
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dispatch.fsm.attempts import close_interrupted
+from dispatch.fsm.fold import close_open
 from dispatch.fsm.ports import Ports
 from dispatch.fsm.purse import AttemptPurse
 from dispatch.policy.ledger import account, attempts_of
@@ -76,7 +76,7 @@ def test_the_account_is_never_above_the_cap_nor_below_what_was_spent(
 
     def look(run: Run) -> None:
         assert spent - 1e-6 <= held(run) <= cap + 1e-6
-        killed = close_interrupted(run, NOW)
+        killed = close_open(run, None, AttemptOutcome.CRASHED, "It was cut off.", NOW)
         assert held(killed) == pytest.approx(held(run))
 
     store = MemoryStore(a_document(len(agents), Caps(usd=cap / 100)), look)

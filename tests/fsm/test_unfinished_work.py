@@ -47,9 +47,14 @@ def test_a_fresh_agent_begins_in_a_clean_tree_and_what_was_there_is_kept(place: 
 
 
 def test_a_task_whose_provider_failed_keeps_its_unfinished_work(place: Place) -> None:
+    """It lies where it was, for the agent goes on; of one who cannot it is kept under a ref."""
+    players = agents(AttemptOutcome.PROVIDER_QUOTA)
     with pytest.raises(ProviderStopped):
-        place.drive(agents(AttemptOutcome.PROVIDER_QUOTA))
+        place.drive(players)
     (task,) = place.run.tasks
-    ref = "refs/dispatch/r/rescue/1a-x"
-    assert (task.status, task.failure, task.rescue_ref) == (TaskStatus.RUNNING, None, ref)
-    assert place.files(ref) == ["a.txt", "half"]
+    assert (task.status, task.failure) == (TaskStatus.RUNNING, None)
+    assert (place.folder / "worktrees" / "1a-x" / "half").read_text(encoding="utf-8") == "done"
+    assert place.drive(players) is RunStatus.DONE
+    assert place.files("dispatch/r") == ["a.txt", "x"]
+    kept = "refs/dispatch/rescue/1a-x/1"
+    assert git(place.folder / "git", "ls-tree", "--name-only", kept).split() == ["a.txt", "half"]

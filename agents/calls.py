@@ -1,0 +1,56 @@
+"""What models write, made safe to keep and to read."""
+
+from collections.abc import Mapping
+from typing import Final
+
+import msgspec
+from attrs import evolve
+
+from .model import AssistantMessage, ToolCall
+from .tools.base import ToolResult
+
+MAX_ARGUMENT_CHARACTERS: Final = 1_000_000
+
+
+def arguments_of(call: ToolCall, *, cut: bool) -> Mapping[str, object] | ToolResult:
+    """The arguments as they stand, never repaired; or what is wrong with them."""
+    if len(call.arguments) > MAX_ARGUMENT_CHARACTERS:
+        return ToolResult(
+            f"The arguments of {call.name} have {len(call.arguments)} characters; at most "
+            f"{MAX_ARGUMENT_CHARACTERS} are taken. Split the call.",
+            is_error=True,
+        )
+    try:
+        # No text at all is how some providers write a call without arguments.
+        value: object = msgspec.json.decode(call.arguments or "{}")
+    except (msgspec.DecodeError, RecursionError) as error:
+        why = " The message was cut at the limit of one reply: send less in one call." * cut
+        return ToolResult(
+            f"The arguments of {call.name} are not valid JSON: {error}.{why} Call it again.",
+            is_error=True,
+        )
+    if not isinstance(value, dict):
+        return ToolResult(
+            f"The arguments of {call.name} have to be a JSON object, not "
+            f"{type(value).__name__}. Call it again.",
+            is_error=True,
+        )
+    return value
+
+
+def storable(turn: AssistantMessage) -> AssistantMessage:
+    """A turn that disk and wire can carry."""
+    return evolve(
+        turn,
+        text=encodable(turn.text),
+        thinking=encodable(turn.thinking),
+        tool_calls=tuple(
+            evolve(call, name=encodable(call.name), arguments=encodable(call.arguments))
+            for call in turn.tool_calls
+        ),
+    )
+
+
+def encodable(text: str) -> str:
+    """The text without lone surrogates, which neither disk nor wire can carry."""
+    return text.encode("utf-8", "replace").decode("utf-8")
