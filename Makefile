@@ -10,7 +10,7 @@ TEST_ROOTS := --namespace-packages --explicit-package-bases
 
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: demo demo-loops test check lint types layers man wheel docs bench clean
+.PHONY: demo demo-loops test sweep sweep-full check lint types layers man wheel docs bench clean
 
 demo: $(STAMP)
 	$(BIN)/dispatch demo
@@ -21,6 +21,13 @@ demo-loops: $(STAMP)
 
 test: $(STAMP)
 	$(BIN)/pytest -q -n $(TEST_JOBS)
+
+# A fault at a sample of the system calls of every story, and at (nearly) every one of them.
+sweep: $(STAMP)
+	$(BIN)/python tests/crash/sweep.py
+
+sweep-full: $(STAMP)
+	$(BIN)/python tests/crash/sweep.py --full --write spec.md
 
 check: test lint types layers man wheel
 

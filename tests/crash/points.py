@@ -1,6 +1,7 @@
 """One point of a sweep: the site as a fault left it, the run gone on with, the end compared."""
 
 import shutil
+import subprocess
 from collections import Counter
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -24,6 +25,8 @@ LOST, DOUBLED, STUCK, SURVIVOR, DIFFERENT = KINDS = (
     "differences",
 )
 KILLING: Final = frozenset({CUT, TORN, ALONE})
+# What a site may answer instead of coming to its end.
+HINDRANCES: Final = (Stuck, DocumentError, OSError, subprocess.CalledProcessError)
 # What a run that failed and was retried shares with one that did not: its document tells of it.
 _ALSO_AFTER_A_RETRY: Final = frozenset({"tree", "tasks", "report", "main", "locks", "fsck"})
 _UNTIDY: Final = ("Traceback (most recent call last)", "This is a bug in dispatch")
@@ -121,28 +124,38 @@ def gone_on(bench: Bench, moment: Moment) -> Finding:
         content=moment.content,
     )
     site = bench.site(f"{moment.mode}-{moment.at}", moment.copy)
-    if moment.mode == TWICE:
-        rest = max(bench.calls - moment.at, 1)
-        again = Fault(at=1 + moment.at * _SPREAD % rest, mode=CUT)
-        finding = evolve(finding, call=f"{moment.call}, {_injected(site, again)[1]}")
-    found = bench.put_away(site, evolve(finding, problems=_judged(bench, site)))
     shutil.rmtree(moment.copy)
-    return found
+    try:
+        if moment.mode == TWICE:
+            second = _injected(site, _second(bench, moment.at))[1]
+            finding = evolve(finding, call=f"{moment.call}, {second or 'none'}")
+        problems = _judged(bench, site)
+    except HINDRANCES as error:
+        problems = [Problem(kind=STUCK, what=str(error))]
+    return bench.put_away(site, evolve(finding, problems=tuple(problems)))
 
 
 def met(bench: Bench, mode: str, fault: Fault) -> Finding:
     """In a cell: a run from its start, through a fault, gone on with."""
     site = bench.site(f"{mode}-{fault.at}", bench.fresh, cold=mode == "kill")
-    code, call = _injected(site, fault)
-    finding = Finding(story=bench.story.name, mode=mode, at=fault.at, call=call, content="")
-    if not call:
-        return bench.put_away(site, finding)
-    problems = [] if fault.mode in KILLING else _told(site, code)
-    if mode == TWICE:
-        again = Fault(at=1 + fault.at * _SPREAD % max(bench.calls - fault.at, 1), mode=CUT)
-        _injected(site, again)
-    problems += _judged(bench, site)
+    finding = Finding(story=bench.story.name, mode=mode, at=fault.at, call="none", content="")
+    try:
+        code, call = _injected(site, fault)
+        if not call:
+            return bench.put_away(site, evolve(finding, call=""))
+        finding = evolve(finding, call=call)
+        problems = [] if fault.mode in KILLING else _told(site, code)
+        if mode == TWICE:
+            _injected(site, _second(bench, fault.at))
+        problems += _judged(bench, site)
+    except HINDRANCES as error:
+        problems = [Problem(kind=STUCK, what=str(error))]
     return bench.put_away(site, evolve(finding, problems=tuple(problems)))
+
+
+def _second(bench: Bench, at: int) -> Fault:
+    """Where a run is killed that goes on from a kill at ``at``."""
+    return Fault(at=1 + at * _SPREAD % max(bench.calls - at, 1), mode=CUT)
 
 
 def _injected(site: Site, fault: Fault) -> tuple[int, str]:
@@ -175,22 +188,20 @@ def _told(site: Site, code: int) -> list[Problem]:
     return [Problem(kind=DIFFERENT, what=f"{text}\n{said}") for text in found]
 
 
-def _judged(bench: Bench, site: Site) -> tuple[Problem, ...]:
+def _judged(bench: Bench, site: Site) -> list[Problem]:
     """Go on until the run is over; everything that is not as it should be then."""
-    try:
-        retried = site.finish()
-        left = others(site.place, isolated=bench.isolated)
-        found = end_of(site)
-        before = content_of(site.place)
-        site.call("run", RUN, "--no-wait")
-        after = content_of(site.place)
-    except (Stuck, DocumentError) as error:
-        return (Problem(kind=STUCK, what=str(error)),)
+    lock = _number(site.folder / "lock")
+    retried = site.finish()
+    left = others(site.place, isolated=bench.isolated)
+    found = end_of(site)
+    before = content_of(site.place)
+    site.call("run", RUN, "--no-wait")
     problems = [Problem(kind=SURVIVOR, what=text) for text in left]
-    if before != after:
+    if content_of(site.place) != before:
         problems.append(Problem(kind=DIFFERENT, what="one more start changed something"))
-    problems += _compared(found, bench.reference, retried=retried)
-    return tuple(problems)
+    if lock not in (None, _number(site.folder / "lock")):
+        problems.append(Problem(kind=DIFFERENT, what="the lock is another file"))
+    return problems + _compared(found, bench.reference, retried=retried)
 
 
 def _compared(
@@ -209,6 +220,10 @@ def _compared(
             what = f"{name}: {found[name]!r}, not {value!r}"
             problems.append(Problem(kind=DIFFERENT, what=_shortened(what, found[name], value)))
     return problems
+
+
+def _number(path: Path) -> int | None:
+    return path.stat().st_ino if path.exists() else None
 
 
 def _shortened(text: str, found: object, value: object) -> str:

@@ -1,4 +1,4 @@
-"""One copy of a story's repository: starting the program there, finishing it, looking at the end."""
+"""A copy of a story's repository: the program is started there, finished, its end looked at."""
 
 import hashlib
 import os

@@ -92,7 +92,7 @@ def _review(task: str, number: int, *findings: dict[str, Any]) -> Rule:
 
 def _gate(level: int, number: int, *tasks: str, amend: Sequence[str] = ()) -> Rule:
     """The gate critic's verdict on a level."""
-    said = {
+    said: dict[str, Any] = {
         task: {"status": "amend" if task in amend else "pass", "findings": []} for task in tasks
     }
     verdict = {"level": level, "status": "amend" if amend else "pass", "perTask": said}

@@ -42,16 +42,8 @@ def rows(findings: Iterable[Finding]) -> list[Row]:
 
 def table(found: Sequence[Row]) -> list[str]:
     """The rows and their sum, in Markdown."""
-    recorded = [row.states for row in found if row.states is not None]
-    total = Row(
-        story="all",
-        mode="",
-        points=sum(row.points for row in found),
-        states=sum(recorded) if recorded else None,
-        wrong={kind: sum(row.wrong.get(kind, 0) for row in found) for kind in KINDS},
-    )
     lines = [_HEAD, ("---", "---", *["---:"] * (len(_HEAD) - 2))]
-    lines += [row.cells() for row in (*found, total)]
+    lines += [row.cells() for row in (*found, _sum("all", "all", found))]
     return [f"| {' | '.join(line)} |" for line in lines]
 
 
@@ -76,8 +68,20 @@ def write_table(path: Path, found: Sequence[Row], strides: Mapping[str, Stride])
 
 
 def _by_mode(found: Sequence[Row]) -> list[Row]:
-    """One row for each story in the modes that were recorded, one for the others together."""
-    return list(found)
+    """All stories of a mode in one row: what a reader wants to see."""
+    modes = dict.fromkeys(row.mode for row in found)
+    return [_sum("all", mode, [row for row in found if row.mode == mode]) for mode in modes]
+
+
+def _sum(story: str, mode: str, found: Sequence[Row]) -> Row:
+    recorded = [row.states for row in found if row.states is not None]
+    return Row(
+        story=story,
+        mode=mode,
+        points=sum(row.points for row in found),
+        states=sum(recorded) if recorded else None,
+        wrong={kind: sum(row.wrong.get(kind, 0) for row in found) for kind in KINDS},
+    )
 
 
 def _row(story: str, mode: str, found: Sequence[Finding]) -> Row:
@@ -94,5 +98,5 @@ def _row(story: str, mode: str, found: Sequence[Finding]) -> Row:
 
 
 def _commit() -> str:
-    words = ["git", "-C", str(ROOT), "rev-parse", "--short=12", "HEAD"]
+    words = ["git", "-C", str(ROOT), "describe", "--always", "--dirty", "--abbrev=12"]
     return subprocess.run(words, check=True, capture_output=True, text=True).stdout.strip()

