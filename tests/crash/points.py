@@ -1,5 +1,6 @@
 """One point of a sweep: the site as a fault left it, the run gone on with, the end compared."""
 
+import re
 import shutil
 import subprocess
 from collections import Counter
@@ -10,12 +11,12 @@ from typing import Any, Final, NoReturn
 from attrs import evolve, field, frozen
 from crash.cells import others, stand_in
 from crash.recording import TWICE, Moment
-from crash.sites import FAILED, WAITING, Site, Stuck, content_of, copy, end_of
+from crash.sites import Site, Stuck, content_of, copy, end_of
 from crash.stories import RUN, Story
 from crash.sysfault import ALONE, CUT, TORN, Fault, Outcome, supervise
 
 from dispatch.state.document import DOCUMENT
-from dispatch.state.errors import DocumentError
+from dispatch.state.errors import DocumentError, ExitCode
 
 LOST, DOUBLED, STUCK, SURVIVOR, DIFFERENT = KINDS = (
     "lost",
@@ -29,6 +30,7 @@ KILLING: Final = frozenset({CUT, TORN, ALONE})
 HINDRANCES: Final = (Stuck, DocumentError, OSError, subprocess.CalledProcessError)
 # What a run that failed and was retried shares with one that did not: its document tells of it.
 _ALSO_AFTER_A_RETRY: Final = frozenset({"tree", "tasks", "report", "main", "locks", "fsck"})
+_SENTENCE: Final = re.compile(r"dispatch: (?!warning: )")
 _UNTIDY: Final = ("Traceback (most recent call last)", "This is a bug in dispatch")
 _SPREAD: Final = 7919  # a prime: second kills lie all over the rest of the run
 
@@ -176,9 +178,10 @@ def _told(site: Site, code: int) -> list[Problem]:
     """Whether a start that met an error ended as it should: in a sentence, the document whole."""
     said = site.tail()
     found = [f"it says {text!r}" for text in _UNTIDY if text in said]
-    if code not in (0, FAILED, WAITING):
+    if code not in set(ExitCode):
         found.append(f"it ends with {code}")
-    if code == FAILED and not any(line.startswith("dispatch: ") for line in said.splitlines()):
+    sentences = [line for line in said.splitlines() if _SENTENCE.match(line)]
+    if code not in (ExitCode.DONE, ExitCode.WAITING) and not sentences:
         found.append("it does not say why")
     try:
         if (site.folder / DOCUMENT).exists():

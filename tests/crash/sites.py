@@ -21,9 +21,9 @@ from dispatch import cli
 from dispatch.commands import answer, retry, run
 from dispatch.state.document import DOCUMENT, load_run
 from dispatch.state.enums import RunStatus, Verb
+from dispatch.state.errors import ExitCode
 from dispatch.state.records import Run
 
-DONE, FAILED, WAITING = 0, 1, 3
 MAX_STARTS: Final = 8  # after a fault, until the run is over
 LIMIT_SECONDS: Final = 120.0  # for one start
 TIME: Final = "1700000000"
@@ -74,7 +74,7 @@ class Site:
         """
         for _ in range(MAX_STARTS):
             outcome = start(self.program("run", RUN, "--no-wait"))
-            if outcome.code != WAITING or outcome.injected:
+            if outcome.code != ExitCode.WAITING or outcome.injected:
                 return outcome.code
             for words in self.answers():
                 outcome = start(self.program(*words))
@@ -88,13 +88,15 @@ class Site:
         verb = "run"
         for _ in range(MAX_STARTS):
             code = self.call(verb, RUN, "--no-wait")
-            if code == DONE:
+            if code == ExitCode.DONE:
                 return retried
             verb = "run"
-            if code == WAITING:
+            if code == ExitCode.WAITING:
                 for words in self.answers():
                     self.call(*words)
-            elif code == FAILED and self.document.status is RunStatus.FAILED and not retried:
+            elif (
+                code == ExitCode.FAILED and self.document.status is RunStatus.FAILED and not retried
+            ):
                 retried, verb = True, "retry"
             else:
                 raise Stuck(f"exit code {code}\n{self.tail()}")

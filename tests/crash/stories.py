@@ -63,7 +63,10 @@ def _task(hint: str, *, level: int = 1, after: Sequence[str] = (), reviewed: boo
 
 
 def _writes(seed: str, *files: tuple[str, str], deviations: Sequence[Any] = ()) -> list[Rule]:
-    """An agent that writes files, looks at them in a shell, and hands in."""
+    """An agent that writes files, looks at them in a shell, and hands in.
+
+    What is not accepted, because a call of its own failed, it does once more.
+    """
     written: list[Use] = [("write_file", {"path": path, "content": text}) for path, text in files]
     looks: Use = ("run_shell", {"command": f"cat {files[0][0]} > .seen && rm .seen"})
     handed_in = {
@@ -72,9 +75,12 @@ def _writes(seed: str, *files: tuple[str, str], deviations: Sequence[Any] = ()) 
         "deviations": list(deviations),
         "notes": "",
     }
+    tidies: Use = ("run_shell", {"command": "rm -f .seen"})
     return [
         _rule(f"{seed}: works", seed, "submitOutput", 0, *written, looks),
         _rule(f"{seed}: submits", seed, "submitOutput", 1, ("submitOutput", handed_in)),
+        _rule(f"{seed}: repairs", seed, "submitOutput", 2, *written, tidies),
+        _rule(f"{seed}: submits again", seed, "submitOutput", 3, ("submitOutput", handed_in)),
     ]
 
 
