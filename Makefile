@@ -5,6 +5,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.ready
 TEST_JOBS ?= 2
+SWEEP_THIN ?= 1
 # From inside tests/, so that `fakes` is what tests import and tests/cli is not cli.py.
 TEST_ROOTS := --namespace-packages --explicit-package-bases
 
@@ -22,9 +23,10 @@ demo-loops: $(STAMP)
 test: $(STAMP)
 	$(BIN)/pytest -q -n $(TEST_JOBS)
 
-# A fault at a sample of the system calls of every story, and at (nearly) every one of them.
+# A fault at a sample of the system calls of every story (of it every SWEEP_THIN-th), and at every
+# call for the modes that kill.
 sweep: $(STAMP)
-	$(BIN)/python tests/crash/sweep.py
+	$(BIN)/python tests/crash/sweep.py --thin $(SWEEP_THIN)
 
 sweep-full: $(STAMP)
 	$(BIN)/python tests/crash/sweep.py --full --write spec.md

@@ -225,6 +225,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--modes", nargs="+", choices=SAMPLE, metavar="MODE")
     parser.add_argument("--full", action="store_true", help="every point of the killing modes")
     parser.add_argument("--stride", type=int, help="every so many points, for each mode")
+    parser.add_argument("--thin", type=int, default=1, help="only every so many of those points")
     parser.add_argument("--offset", type=int, default=0, help="points to leave out at the start")
     parser.add_argument("--count", type=int, help="so many points of each mode, and no more")
     parser.add_argument("--calls", nargs="+", default=[], help="count calls of these names only")
@@ -240,7 +241,7 @@ def _strides(given: argparse.Namespace) -> dict[str, Stride]:
     steps = FULL if given.full else SAMPLE
     return {
         mode: Stride(
-            step=given.stride or steps[mode],
+            step=(given.stride or steps[mode]) * given.thin,
             first=1 + given.offset,
             most=given.count,
             among=frozenset(given.calls),
