@@ -5,12 +5,13 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.ready
 TEST_JOBS ?= 2
+SWEEP_THIN ?= 1
 # From inside tests/, so that `fakes` is what tests import and tests/cli is not cli.py.
 TEST_ROOTS := --namespace-packages --explicit-package-bases
 
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: demo demo-loops test check lint types layers man wheel docs bench clean
+.PHONY: demo demo-loops test sweep sweep-full check lint types layers man wheel docs bench clean
 
 demo: $(STAMP)
 	$(BIN)/dispatch demo
@@ -21,6 +22,14 @@ demo-loops: $(STAMP)
 
 test: $(STAMP)
 	$(BIN)/pytest -q -n $(TEST_JOBS)
+
+# A fault at a sample of the system calls of every story (of it every SWEEP_THIN-th), and at every
+# call for the modes that kill.
+sweep: $(STAMP)
+	$(BIN)/python tests/crash/sweep.py --thin $(SWEEP_THIN)
+
+sweep-full: $(STAMP)
+	$(BIN)/python tests/crash/sweep.py --full --write spec.md
 
 check: test lint types layers man wheel
 

@@ -18,6 +18,7 @@ from ..state.document import DocumentStore
 from ..state.enums import RunStatus
 from ..state.errors import ExitCode, Interrupted
 from ..state.lock import hold
+from ..state.marks import marking
 from ..state.records import Run
 from ..wiring import Start, make_run_folder, open_ports, prepare_start
 from .signals import heed_signals
@@ -52,7 +53,7 @@ def carry(
     Paused where the run cannot go on now: for an answer, a budget or a provider.
     """
     make_run_folder(start)
-    with hold(start.folder, start.clock.now()):
+    with hold(start.folder, start.clock.now()), marking(start.folder):
         store = start.open_store(PlainLauncher().tier)
         if begin is not None:
             store.update(begin)

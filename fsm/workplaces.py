@@ -6,7 +6,7 @@ from pathlib import Path
 
 from attrs import frozen
 
-from ..state.enums import FailureKind
+from ..state.enums import FailureKind, TaskStatus
 from ..state.errors import GitError
 from ..state.records import Run
 from ..state.work import CommandResult
@@ -16,6 +16,7 @@ from .step import RunStopped
 LEVEL_PREFIX = "level-"
 BASELINE = "baseline"
 ATTRIBUTION = "attribution"  # in which failing commands are run again
+_INTEGRATED = frozenset({TaskStatus.COMMITTED, TaskStatus.CRITIQUING, TaskStatus.COMPLETED})
 
 
 def level_worktree(level: int) -> str:
@@ -39,9 +40,17 @@ def regenerate_worktree(task_id: str) -> str:
 
 
 def passing_worktrees(run: Run) -> tuple[str, ...]:
-    """The names of worktrees that nobody needs longer than one command: a kill leaves them."""
+    """The names of worktrees that nobody needs any more, and that a kill may have left.
+
+    Those for one command, and those of repairs that are integrated.
+    """
     names = (check_worktree, regenerate_worktree)
-    return (ATTRIBUTION, *(name(task.id) for task in run.tasks for name in names))
+    repaired = [task.id for task in run.tasks if task.fixes and task.status in _INTEGRATED]
+    return (
+        ATTRIBUTION,
+        *(name(task.id) for task in run.tasks for name in names),
+        *map(fix_worktree, repaired),
+    )
 
 
 def level_branch(run_branch: str, level: int) -> str:

@@ -9,6 +9,7 @@ from attrs import frozen
 
 from ..state.errors import GitError, UsageError
 from .layout import Layout
+from .left_locks import remove_left_locks
 from .names import check_run_name
 from .objects import tree_of
 from .program import Place, git
@@ -76,6 +77,7 @@ def clean(target: Path, run_name: str, force: bool) -> CleanReport:
     if at is not None and branch in refs:
         kept = (f"dispatch/{run_name} is checked out at {at} and was left.",)
         del refs[branch]
+    remove_left_locks(user.common_dir, run_name)
     for ref, commit in refs.items():
         swap_ref(user, ref, None, commit)
     there = folder.exists()

@@ -17,6 +17,7 @@ from attrs import frozen
 
 from ..state.durable import DISK_HINTS
 from ..state.errors import GitError, StorageError, UsageError
+from ..state.marks import own_mark
 from .hardening import ENVIRONMENT, PATH, SETTINGS
 
 OLDEST_GIT: Final = (2, 38)  # the first with ``merge-tree --write-tree``
@@ -85,6 +86,7 @@ def git(
         **_as_variables({**SETTINGS, **(settings or {})}),
         **(place.environment() if place else {}),
         **(variables or {}),
+        **own_mark(),
     }
     present = {name: value for name, value in environment.items() if value is not None}
     output = _run([git_path(), *arguments], present, cwd, stdin, limit, timeout)

@@ -2,7 +2,7 @@
 
 The objects arrive as one pack that a ``.keep`` file protects from the user's ``gc`` until a ref
 holds them; then the ref is compared and swapped.  Locks that others hold are waited for, never
-removed.
+removed (what a killed git of the run's own left is put away by ``left_locks``).
 """
 
 import tempfile

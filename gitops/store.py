@@ -15,6 +15,7 @@ from ..state.records import Identity
 from ..state.work import FileChange
 from . import diffs, evidence, integration, objects
 from .layout import Layout, make_store, sweep
+from .left_locks import remove_left_locks
 from .names import branch_ref, check_commit, check_ref, check_run_name
 from .program import Place, git
 from .publication import Publication, is_ancestor
@@ -48,6 +49,7 @@ class RunRepository:
         """
         ref = branch_ref(branch)
         make_store(self._layout, self._user.common_dir, ref)
+        remove_left_locks(self._user.common_dir, self._run_name)
         sweep(self._store)
         if self.missing((base,)):
             raise GitError(

@@ -11,9 +11,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
+from ...state.marks import MARKER
 from .policy import Sandbox
 
-MARKER: Final = "DISPATCH_COMMAND"
 DEFAULT_PATH: Final = "/usr/local/bin:/usr/bin:/bin"
 
 PASSED: Final = (

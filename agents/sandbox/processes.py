@@ -9,7 +9,7 @@ from typing import Final
 
 import psutil
 
-from .environment import MARKER
+from ...state.marks import MARKER
 
 MAX_ROUNDS: Final = 20
 POLL_SECONDS: Final = 0.05

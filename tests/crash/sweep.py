@@ -1,237 +1,261 @@
-"""A run that meets a fault at every file-changing system call, goes on, and ends the same.
+"""Runs that meet a fault at a file-changing system call, go on, and end as if nothing had been.
 
-``python tests/crash/sweep.py straight cut --stride 40`` tries every 40th call and prints a table.
-Each point: a fresh copy of the repository, the program under supervision until the fault, then the
-same command again without faults.  The end is compared with a run that met none: commits (the time
-is pinned), document without times, report, worktrees, and that nothing still runs.
+``python tests/crash/sweep.py`` tries a sample of all points of every story in every mode and prints
+a table; ``--full`` tries every point of the modes that kill.  The end of each is compared with that
+of a run that met no fault: commit ids (the time is pinned), tree, document without times, whose
+answers were taken, report, worktrees, processes; one more start must change no byte.
+
+Modes: ``cut`` (all processes end before the call), ``torn`` (half of a write is done, then they
+end) and ``twice`` (cut, and cut again while it goes on) are tried on recorded disk states.
+``kill`` (SIGKILL to a newly started interpreter and all below it), ``alone`` (SIGKILL to the
+program only; what it started hangs in its next call), ``short`` (a write does half) and the names
+of errors are tried for real; ``+`` after an error's name: every later call fails, too.
 """
 
 import argparse
 import os
-import re
 import shutil
-import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator, Sequence
-from importlib.resources import as_file, files
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-import psutil
-from attrs import frozen
-from crash.sysfault import CUT, TORN, Fault, supervise
-from fakes.run_harness import comparable, git
+from attrs import evolve, frozen
+from crash import cells, points
+from crash.planted import PLANTED, nothing
+from crash.points import Bench, Finding
+from crash.recording import TWICE, Moment, Recorder, Stride, faults
+from crash.stories import STORIES, SWEPT, set_up
+from crash.summary import rows, table, write_table
+from crash.syscalls import why_impossible
+from crash.sysfault import CUT, TORN
 
-from dispatch.commands.demo import LOOPS, NAME, QUESTION, set_up
-from dispatch.state.document import DOCUMENT, load_run
-from dispatch.state.records import Run
-
-DONE, WAITING = 0, 3
-MAX_STARTS: Final = 4  # after a fault, until the run is over
-TIME: Final = "1700000000"
-_MEASURED: Final = re.compile(r"\d{4}-\d\d-\d\dT[0-9:.]+Z|(?<=active_seconds=)[0-9.]+")
+RECORDED: Final = (CUT, TORN, TWICE)
+# Which points are tried by default: a sample that a machine with two cores tries in 6 minutes.
+SAMPLE: Final[Mapping[str, int]] = {
+    CUT: 60,
+    TORN: 30,
+    TWICE: 150,
+    "kill": 300,
+    "alone": 150,
+    "short": 80,
+    "ENOSPC": 150,
+    "ENOSPC+": 400,
+    "EIO": 200,
+    "EIO+": 500,
+    "EROFS+": 300,
+    "EACCES": 200,
+    "EMFILE": 100,
+    "EMFILE+": 150,
+    "EINTR": 150,
+}
+FULL: Final[Mapping[str, int]] = {
+    CUT: 1,
+    TORN: 1,
+    TWICE: 10,
+    "kill": 40,
+    "alone": 20,
+    "short": 10,
+    "ENOSPC": 15,
+    "ENOSPC+": 60,
+    "EIO": 20,
+    "EIO+": 80,
+    "EROFS+": 60,
+    "EACCES": 20,
+    "EMFILE": 10,
+    "EMFILE+": 30,
+    "EINTR": 15,
+}
+SHARED_MEMORY: Final = Path("/dev/shm")
+ENOUGH_BYTES: Final = 1 << 30
+MAX_SHOWN: Final = 20  # failures that are told in full
+SKIPPED: Final = "SKIPPED"
 
 
 @frozen(kw_only=True)
-class Scenario:
-    """A story of the demonstration, and the answers that it needs."""
+class Sweep:
+    """What is to be tried, and where."""
 
-    name: str
-    story: str
-    answers: tuple[tuple[str, str], ...] = ()
+    stories: tuple[str, ...]
+    strides: Mapping[str, Stride]
+    base: Path
+    at_once: int
+    isolated: bool
+    plant: str = ""
 
+    def findings(self) -> Iterator[Finding]:
+        """Every point, as it is known."""
+        for name in self.stories:
+            bench = self._bench(name)
+            recorded = {m: s for m, s in self.strides.items() if m in RECORDED and self.isolated}
+            if recorded:
+                yield from self._timed(
+                    f"{name} {' '.join(recorded)}", self._recorded(bench, recorded)
+                )
+            for mode, stride in self.strides.items():
+                if mode not in recorded:
+                    yield from self._timed(f"{name} {mode}", self._real(bench, mode, stride))
 
-SCENARIOS: Final = {
-    each.name: each
-    for each in (
-        Scenario(name="straight", story="."),
-        Scenario(name="loops", story=LOOPS, answers=((QUESTION, "continue"),)),
-    )
-}
+    def _timed(self, what: str, found: Iterator[Finding]) -> Iterator[Finding]:
+        """Say how far it is, so that nobody takes it for dead."""
+        began, count = time.monotonic(), 0
+        for finding in found:
+            count += 1
+            yield finding
+        print(f"{what}: {count} points in {time.monotonic() - began:.0f} s", file=sys.stderr)
 
+    def _bench(self, name: str) -> Bench:
+        story = STORIES[name]
+        bench = Bench(story=story, base=self.base, isolated=self.isolated, planted=nothing)
+        set_up(story, bench.fresh, bench.place)
+        ((reference, calls),) = self._results([partial(points.referred, bench)])
+        planted = PLANTED[self.plant] if self.plant else nothing
+        return evolve(bench, planted=planted, reference=reference, calls=calls)
 
-@frozen
-class Site:
-    """One copy of a scenario's repository, with a home of its own."""
+    def _recorded(self, bench: Bench, strides: Mapping[str, Stride]) -> Iterator[Finding]:
+        """Record a run, and go on from its states while it is recorded."""
+        copies = self.base / "copies"
+        known: dict[str, Finding] = {}  # by the disk state
+        again: list[Moment] = []  # states that were tried before, or are being tried
 
-    place: Path
-    scenario: Scenario
+        def moments() -> Iterator[partial[Finding]]:
+            recorder = cells.begin(partial(_record, bench, copies, dict(strides)), isolated=True)
+            while (moment := recorder.received()) is not None:
+                if moment.copy is None:
+                    again.append(moment)
+                else:
+                    yield partial(points.gone_on, bench, moment)
 
-    @property
-    def root(self) -> Path:
-        """The repository."""
-        return self.place / NAME
+        for finding in self._results(moments()):
+            if finding.mode != TWICE:
+                known[finding.content] = finding
+            yield finding
+        for moment in again:
+            first = known[moment.content]
+            yield evolve(first, mode=moment.mode, at=moment.at, call=moment.call)
 
-    @property
-    def folder(self) -> Path:
-        """The run's folder."""
-        return self.root / "dispatch" / NAME
+    def _real(self, bench: Bench, mode: str, stride: Stride) -> Iterator[Finding]:
+        """Let runs meet a fault until one was not reached any more: then every point was."""
+        name = mode.rstrip("+")
+        name = CUT if name in ("kill", TWICE) else name
+        over = False
 
-    def command(self, *arguments: str) -> list[str]:
-        """The program with arguments, on this repository."""
-        program = [sys.executable, "-P", "-m", "dispatch"]
-        return [*program, *arguments, "--repo", str(self.root)]
+        def attempts() -> Iterator[partial[Finding]]:
+            for fault in faults(name, stride, sticky=mode.endswith("+")):
+                if over:
+                    return
+                yield partial(points.met, bench, mode, fault)
 
-    def environment(self) -> dict[str, str]:
-        """Nothing of ours but the path."""
-        return {
-            "PATH": os.environ["PATH"],
-            "HOME": str(self.place / "home"),
-            "TMPDIR": str(self.place / "tmp"),
-            "LOGNAME": "una",
-            "SOURCE_DATE_EPOCH": TIME,
-        }
+        for finding in self._results(attempts()):
+            over = over or not finding.call
+            if finding.call:
+                yield finding
 
-    def start(self) -> int:
-        """Run without faults; the exit code."""
-        return self._call("run", NAME, "--no-wait")
-
-    def finish(self) -> None:
-        """Start as often as it takes, answering what is asked."""
-        for _ in range(MAX_STARTS):
-            code = self.start()
-            if code == DONE:
-                return
-            if code != WAITING:
-                raise AssertionError(f"exit code {code}\n{self.said()[-2000:]}")
-            for question, verb in self.scenario.answers:
-                self._call("answer", NAME, question, verb)
-        raise AssertionError(f"not over after {MAX_STARTS} starts\n{self.said()[-2000:]}")
-
-    def said(self) -> str:
-        """Everything that was printed."""
-        return (self.place / "said").read_text(encoding="utf-8")
-
-    def _call(self, *arguments: str) -> int:
-        with (self.place / "said").open("ab") as said:
-            done = subprocess.run(
-                self.command(*arguments),
-                cwd=self.place,
-                env=self.environment(),
-                stdin=subprocess.DEVNULL,
-                stdout=said,
-                stderr=said,
-                timeout=120,
-                check=False,
-            )
-        return done.returncode
+    def _results(self, works: Any) -> Iterator[Any]:
+        return cells.results(works, self.at_once, isolated=self.isolated)
 
 
-def prepare(scenario: Scenario, place: Path) -> Site:
-    """A site whose run was not started yet."""
-    for name in ("home", "tmp"):
-        (place / name).mkdir(parents=True)
-    package = files("dispatch") / "agents" / "scripted" / "sample"
-    with as_file(package) as sample:
-        set_up(sample, sample / scenario.story, place)
-    return Site(place, scenario)
-
-
-def copy_of(fresh: Site, place: Path) -> Site:
-    """Another site with the same base commit; its configuration names the script of the first."""
-    shutil.copytree(fresh.place, place, symlinks=True)
-    return Site(place, fresh.scenario)
-
-
-def end_of(site: Site) -> dict[str, Any]:
-    """What must be the same at the end of each run of a scenario."""
-    run = load_run(site.folder / DOCUMENT)
-    worktrees = site.folder / "worktrees"
-    return {
-        "branch": git(site.root, "log", "--format=%H", f"dispatch/{NAME}", "--").splitlines(),
-        "document": _MEASURED.sub("", repr(comparable(run)).replace(str(site.place), "")),
-        "answers": _answers(run),
-        "report": (site.folder / "report.md").is_file(),
-        "worktrees": {
-            path.name: git(path, "rev-parse", "HEAD") for path in sorted(worktrees.iterdir())
-        },
-        "main": git(site.root, "rev-parse", "main"),
-        "locks": sorted(path.name for path in (site.root / ".git").rglob("*.lock")),
-        "fsck": git(site.root, "fsck", "--strict", "--no-dangling"),
-        "running": [each.info["cmdline"] for each in processes_in(site.place)],
-    }
-
-
-def _answers(run: Run) -> list[str]:
-    """Whose answers were taken, each as often as it was: nobody is paid twice for one."""
-    attempts = (*run.attempts, *(each for task in run.tasks for each in task.attempts))
-    return sorted(each.id.rpartition(".")[0] for each in attempts if each.outcome == "ok")
-
-
-def processes_in(place: Path) -> Iterator[psutil.Process]:
-    """What still runs and names a place on its command line or works in it."""
-    for process in psutil.process_iter(["cmdline", "cwd"]):
-        words = (*(process.info["cmdline"] or ()), process.info["cwd"] or "")
-        if process.pid != os.getpid() and any(str(place) in word for word in words):
-            yield process
-
-
-def try_point(fresh: Site, reference: dict[str, Any], fault: Fault, place: Path) -> tuple[str, str]:
-    """One fault: the call it met, and what is wrong afterwards (empty: nothing)."""
-    site = copy_of(fresh, place)
-    outcome = supervise(
-        site.command("run", NAME, "--no-wait"),
-        cwd=place,
-        env=site.environment(),
-        output=place / "said",
-        fault=fault,
-    )
-    try:
-        if outcome.code < 0 and fault.mode not in (CUT, TORN):
-            return outcome.injected, f"it ended with signal {-outcome.code}"
-        site.finish()
-    except (AssertionError, subprocess.TimeoutExpired) as error:
-        return outcome.injected, str(error)
-    found = end_of(site)
-    wrong = [name for name, value in reference.items() if found[name] != value]
-    return outcome.injected, ", ".join(wrong)
-
-
-def sweep(
-    scenario: Scenario, mode: str, stride: int, offset: int, base: Path
-) -> Iterator[tuple[int, str, str]]:
-    """Every ``stride``-th point: its number, the call it met, and what was wrong."""
-    fresh = prepare(scenario, base / "fresh")
-    calm = copy_of(fresh, base / "reference")
-    calm.finish()
-    reference = end_of(calm)
-    at = 1 + offset
-    while True:
-        place = base / "point"
-        met, wrong = try_point(fresh, reference, Fault(at=at, mode=mode), place)
-        if not met:
-            return
-        yield at, met, wrong
-        if not wrong:
-            shutil.rmtree(place)
-        else:
-            place.rename(base / f"failed-{mode}-{at}")
-        at += stride
+def _record(bench: Bench, copies: Path, strides: dict[str, Stride], send: Any) -> None:
+    site = bench.site("recorded", bench.fresh)
+    code = Recorder(site=site, copies=copies, strides=strides, send=send).record()
+    if code:
+        raise AssertionError(f"The recorded run ends with {code}\n{site.tail()}")
 
 
 def main(argv: Sequence[str]) -> int:
-    """Sweep, print a line for each failure and a table at the end; 1 when there was one."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("scenario", choices=SCENARIOS)
-    parser.add_argument("mode", help="cut, torn, or the name of an error such as ENOSPC")
-    parser.add_argument("--stride", type=int, default=1)
-    parser.add_argument("--offset", type=int, default=0)
-    given = parser.parse_args(argv)
-    base = Path(tempfile.mkdtemp(prefix="sweep-"))
-    points = failures = 0
-    found = sweep(SCENARIOS[given.scenario], given.mode, given.stride, given.offset, base)
-    for at, met, wrong in found:
-        points += 1
-        if wrong:
-            failures += 1
-            print(f"{given.scenario} {given.mode} at {at} ({met}): {wrong}", flush=True)
-    print(f"{given.scenario} {given.mode}: {points} points, {failures} failures")
-    if not failures:
+    """Sweep, tell each failure, print a table; 1 when there was a failure."""
+    given = _parser().parse_args(argv)
+    if why := why_impossible():
+        print(f"{SKIPPED}: the sweep of system calls was not made: {why}.")
+        return 0
+    isolated = cells.are_possible()
+    if not isolated:
+        print("No namespaces here: one point at a time, every one for real.")
+    base = Path(tempfile.mkdtemp(prefix="sweep-", dir=_folder()))
+    for name in ("site", "work", "said", "copies"):
+        (base / name).mkdir()
+    sweep = Sweep(
+        stories=tuple(given.stories or SWEPT),
+        strides=_strides(given),
+        base=base,
+        at_once=given.jobs if isolated else 1,
+        isolated=isolated,
+        plant=given.plant,
+    )
+    began = time.monotonic()
+    findings = list[Finding]()
+    for finding in sweep.findings():
+        findings.append(finding)
+        if finding.problems and sum(1 for each in findings if each.problems) <= MAX_SHOWN:
+            _tell(finding)
+    found = rows(findings)
+    print("\n".join(table(found)))
+    print(f"{time.monotonic() - began:.0f} seconds with {sweep.at_once} at once")
+    for path in given.write:
+        write_table(path, found, sweep.strides)
+    return _verdict(findings, base, keep=not given.plant)
+
+
+def _tell(finding: Finding) -> None:
+    where = f"{finding.story} {finding.mode} at {finding.at} ({finding.call})"
+    for problem in finding.problems:
+        print(f"{where}: {problem.kind}: {problem.what}", flush=True)
+
+
+def _verdict(findings: Sequence[Finding], base: Path, *, keep: bool) -> int:
+    bad = sum(1 for finding in findings if finding.problems)
+    print(f"{bad} of {len(findings)} points failed")
+    if bad and keep:
+        print(f"what they left is in {base}")
+    else:
         shutil.rmtree(base)
-    return 1 if failures else 0
+    return 1 if bad or not findings else 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    summary, _, rest = (__doc__ or "").partition("\n\n")
+    formatter = argparse.RawDescriptionHelpFormatter
+    parser = argparse.ArgumentParser(description=summary, epilog=rest, formatter_class=formatter)
+    parser.add_argument("--stories", nargs="+", choices=STORIES, metavar="STORY")
+    parser.add_argument("--modes", nargs="+", choices=SAMPLE, metavar="MODE")
+    parser.add_argument("--full", action="store_true", help="every point of the killing modes")
+    parser.add_argument("--stride", type=int, help="every so many points, for each mode")
+    parser.add_argument("--thin", type=int, default=1, help="only every so many of those points")
+    parser.add_argument("--offset", type=int, default=0, help="points to leave out at the start")
+    parser.add_argument("--count", type=int, help="so many points of each mode, and no more")
+    parser.add_argument("--calls", nargs="+", default=[], help="count calls of these names only")
+    parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1, help="points at a time")
+    parser.add_argument(
+        "--write", type=Path, nargs="+", default=[], metavar="FILE", help="renew their tables"
+    )
+    parser.add_argument("--plant", choices=PLANTED, default="", help="a defect: it must be found")
+    return parser
+
+
+def _strides(given: argparse.Namespace) -> dict[str, Stride]:
+    steps = FULL if given.full else SAMPLE
+    return {
+        mode: Stride(
+            step=(given.stride or steps[mode]) * given.thin,
+            first=1 + given.offset,
+            most=given.count,
+            among=frozenset(given.calls),
+        )
+        for mode in given.modes or steps
+    }
+
+
+def _folder() -> Path | None:
+    """In memory, where there is room: a copy costs next to nothing there."""
+    has_room = (
+        os.access(SHARED_MEMORY, os.W_OK) and shutil.disk_usage(SHARED_MEMORY).free >= ENOUGH_BYTES
+    )
+    return SHARED_MEMORY if has_room else None
 
 
 if __name__ == "__main__":

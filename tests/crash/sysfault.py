@@ -1,112 +1,149 @@
 """Faults at any file-changing system call of a whole process tree, from outside.
 
-The program under test is not changed and knows nothing: it is started under a seccomp filter that
-asks this process before each such call, of Python and of git alike (seccomp user notification,
-``seccomp_unotify(2)``; Linux 5.5 or newer on x86-64, no root).  At the chosen call everything is
-killed, or the call is torn, or it fails with an error number.
+The program under test is not changed and knows nothing: it is started under a filter that asks
+this process before each such call, of Python and of git alike.  At the chosen call everything is
+killed, or the call is torn, or it fails with an error number, or it does half of what it should.
+While this process looks at one call, no other one of the tree begins.
 """
 
 import array
+import contextlib
 import ctypes
 import errno
 import fcntl
 import os
-import platform
 import select
 import signal
 import socket
 import struct
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable
 from pathlib import Path
-from typing import Final
+from typing import Final, NoReturn
 
 import psutil
 from attrs import define, field, frozen
+from crash.syscalls import (
+    CONTINUE,
+    NAMES,
+    OPENS,
+    RECEIVE,
+    SEND,
+    WRITES,
+    file_of,
+    install,
+)
 
 CUT: Final = "cut"  # every process of the tree ends before the call
 TORN: Final = "torn"  # half of a write is done, then every process ends
+ALONE: Final = "alone"  # only the program ends; what it started stays, its next call hanging
+SHORT: Final = "short"  # a write does half of its bytes and says so
 
 LIMIT_SECONDS: Final = 120.0  # for one supervised run
 LOOK_MILLISECONDS: Final = 50
 
-# Numbers of x86-64; /usr/include/asm/unistd_64.h.
-_WRITES: Final = {"write": 1, "pwrite64": 18, "writev": 20}
-_OPENS: Final = {"open": 2, "openat": 257}
-_OTHERS: Final = {
-    "sendfile": 40,
-    "fsync": 74,
-    "fdatasync": 75,
-    "truncate": 76,
-    "ftruncate": 77,
-    "rename": 82,
-    "mkdir": 83,
-    "rmdir": 84,
-    "creat": 85,
-    "link": 86,
-    "unlink": 87,
-    "symlink": 88,
-    "chmod": 90,
-    "fchmod": 91,
-    "mkdirat": 258,
-    "unlinkat": 263,
-    "renameat": 264,
-    "linkat": 265,
-    "symlinkat": 266,
-    "fchmodat": 268,
-    "fallocate": 285,
-    "syncfs": 306,
-    "renameat2": 316,
-    "copy_file_range": 326,
-}
-_NAMES: Final = {number: name for name, number in (_WRITES | _OPENS | _OTHERS).items()}
-
-_LOAD, _JUMP_EQUAL, _JUMP_SET, _JUMP_GREATER, _RETURN = 0x20, 0x15, 0x45, 0x25, 0x06
-_ALLOW, _NOTIFY = 0x7FFF0000, 0x7FC00000
-_X86_64: Final = 0xC000003E
-_NUMBER, _ARCHITECTURE, _ARGUMENTS = 0, 4, 16  # offsets in struct seccomp_data
-_RECEIVE, _SEND = 0xC0502100, 0xC0182101  # ioctls of the listener
-_CONTINUE: Final = 1  # SECCOMP_USER_NOTIF_FLAG_CONTINUE
-_SYS_SECCOMP, _SET_FILTER, _NEW_LISTENER = 317, 1, 1 << 3
-_NO_NEW_PRIVILEGES: Final = 38
+_MAKES_OR_EMPTIES: Final = os.O_CREAT | os.O_TRUNC
+_CHILD_SUBREAPER: Final = 36
+_SYNCS: Final = frozenset({"fsync", "fdatasync", "syncfs"})
+_GIVES_BACK: Final = frozenset({"unlink", "unlinkat", "rmdir", "chmod", "fchmod", "fchmodat"})
+_PLAIN_WRITES: Final = frozenset({"write", "pwrite64"})
 
 
 @frozen(kw_only=True)
 class Fault:
-    """What happens at the ``at``-th call, counted from 1: a word above, or an errno's name."""
+    """What happens at the ``at``-th call it can meet, counted from 1: a word above or an errno."""
 
     at: int
     mode: str
     sticky: bool = False  # an error stays: every later call fails, too
+    among: frozenset[str] = frozenset()  # only calls of these names are counted; empty: of any
+
+
+@frozen(kw_only=True)
+class Call:
+    """A call that is about to be made."""
+
+    process: int
+    thread: int
+    name: str
+    arguments: tuple[int, ...]
+
+    @property
+    def is_plain_write(self) -> bool:
+        """Whether it writes bytes of which half can be written."""
+        return self.name in _PLAIN_WRITES and self.arguments[2] > 1
+
+    def half(self) -> bytes:
+        """The first half of what it writes."""
+        with Path(f"/proc/{self.thread}/mem").open("rb", buffering=0) as memory:
+            memory.seek(self.arguments[1])
+            return memory.read(self.arguments[2] // 2)
+
+    def target(self) -> tuple[str, int]:
+        """The path of the file it writes to, and where in it."""
+        number = self.arguments[0]
+        lines = Path(f"/proc/{self.thread}/fdinfo/{number}").read_text().splitlines()
+        info = dict(line.split(":", 1) for line in lines if ":" in line)
+        path = str(Path(f"/proc/{self.thread}/fd/{number}").readlink())
+        if int(info["flags"], 8) & os.O_APPEND:
+            return path, Path(f"/proc/{self.thread}/fd/{number}").stat().st_size
+        return path, self.arguments[3] if self.name == "pwrite64" else int(info["pos"])
+
+    def write_half(self) -> int:
+        """Carry the first half of it out, in its place; how many bytes that were."""
+        file = file_of(self.process, self.arguments[0])
+        try:
+            if self.name == "pwrite64":
+                return os.pwrite(file, self.half(), self.arguments[3])
+            return os.write(file, self.half())
+        finally:
+            os.close(file)
 
 
 @frozen(kw_only=True)
 class Outcome:
-    """How a supervised run ended; ``calls`` names each call that was counted."""
+    """How a supervised run ended; ``calls`` names each call that the fault could have met."""
 
     code: int
     calls: tuple[str, ...]
     injected: str = ""  # the call that the fault met; empty: it was never reached
 
 
-def is_possible() -> bool:
-    """Whether this machine can do it."""
-    return platform.system() == "Linux" and platform.machine() == "x86_64"
+Look = Callable[[Call], None]
+
+
+def can_meet(mode: str, call: str) -> bool:
+    """Whether a fault of a kind can happen at a call: no disk is too full to delete a file."""
+    if mode in (TORN, SHORT):
+        return call in _PLAIN_WRITES
+    if mode in (errno.errorcode[errno.EMFILE], errno.errorcode[errno.ENFILE]):
+        return call in OPENS or call == "creat"
+    if mode == errno.errorcode[errno.EINTR]:
+        return call in OPENS or call in WRITES
+    if mode in (errno.errorcode[errno.EACCES], errno.errorcode[errno.EROFS]):
+        return call not in WRITES and call not in _SYNCS
+    if mode in (errno.errorcode[errno.ENOSPC], errno.errorcode[errno.EDQUOT]):
+        return call not in _GIVES_BACK
+    return True
 
 
 def supervise(
-    argv: Sequence[str],
+    program: Callable[[], NoReturn],
     *,
-    cwd: Path,
-    env: Mapping[str, str],
-    output: Path,
     fault: Fault | None = None,
+    look: Look | None = None,
 ) -> Outcome:
-    """Run a program to its end or to the fault; what it prints goes into the file ``output``."""
+    """Carry out a program in a child, to its end or to the fault; ``look`` sees each call first.
+
+    This process must have no other children: with ``cut`` and ``torn`` everything below it ends.
+    After ``alone`` what is left below it hangs in its next call for as long as this process lives.
+    """
+    ctypes.CDLL(None).prctl(_CHILD_SUBREAPER, 1, 0, 0, 0)  # no orphan gets away
     ours, theirs = socket.socketpair()
     pid = os.fork()
     if pid == 0:
-        _become(argv, cwd, env, output, theirs)
+        ours.close()
+        _become(program, theirs)
     theirs.close()
     with ours:
         _, ancillary, _, _ = ours.recvmsg(1, 64)
@@ -114,10 +151,12 @@ def supervise(
         os.waitpid(pid, 0)
         raise OSError("The filter could not be installed.")
     listener = array.array("i", ancillary[0][2][:4])[0]
+    supervisor = _Supervisor(pid=pid, listener=listener, fault=fault, look=look)
     try:
-        return _Supervisor(pid=pid, listener=listener, fault=fault).watch()
+        return supervisor.watch()
     finally:
-        os.close(listener)
+        if not (supervisor.injected and fault is not None and fault.mode == ALONE):
+            os.close(listener)  # else a call that hangs would fail
 
 
 @define(kw_only=True)
@@ -125,6 +164,7 @@ class _Supervisor:
     pid: int
     listener: int
     fault: Fault | None
+    look: Look | None
     calls: list[str] = field(factory=list)
     injected: str = ""
 
@@ -133,7 +173,7 @@ class _Supervisor:
         poll.register(self.listener, select.POLLIN)
         end = time.monotonic() + LIMIT_SECONDS
         while True:
-            if time.monotonic() > end:
+            if time.monotonic() > end and self.look is None:
                 self._end_tree()
                 raise TimeoutError(f"not over after {LIMIT_SECONDS} seconds: {self.calls[-3:]}")
             ready = poll.poll(LOOK_MILLISECONDS)
@@ -155,30 +195,52 @@ class _Supervisor:
         return os.waitstatus_to_exitcode(status) if pid else None
 
     def _answer(self) -> bool:
-        """Look at one call and let it go on, or not; false: everything was ended."""
+        """Look at one call and let it go on, or not; false: the program was ended."""
         request = bytearray(80)
         try:
-            fcntl.ioctl(self.listener, _RECEIVE, request)
+            fcntl.ioctl(self.listener, RECEIVE, request)
         except OSError as error:
             if error.errno in (errno.ENOENT, errno.EINTR):  # the caller died meanwhile
                 return True
             raise
-        number, pid, _, call, _, _, *arguments = struct.unpack("=QIIiIQ6Q", request)
-        counts = _is_about_a_file(pid, call, arguments)
-        if counts:
-            self.calls.append(_NAMES[call])
-        if not (counts and self._is_due()):
-            self._reply(number, 0, _CONTINUE)
+        number, thread, _, nr, _, _, *arguments = struct.unpack("=QIIiIQ6Q", request)
+        call = _call(thread, NAMES[nr], tuple(arguments))
+        if call is None or not self._counts(call):
+            self._reply(number, flags=CONTINUE)
+            return True
+        self.calls.append(call.name)
+        if self.look is not None:
+            self.look(call)
+        if not self._is_due():
+            self._reply(number, flags=CONTINUE)
             return True
         assert self.fault is not None  # it is due
-        self.injected = self.injected or _NAMES[call]
-        if self.fault.mode in (CUT, TORN):
-            if self.fault.mode == TORN:
-                _write_half(pid, call, arguments)
+        self.injected = self.injected or call.name
+        return self._inject(number, call, self.fault.mode)
+
+    def _inject(self, number: int, call: Call, mode: str) -> bool:
+        if mode == SHORT:
+            self._reply(number, value=call.write_half())
+            return True
+        if mode == ALONE:
+            os.kill(self.pid, signal.SIGKILL)
+            return False
+        if mode in (CUT, TORN):
+            if mode == TORN:
+                call.write_half()
             self._end_tree()
             return False
-        self._reply(number, -getattr(errno, self.fault.mode), 0)
+        self._reply(number, error=getattr(errno, mode))
         return True
+
+    def _counts(self, call: Call) -> bool:
+        if self.fault is None:
+            return True
+        if self.fault.among and call.name not in self.fault.among:
+            return False
+        if self.fault.mode in (TORN, SHORT) and not call.is_plain_write:
+            return False
+        return can_meet(self.fault.mode, call.name)
 
     def _is_due(self) -> bool:
         if self.fault is None:
@@ -186,116 +248,66 @@ class _Supervisor:
         count = len(self.calls)
         return count == self.fault.at or (self.fault.sticky and count > self.fault.at)
 
-    def _reply(self, number: int, error: int, flags: int) -> None:
-        answer = bytearray(struct.pack("=QqiI", number, 0, error, flags))
+    def _reply(self, number: int, *, value: int = 0, error: int = 0, flags: int = 0) -> None:
+        answer = bytearray(struct.pack("=QqiI", number, value, -error, flags))
         try:
-            fcntl.ioctl(self.listener, _SEND, answer)
+            fcntl.ioctl(self.listener, SEND, answer)
         except OSError as gone:
             if gone.errno != errno.ENOENT:  # else the caller died meanwhile
                 raise
 
     def _end_tree(self) -> None:
-        """End the program and all that it started, also what has a session of its own."""
-        os.kill(self.pid, signal.SIGSTOP)  # it starts nothing more
-        try:
-            started = psutil.Process(self.pid).children(recursive=True)
-        except psutil.NoSuchProcess:
-            started = []
-        for process in started:
-            try:
-                process.kill()
-            except psutil.NoSuchProcess:
-                continue
-        os.kill(self.pid, signal.SIGKILL)
+        """End everything below this process, also what has a session of its own."""
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(self.pid, signal.SIGSTOP)  # it starts nothing more
+        while living := [each for each in psutil.Process().children(recursive=True) if _is(each)]:
+            for process in living:
+                with contextlib.suppress(psutil.NoSuchProcess):
+                    process.kill()
+            time.sleep(0.001)
 
 
-def _is_about_a_file(pid: int, call: int, arguments: Sequence[int]) -> bool:
-    """Whether a call changes something on a disk; writes to pipes and sockets do not."""
-    if call not in _WRITES.values():
-        return True
+def _is(process: psutil.Process) -> bool:
     try:
-        target = str(Path(f"/proc/{pid}/fd/{arguments[0]}").readlink())
-    except OSError:
+        return bool(process.status() != psutil.STATUS_ZOMBIE)
+    except psutil.NoSuchProcess:
         return False
-    return target.startswith("/") and not target.startswith(("/dev/", "/proc/"))
 
 
-def _write_half(pid: int, call: int, arguments: Sequence[int]) -> None:
-    """Carry out the first half of somebody's write."""
-    if call not in (_WRITES["write"], _WRITES["pwrite64"]):
-        return
-    number, address, length, offset = arguments[:4]
-    with Path(f"/proc/{pid}/mem").open("rb", buffering=0) as memory:
-        memory.seek(address)
-        half = memory.read(length // 2)
-    lines = Path(f"/proc/{pid}/fdinfo/{number}").read_text().splitlines()
-    info = dict(line.split(":", 1) for line in lines if ":" in line)
-    with Path(f"/proc/{pid}/fd/{number}").open("r+b", buffering=0) as file:
-        if int(info["flags"], 8) & os.O_APPEND:
-            file.seek(0, os.SEEK_END)
-        else:
-            file.seek(offset if call == _WRITES["pwrite64"] else int(info["pos"]))
-        file.write(half)
-
-
-def _become(
-    argv: Sequence[str], cwd: Path, env: Mapping[str, str], output: Path, channel: socket.socket
-) -> None:
-    """In the child: install the filter, hand its listener over, and become the program."""
+def _call(thread: int, name: str, arguments: tuple[int, ...]) -> Call | None:
+    """The call, if it changes something on a disk; writes to pipes and sockets do not."""
     try:
-        os.chdir(cwd)
-        nothing = os.open(os.devnull, os.O_RDONLY)
-        said = os.open(output, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
-        for number, file in enumerate((nothing, said, said)):
-            os.dup2(file, number)
-        listener = _install()
+        if name in WRITES:
+            target = str(Path(f"/proc/{thread}/fd/{arguments[0]}").readlink())
+            if not target.startswith("/") or (
+                target.startswith(("/dev/", "/proc/")) and not target.startswith("/dev/shm/")
+            ):
+                return None
+        if name == "openat2" and not _flags(thread, arguments[2]) & _MAKES_OR_EMPTIES:
+            return None
+        status = Path(f"/proc/{thread}/status").read_text()
+    except (OSError, struct.error):  # it died meanwhile
+        return None
+    process = int(status.partition("\nTgid:")[2].split(maxsplit=1)[0])
+    return Call(process=process, thread=thread, name=name, arguments=arguments)
+
+
+def _flags(thread: int, address: int) -> int:
+    """The first member of a ``struct open_how``."""
+    with Path(f"/proc/{thread}/mem").open("rb", buffering=0) as memory:
+        memory.seek(address)
+        flags: int = struct.unpack("=Q", memory.read(8))[0]
+        return flags
+
+
+def _become(program: Callable[[], NoReturn], channel: socket.socket) -> NoReturn:
+    """In the child: install the filter, hand its listener over, and be the program."""
+    try:
+        listener = install()
         rights = array.array("i", [listener])
         channel.sendmsg([b"x"], [(socket.SOL_SOCKET, socket.SCM_RIGHTS, rights)])
         os.close(listener)
         channel.close()
-        os.execvpe(argv[0], list(argv), dict(env))
+        program()
     finally:
         os._exit(127)
-
-
-def _install() -> int:
-    libc = ctypes.CDLL(None, use_errno=True)
-    code = b"".join(_program())
-    kept = ctypes.create_string_buffer(code, len(code))
-    fprog = struct.pack("HxxxxxxQ", len(code) // 8, ctypes.addressof(kept))
-    if libc.prctl(_NO_NEW_PRIVILEGES, 1, 0, 0, 0):
-        raise OSError(ctypes.get_errno(), "prctl")
-    argument = ctypes.create_string_buffer(fprog, len(fprog))
-    listener: int = libc.syscall(_SYS_SECCOMP, _SET_FILTER, _NEW_LISTENER, argument)
-    if listener < 0:
-        raise OSError(ctypes.get_errno(), "seccomp")
-    return listener
-
-
-def _program() -> list[bytes]:
-    """The filter, in the kernel's own language: ask for the calls above, allow the rest."""
-    ask, allow = _statement(_RETURN, _NOTIFY), _statement(_RETURN, _ALLOW)
-    lines = [
-        _statement(_LOAD, _ARCHITECTURE),
-        _jump(_JUMP_EQUAL, _X86_64, 1, 0),
-        allow,
-        _statement(_LOAD, _NUMBER),
-    ]
-    for number in _WRITES.values():  # only where the descriptor is above 2
-        lines += [_jump(_JUMP_EQUAL, number, 0, 4), _statement(_LOAD, _ARGUMENTS)]
-        lines += [_jump(_JUMP_GREATER, 2, 0, 1), ask, allow]
-    for name, number in _OPENS.items():  # only where a file may be made or emptied
-        flags = _ARGUMENTS + 8 * (2 if name == "openat" else 1)
-        lines += [_jump(_JUMP_EQUAL, number, 0, 4), _statement(_LOAD, flags)]
-        lines += [_jump(_JUMP_SET, os.O_CREAT | os.O_TRUNC, 0, 1), ask, allow]
-    for number in _OTHERS.values():
-        lines += [_jump(_JUMP_EQUAL, number, 0, 1), ask]
-    return [*lines, allow]
-
-
-def _statement(code: int, value: int) -> bytes:
-    return struct.pack("=HBBI", code, 0, 0, value)
-
-
-def _jump(code: int, value: int, if_true: int, if_false: int) -> bytes:
-    return struct.pack("=HBBI", code, if_true, if_false, value)

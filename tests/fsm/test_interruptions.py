@@ -147,6 +147,24 @@ def test_a_baseline_that_was_saved_is_not_captured_again_and_leaves_no_worktree(
     assert not (place.folder / "worktrees" / "baseline").exists()
 
 
+def test_the_worktree_of_a_repair_that_was_integrated_is_put_away(
+    place: Place, calm: Place
+) -> None:
+    """Killed after the save that integrates it, and before the worktree was removed."""
+    players = crew()
+
+    def integrated(run: Run) -> bool:
+        task = run.tasks[0] if run.tasks else None
+        return bool(task and task.fixes and task.status is TaskStatus.COMMITTED)
+
+    killed(place, players, integrated, after=True)
+    worktrees = place.folder / "worktrees"
+    assert (worktrees / "fix-1a-x").is_dir()
+    ends_like(place, calm, players)
+    there = sorted(path.name for path in worktrees.iterdir())
+    assert there == sorted(path.name for path in (calm.folder / "worktrees").iterdir())
+
+
 def test_worktrees_that_only_a_command_needed_are_put_away(place: Place, calm: Place) -> None:
     """A dead process left them in the middle of a check."""
     players = crew()

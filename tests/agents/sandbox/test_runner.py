@@ -10,7 +10,7 @@ import psutil
 import pytest
 
 from dispatch.agents.sandbox import CommandLimits, CommandRunner, end_run
-from dispatch.agents.sandbox.environment import MARKER
+from dispatch.state.marks import MARKER
 from dispatch.state.work import CommandResult
 
 LIMITS = CommandLimits(
