@@ -2,7 +2,8 @@
 
 The environment starts empty, the user's and the system's configuration are out of reach, and what
 a repository's own configuration could still name is switched off as on the command line.  Objects
-are not synced one by one: whoever writes the document syncs the whole file system first.
+are not synced one by one: whoever sets a ref or writes the document syncs the whole file system
+first.
 """
 
 import os

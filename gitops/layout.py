@@ -118,14 +118,22 @@ def write_pointer(layout: Layout, name: str) -> None:
     """Give a worktree its ``.git`` file, at once and with nothing else beside it."""
     made = layout.admin(name) / f"pointer.{get_ident()}.lock"
     made.write_bytes(pointer_text(layout, name))
+    bring_to_disk(made)
     made.replace(layout.worktree(name) / ".git")
 
 
 def replace_file(path: Path, content: bytes) -> None:
-    """Give a file its content at once: after a kill it is the old one or the new one."""
+    """Give a file its content at once: after a kill or a power cut it has the old or the new."""
     made = path.with_name(f"{path.name}.{get_ident()}.lock")
     made.write_bytes(content)
+    bring_to_disk(made)
     made.replace(path)
+
+
+def bring_to_disk(path: Path) -> None:
+    """Have the content of a file on the disk, before it gets the name under which it counts."""
+    with path.open("rb") as file:
+        os.fsync(file.fileno())
 
 
 def _write(path: Path, text: str) -> None:

@@ -4,6 +4,8 @@ What git itself writes may be left out of our store because the user's repositor
 it, where nothing but chance keeps it; ``adopt`` brings such objects home.
 """
 
+import hashlib
+import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -21,6 +23,7 @@ from .program import Place, git
 _LINK_TO_REPOSITORY: Final = "160000"
 _NOTHING: Final = "0" * 40
 _FILE: Final = 0o100644
+_CHUNK: Final = 1024**2  # bytes of an object that are looked at at a time
 _WRITING: Final = Lock()  # dulwich takes a second writer of the same object for a foreign lock
 
 
@@ -131,6 +134,33 @@ def holds(store: Path, object_ids: tuple[str, ...]) -> tuple[str, ...]:
     """Those of the objects that can be read."""
     with opened(store) as objects:
         return tuple(each for each in object_ids if ObjectID(each.encode()) in objects)
+
+
+def remove_torn(store: Path) -> None:
+    """Remove the store's loose objects that are not what their names say.
+
+    A power cut leaves such files where nothing had claimed them yet; git would take one for the
+    object when the same content is written again, and every reader would stop at it.
+    """
+    for file in sorted((store / "objects").glob("??/*")):
+        if _is_torn(file):
+            file.unlink(missing_ok=True)
+
+
+def _is_torn(file: Path) -> bool:
+    digest, inflate = hashlib.sha1(usedforsecurity=False), zlib.decompressobj()
+    try:
+        with file.open("rb") as source:
+            while chunk := source.read(_CHUNK):
+                while chunk:
+                    digest.update(inflate.decompress(chunk, _CHUNK))
+                    chunk = inflate.unconsumed_tail
+        digest.update(inflate.flush())
+    except zlib.error:
+        return True
+    if inflate.unused_data or not inflate.eof:
+        return True
+    return digest.hexdigest() != file.parent.name + file.name
 
 
 def _commit(objects: DiskObjectStore, commit: str) -> Commit:

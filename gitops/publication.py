@@ -1,8 +1,9 @@
 """Brings commits and refs of the run into the user's repository, and nothing else.
 
 The objects arrive as one pack that a ``.keep`` file protects from the user's ``gc`` until a ref
-holds them; then the ref is compared and swapped.  Locks that others hold are waited for, never
-removed (what a killed git of the run's own left is put away by ``left_locks``).
+holds them; then the ref is compared and swapped.  Both are brought to the disk: the user's
+repository may lie on another file system than the run.  Locks that others hold are waited for,
+never removed (what a killed git of the run's own left is put away by ``left_locks``).
 """
 
 import tempfile
@@ -12,12 +13,13 @@ from pathlib import Path
 from threading import Lock
 from typing import Final
 
+from ..state.durable import sync_file_system
 from ..state.errors import GitError, RefMoved
 from .objects import holds
 from .program import Place, git
 from .refs import moved
 from .target import checked_out_at
-from .user_git import UserGit
+from .user_git import SYNCED, UserGit
 
 PATIENCE_SECONDS: Final = 5.0  # how long a lock of the user's repository is waited for
 _PAUSE_SECONDS: Final = 0.05
@@ -142,9 +144,9 @@ class Publication:
                 return
             with packed.open("rb") as file:
                 mark = self._mark.decode().strip()
-                place, synced = Place(self._user.common_dir), {"core.fsync": "all"}
+                place = Place(self._user.common_dir)
                 arguments = ("index-pack", "--stdin", f"--keep={mark}")
-                git(place, *arguments, stdin=file, settings=synced)
+                git(place, *arguments, stdin=file, settings=SYNCED)
 
     def _check_whole(self, commit: str) -> None:
         """Raise GitError unless the user's repository has everything that ``commit`` needs."""
@@ -177,18 +179,19 @@ def swap_ref(
 ) -> None:
     """Compare and swap, or with null delete, a ref of the user's; waits ``patience`` seconds.
 
+    What it points to is on the disk before it is set, and it is when this returns.
     Raises RefMoved when it is not at ``old``, GitError when somebody holds its lock all the time.
     """
     deadline = time.monotonic() + patience
     expected = old or _NOT_THERE
     change = ("-d", ref, expected) if new is None else (ref, new, expected)
+    sync_file_system(user.common_dir)
     while True:
         # Never through a symbolic ref: it could lead to a branch of the user's.
         output = user.run("update-ref", "--no-deref", *change, accept=(0, 1, 128))
-        if output.code == 0:
-            return
-        tip = user.tip(ref)
+        tip = new if output.code == 0 else user.tip(ref)
         if tip == new:
+            sync_file_system(user.common_dir)
             return
         if tip != old:
             raise moved(ref, tip, old)

@@ -1,5 +1,8 @@
 """The refs of the run's store: read, compared and swapped, through dulwich.
 
+A ref is a claim: what it points to is brought to the disk before it, so that after a power cut no
+ref leads to an object that is torn.
+
 Only one process owns a store (the run's lock), so a lock file that is there at its start was left
 by one that was killed.
 """
@@ -10,6 +13,7 @@ from threading import RLock
 from dulwich.objects import ObjectID
 from dulwich.refs import DiskRefsContainer, Ref
 
+from ..state.durable import sync_file_system
 from ..state.errors import GitError, RefMoved
 from .names import check_commit, check_ref
 
@@ -64,6 +68,7 @@ class Refs:
             self._container().remove_if_equals(_name(ref), None)
 
     def _set(self, ref: str, new: str) -> None:
+        sync_file_system(self._store)
         try:
             self._container().set_if_equals(_name(ref), None, ObjectID(check_commit(new).encode()))
         except OSError as error:

@@ -10,7 +10,7 @@ from .diffs import changes
 from .layout import Layout
 from .names import branch_ref, check_run_name
 from .program import Place, git
-from .publication import Publication
+from .publication import Publication, swap_ref
 from .refs import Refs
 from .target import RUN_FOLDER
 from .user_git import UserGit, locate
@@ -67,7 +67,7 @@ def restore(target: Path, run_name: str, name: str, branch: str) -> Rescued:
     if layout.store.is_dir():
         Publication(user, layout.store, run_name).branch(ref, piece.commit, None)
     else:
-        user.run("update-ref", "--no-deref", ref, piece.commit, "0" * 40)
+        swap_ref(user, ref, piece.commit, None)
     return piece
 
 

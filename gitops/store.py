@@ -51,6 +51,7 @@ class RunRepository:
         make_store(self._layout, self._user.common_dir, ref)
         remove_left_locks(self._user.common_dir, self._run_name)
         sweep(self._store)
+        objects.remove_torn(self._store)
         if self.missing((base,)):
             raise GitError(
                 f"Commit {base}, which this run started from, is not in {self._target_root}.",

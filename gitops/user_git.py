@@ -17,6 +17,8 @@ _SWITCHES: Final[Mapping[str, Mapping[str, str]]] = {
     "merge": {"driver": "false"},
     "trailer": {"cmd": "", "command": ""},
 }
+# What a power cut must not tear: git by itself syncs neither refs nor loose objects.
+SYNCED: Final[Mapping[str, str]] = {"core.fsync": "all"}
 FALLBACK_NAME: Final = "dispatch"
 FALLBACK_EMAIL: Final = "dispatch@localhost"
 _NOT_BARE: Final = "Use a clone with a working tree."
@@ -38,7 +40,7 @@ class UserGit:
         ``cut`` is the number of bytes after which output is dropped; 0: not at all.
         """
         place = Place(self.git_dir, self.common_dir, self.root)
-        settings = self._switched_off()
+        settings = {**self._switched_off(), **SYNCED}
         if cut:
             return git(place, *arguments, stdin=stdin, settings=settings, limit=cut, cut=True)
         return git(place, *arguments, stdin=stdin, accept=accept, settings=settings)

@@ -2,7 +2,8 @@
 
 Git's own ``worktree`` commands stop at half-made or moved ones; the few files that link a worktree
 are written here instead, so that doing it again always ends the same.  ``built-at`` is written
-last and names the commit that was checked out; without it a worktree was never handed out.
+last, after a sync, and names the commit that was checked out; without it a worktree was never
+handed out.
 Nothing is removed before its content is reachable from a ref of the store or set aside.
 """
 
@@ -13,10 +14,11 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Final
 
+from ..state.durable import sync_file_system
 from ..state.errors import GitError, RefMoved
 from ..state.records import Identity
 from .evidence import look
-from .layout import Layout, replace_file, set_settings, write_pointer
+from .layout import Layout, bring_to_disk, replace_file, set_settings, write_pointer
 from .names import branch_ref, check_commit
 from .objects import commit_time, make_commit, tree_of
 from .program import Place, git
@@ -214,11 +216,14 @@ class Worktrees:
         admin = self._layout.admin(name)
         # Agents may have the one that git knows; ours is what we compare with.
         shutil.copy2(admin / "found-index", admin / "index")
+        bring_to_disk(admin / "found-index")
         (admin / "found-index").replace(admin / "built-index")
 
     def _hand_out(self, name: str, commit: str, head: str) -> None:
         admin = self._layout.admin(name)
         replace_file(admin / "HEAD", f"{head}\n".encode())
+        # It says that everything is there, so that has to be on the disk first.
+        sync_file_system(admin)
         replace_file(admin / "built-at", f"{commit}\n".encode())
 
 
