@@ -11,7 +11,8 @@ TEST_ROOTS := --namespace-packages --explicit-package-bases
 
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: demo demo-loops test sweep sweep-full check lint types layers man wheel docs bench clean
+.PHONY: demo demo-loops test sweep sweep-full powercut powercut-control check lint types layers man
+.PHONY: wheel docs bench clean
 
 demo: $(STAMP)
 	$(BIN)/dispatch demo
@@ -30,6 +31,15 @@ sweep: $(STAMP)
 
 sweep-full: $(STAMP)
 	$(BIN)/python tests/crash/sweep.py --full --write spec.md
+
+# The power goes at $(CUTS) moments; needs root and loop devices.  In the control they
+# must fail, because nothing is synced.
+CUTS ?= 200
+powercut: $(STAMP)
+	$(BIN)/python tests/crash/powercut.py --cuts $(CUTS)
+
+powercut-control: $(STAMP)
+	$(BIN)/python tests/crash/powercut.py --cuts $(CUTS) --without-sync
 
 check: test lint types layers man wheel
 
