@@ -5,9 +5,11 @@ it, where nothing but chance keeps it; ``adopt`` brings such objects home.
 """
 
 import hashlib
+import os
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
+from operator import attrgetter
 from pathlib import Path
 from threading import Lock
 from typing import Final
@@ -142,15 +144,17 @@ def remove_torn(store: Path) -> None:
     A power cut leaves such files where nothing had claimed them yet; git would take one for the
     object when the same content is written again, and every reader would stop at it.
     """
-    for file in sorted((store / "objects").glob("??/*")):
-        if _is_torn(file):
-            file.unlink(missing_ok=True)
+    for folder in sorted((store / "objects").glob("??")):
+        for entry in sorted(os.scandir(folder), key=attrgetter("name")):
+            name = folder.name + entry.name
+            if entry.is_file(follow_symlinks=False) and _is_torn(entry.path, name):
+                Path(entry).unlink()
 
 
-def _is_torn(file: Path) -> bool:
+def _is_torn(file: str, name: str) -> bool:
     digest, inflate = hashlib.sha1(usedforsecurity=False), zlib.decompressobj()
     try:
-        with file.open("rb") as source:
+        with open(file, "rb", buffering=0) as source:  # noqa: PTH123 # there are many
             while chunk := source.read(_CHUNK):
                 while chunk:
                     digest.update(inflate.decompress(chunk, _CHUNK))
@@ -160,7 +164,7 @@ def _is_torn(file: Path) -> bool:
         return True
     if inflate.unused_data or not inflate.eof:
         return True
-    return digest.hexdigest() != file.parent.name + file.name
+    return digest.hexdigest() != name
 
 
 def _commit(objects: DiskObjectStore, commit: str) -> Commit:

@@ -95,6 +95,9 @@ class Worktrees:
 
     def remove(self, name: str, keep_below: str) -> bool:
         """Remove a worktree, its content kept under a ref; whether one was there."""
+        places = (self._layout.worktree(name), self._layout.admin(name))
+        if not any(map(os.path.lexists, places)):  # of a thousand tasks' at a start, nearly all
+            return False
         self._clear_half_made(name)
         if self.existing(name) is None:
             return False

@@ -1,6 +1,6 @@
 """What one durable transition costs, against writing the whole document with a general YAML writer.
 
-Run it with ``python -m bench.transitions`` or by its path.  Goals, at 1,000 tasks and realistic
+Run it with ``python bench/transition.py``.  Goals, at 1,000 tasks and realistic
 sizes (4 KB plans, evidence, three attempts a task): a transition at least 100 times as cheap as
 the full dump and below 25 ms in the median; loading below 2.5 s.
 """
