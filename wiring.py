@@ -25,7 +25,7 @@ from .policy.names import RESERVED_NAMES, default_run_name, run_name_problems
 from .state.clock import SystemClock
 from .state.config import Config, Limits
 from .state.config_file import load_config
-from .state.document import DOCUMENT, DocumentStore, load_run
+from .state.document import DOCUMENT, DocumentStore, load_run_of
 from .state.durable import make_folder, read_regular, write_text_atomic
 from .state.enums import Role, RunStatus
 from .state.errors import RefMoved, UsageError
@@ -126,7 +126,7 @@ def prepare_start(
     if problems := run_name_problems(name, RESERVED_NAMES):
         raise UsageError(problems[0], "Choose another name.")
     folder = target.root / RUNS_FOLDER / name
-    is_new = not (folder / DOCUMENT).exists()
+    is_new = not os.path.lexists(folder / DOCUMENT)  # a link to nothing is no new run
     if is_new:
         spec_path = target.root / SPEC if spec is None else spec
         spec_text = _read_spec(spec_path)
@@ -134,7 +134,7 @@ def prepare_start(
     else:
         spec_path = folder / SPEC
         spec_text = _read_spec(spec_path)
-    known = None if is_new else load_run(folder / DOCUMENT)
+    known = None if is_new else load_run_of(folder)
     goes_on = (*WORKING, RunStatus.FAILED) if again else WORKING
     if known is None or known.status in goes_on:
         _require_models(config, environ)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from ..state.clean_text import clean
 from ..state.codec import unstructure
-from ..state.document import DOCUMENT, load_run
+from ..state.document import load_run_of
 from ..state.enums import RunStatus
 from ..state.errors import ExitCode, UsageError
 from ..state.escalation_file import (
@@ -27,7 +27,7 @@ from .folders import folder_of
 def run(args: Namespace) -> int:
     """Print what is open, or write an answer into the question's file, where the run finds it."""
     folder = folder_of(args.repo, args.name)
-    document = load_run(folder / DOCUMENT)
+    document = load_run_of(folder)
     if args.id is None:
         waiting = [each for each in document.escalations if each.answer is None]
         if args.json:
@@ -74,7 +74,7 @@ def _answer(run: Run, folder: Path, name: str, verb: str | None, note: str) -> s
 
 def _require_in_time(folder: Path, name: str) -> None:
     """The run may have taken up another answer while this one was on its way."""
-    question = next((e for e in load_run(folder / DOCUMENT).escalations if e.id == name), None)
+    question = next((e for e in load_run_of(folder).escalations if e.id == name), None)
     if question is not None and question.answer is not None:
         late = put_aside(folder, question, question.answer)
         if late is not None:

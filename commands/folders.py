@@ -1,12 +1,13 @@
 """Where the runs of a repository are, as every verb that looks at one finds them."""
 
+import os
 from difflib import get_close_matches
 from pathlib import Path
 
 from ..gitops.names import check_run_name
 from ..gitops.target import RUN_FOLDER
 from ..gitops.user_git import locate
-from ..state.document import DOCUMENT, load_run
+from ..state.document import DOCUMENT, load_run_of
 from ..state.errors import UsageError
 from ..state.lock import LOCK
 from ..state.records import Run
@@ -38,10 +39,11 @@ def folder_of(repo: Path, name: str) -> Path:
 def open_run(repo: Path, name: str) -> tuple[Path, Run]:
     """A run's folder and its document, only to be read."""
     folder = folder_of(repo, name)
-    return folder, load_run(folder / DOCUMENT)
+    return folder, load_run_of(folder)
 
 
 def _is_run(folder: Path) -> bool:
     # One that was killed in its first moments has a lock, but no document yet.
     marks = (DOCUMENT, LOCK)
-    return not folder.is_symlink() and any((folder / mark).is_file() for mark in marks)
+    # Whatever stands in a document's place: who reads it says what is wrong with it.
+    return not folder.is_symlink() and any(os.path.lexists(folder / mark) for mark in marks)

@@ -1,6 +1,7 @@
 """``dispatch status [RUN]``: where runs stand, for people and, with ``--json``, for scripts."""
 
 import json
+import os
 from argparse import Namespace
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -14,7 +15,7 @@ from ..fsm.report_words import money, turns
 from ..policy.usage import total
 from ..state.clean_text import clean
 from ..state.codec import unstructure
-from ..state.document import DOCUMENT, load_run
+from ..state.document import DOCUMENT, load_run_of
 from ..state.enums import TaskStatus
 from ..state.errors import DispatchError, ExitCode
 from ..state.lock import holder
@@ -121,9 +122,9 @@ def _look(folder: Path) -> tuple[_Row, ExitCode]:
     """A run's row, and what is wrong with it."""
     try:
         live = holder(folder)
-        if not (folder / DOCUMENT).is_file():
+        if not os.path.lexists(folder / DOCUMENT):
             return _Row(name=folder.name, status="not begun", live=live), ExitCode.DONE
-        run = load_run(folder / DOCUMENT)
+        run = load_run_of(folder)
     except DispatchError as error:
         row = _Row(name=folder.name, status="unreadable", problem=str(error))
         return row, error.exit_code

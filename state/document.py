@@ -54,7 +54,7 @@ class DocumentStore:
     @classmethod
     def open(cls, folder: Path) -> Self:
         """Read the document of a run; raises DocumentError."""
-        return cls(folder, load_run(folder / DOCUMENT))
+        return cls(folder, load_run_of(folder))
 
     @property
     def run(self) -> Run:
@@ -89,6 +89,18 @@ class DocumentStore:
         # What the document is about to claim must be on the disk before it.
         sync_file_system(self._path.parent)
         replace(self._path, data, previous=PREVIOUS)
+
+
+def load_run_of(folder: Path) -> Run:
+    """The run in its folder; raises DocumentError, also when the document is of another run."""
+    run = load_run(folder / DOCUMENT)
+    if run.name != folder.name:
+        path = folder / DOCUMENT
+        raise DocumentError(
+            f"{path} is the document of run {run.name!r}, not of {folder.name}.",
+            hint=_previous(path) or "Give the folder of the run its own name again.",
+        )
+    return run
 
 
 def load_run(path: Path) -> Run:
