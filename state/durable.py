@@ -19,6 +19,7 @@ from .errors import StorageError
 
 TEMPORARY_SUFFIX: Final = ".tmp"  # a fixed name, so that crashes cannot pile files up
 
+_FOLDER_MODE: Final = 0o700
 _NEW_FILE: Final = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 _FOLDER: Final = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
 _EXISTING: Final = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
@@ -62,12 +63,15 @@ def write_text_atomic(path: Path, text: str) -> None:
 
 
 def make_folder(path: Path) -> None:
-    """Make a folder (and its parents) so that it survives a power cut; there already is fine."""
+    """Make a folder (and its parents) so that it survives a power cut; there already is fine.
+
+    Only this user may look into it: a run's folder holds what agents read and said.
+    """
     if path.is_dir():
         return
     with _storage_errors("create", path):
         make_folder(path.parent)
-        path.mkdir(exist_ok=True)
+        path.mkdir(_FOLDER_MODE, exist_ok=True)
         with _opened(path.parent, _FOLDER) as parent:
             os.fsync(parent)
 

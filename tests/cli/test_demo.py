@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 from dispatch.fsm.attribution_file import ATTRIBUTION_FILE
-from dispatch.state.document import DOCUMENT, load_run
+from dispatch.state.document import DOCUMENT, PREVIOUS, load_run
 from dispatch.state.enums import FixSource
 from dispatch.state.records import Run
 
@@ -32,6 +32,19 @@ def test_the_straight_demonstration_needs_no_repair(tmp_path: Path) -> None:
     assert run.escalations == ()
     assert out.count("Dispatch-Task: ") == 4
     assert (folder / "report.md").is_file()
+    assert open_to_others(folder) == []
+
+
+def open_to_others(folder: Path) -> list[str]:
+    """What others could read: the closed folder shuts off all in it, the records are closed, too.
+
+    A worktree's files, logs and reports have ordinary modes, so that a copy of them is ordinary.
+    """
+    transcripts = sorted(folder.glob("attempts/*/transcript.jsonl"))
+    assert transcripts
+    records = [folder / name for name in (DOCUMENT, PREVIOUS, "events.jsonl", "lock")]
+    closed = [folder.parent, folder, *records, *transcripts]
+    return [str(path) for path in closed if path.stat().st_mode & 0o077]
 
 
 def test_the_other_one_shows_each_way_in_which_work_is_put_right(tmp_path: Path) -> None:

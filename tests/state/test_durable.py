@@ -77,7 +77,8 @@ def test_a_report_may_stand_in_a_linked_folder(tmp_path: Path) -> None:
 def test_folders_are_made_with_their_parents(tmp_path: Path) -> None:
     make_folder(tmp_path / "a" / "b")
     make_folder(tmp_path / "a" / "b")
-    assert (tmp_path / "a" / "b").is_dir()
+    for made in (tmp_path / "a", tmp_path / "a" / "b"):
+        assert stat.S_IMODE(made.stat().st_mode) == 0o700
     (tmp_path / "file").touch()
     with pytest.raises(StorageError, match="Cannot create"):
         make_folder(tmp_path / "file" / "c")
