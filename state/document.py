@@ -54,7 +54,7 @@ class DocumentStore:
     @classmethod
     def open(cls, folder: Path) -> Self:
         """Read the document of a run; raises DocumentError."""
-        return cls(folder, load_run_of(folder))
+        return cls(folder, load_run(folder / DOCUMENT))
 
     @property
     def run(self) -> Run:
