@@ -36,7 +36,7 @@ sweep-full: $(STAMP)
 # must fail, because nothing is synced.
 CUTS ?= 200
 powercut: $(STAMP)
-	$(BIN)/python tests/crash/powercut.py --cuts $(CUTS)
+	$(BIN)/python tests/crash/powercut.py --cuts $(CUTS) --write spec.md
 
 powercut-control: $(STAMP)
 	$(BIN)/python tests/crash/powercut.py --cuts $(CUTS) --without-sync
