@@ -329,7 +329,7 @@ def rendered(counted: Mapping[str, Mapping[str, int]]) -> str:
 def write_table(path: Path, table: str, seed: int) -> None:
     """Put the table between its markers in a document, with what was measured."""
     commit = git(ROOT, "rev-parse", "--short=12", "HEAD")
-    body = f"{table}\n\nMeasured at {commit} with `make powercut` (seed {seed})."
+    body = f"{table}\n\nMeasured at {commit}, seed {seed}."
     text = path.read_text(encoding="utf-8")
     new, count = _MARKED.subn(lambda match: f"{match[1]}{body}\n{match[2]}", text)
     if count != 1:
