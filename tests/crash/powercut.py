@@ -1,6 +1,6 @@
 """A run whose disk loses power at random moments, goes on from what was written, and ends the same.
 
-``python tests/crash/powercut.py --cuts 200`` plays the demonstration's stories again and again on
+``python tests/crash/powercut.py --cuts 200`` plays the sweep's stories again and again on
 a file system in an image, and copies the image at moments drawn from ``--seed``: each copy is the
 disk as a power cut leaves it (``disk_images``).  Then, for each copy: the journal is replayed, the
 file system checked, the same command given as often as it takes, and the end compared with that
@@ -32,28 +32,27 @@ import psutil
 from attrs import asdict, frozen
 from crash import disk_images
 from crash.disk_images import Disk
-from crash.sweep import SCENARIOS, Scenario, Site, end_of, prepare
+from crash.sites import Site, end_of
+from crash.stories import RUN, STORIES, SWEPT, Story, set_up
 from fakes.run_harness import GIT_ENV, git
 
-from dispatch.commands.demo import NAME
 from dispatch.state.document import DOCUMENT, PREVIOUS, load_run
 from dispatch.state.errors import DocumentError
 
 ROOT: Final = Path(__file__).parents[2]
-UNSYNCED: Final = Path(__file__).parents[1] / "fakes" / "unsynced_program.py"
 CUTS_PER_RUN: Final = 20  # copies of one disk that are kept until they are looked at
 SPARE_RUNS: Final = 10  # those that are faster than the first one may end before a cut
 LIMIT_SECONDS: Final = 300.0  # for one run, cut or not
 KINDS: Final = ("lost", "doubled", "stuck", "survivors", "differences")
 SKIPPED: Final = "skipped: {}"
 _COMPARED: Final = {
-    "lost": ("branch", "main", "fsck", "store"),
+    "lost": ("branch", "tree", "tasks", "main", "fsck", "store"),
     "doubled": ("answers",),
     "survivors": ("running",),
-    "differences": ("document", "report", "worktrees", "locks"),
+    "differences": ("document", "report", "worktrees", "lock", "locks"),
 }
 _MARKED: Final = re.compile(r"(?s)(<!-- powercut:begin -->\n).*?(<!-- powercut:end -->\n)")
-_TABLE: Final = "| scenario | cuts | " + " | ".join(KINDS) + " |"
+_TABLE: Final = "| story | cuts | " + " | ".join(KINDS) + " |"
 
 
 @frozen
@@ -75,19 +74,10 @@ class Cut:
     """One power cut: the disk as it was left, and what the run had been told is safe."""
 
     number: int
-    scenario: Scenario
+    story: Story
     image: Path
     seconds: float  # after the start of the run
     acknowledged: Acknowledged
-
-
-class UnsyncedSite(Site):
-    """A site whose program never brings anything to the disk itself."""
-
-    def command(self, *arguments: str) -> list[str]:
-        """The program, through the wrapper that takes syncing away."""
-        ordinary = super().command(*arguments)
-        return [*ordinary[:2], str(UNSYNCED), *ordinary[4:]]
 
 
 def main(argv: Sequence[str]) -> int:
@@ -98,7 +88,7 @@ def main(argv: Sequence[str]) -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--cuts", type=int, default=200)
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--scenario", choices=SCENARIOS, action="append")
+    parser.add_argument("--story", choices=STORIES, action="append")
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1)
     parser.add_argument("--without-sync", action="store_true")
     parser.add_argument("--write", type=Path, help="a document whose table is renewed")
@@ -106,14 +96,14 @@ def main(argv: Sequence[str]) -> int:
     if reason := disk_images.reason_against():
         print(SKIPPED.format(reason))
         return 0
-    names = given.scenario or list(SCENARIOS)
+    names = given.story or list(SWEPT)
     counted = {name: Counter[str]() for name in names}
     started = time.monotonic()
     with harness(given.seed, without_sync=given.without_sync, jobs=given.jobs) as made:
-        for cut, wrong in made.cuts([SCENARIOS[name] for name in names], given.cuts):
-            counted[cut.scenario.name].update(["cuts", *wrong])
+        for cut, wrong in made.cuts([STORIES[name] for name in names], given.cuts):
+            counted[cut.story.name].update(["cuts", *wrong])
             for kind, what in wrong.items():
-                at = f"{cut.scenario.name} cut {cut.number} after {cut.seconds:.2f} s"
+                at = f"{cut.story.name} cut {cut.number} after {cut.seconds:.2f} s"
                 print(f"{at}: {kind}: {what}", flush=True)
     table = rendered(counted)
     print(table)
@@ -145,39 +135,41 @@ class Harness:
         self._jobs = jobs
 
     def cuts(
-        self, scenarios: Sequence[Scenario], wanted: int
+        self, stories: Sequence[Story], wanted: int
     ) -> Iterator[tuple[Cut, Mapping[str, str]]]:
-        """So many cuts, spread over the scenarios; each with what is wrong, by kind."""
-        known = {each.name: self._reference(each) for each in scenarios}
+        """So many cuts, spread over the stories; each with what is wrong, by kind."""
+        known = {each.name: self._reference(each) for each in stories}
         made = dict.fromkeys(known, 0)
+        share = -(-wanted // len(known))
         with ThreadPoolExecutor(self._jobs) as pool:
             for _ in range(wanted + SPARE_RUNS):
                 left = wanted - sum(made.values())
                 if left == 0:
                     return
-                scenario = min(scenarios, key=lambda each: made[each.name])
-                end, seconds = known[scenario.name]
+                story = min(stories, key=lambda each: made[each.name])
+                end, seconds = known[story.name]
                 number = 1 + sum(made.values())
-                taken = tuple(self._cut(scenario, seconds, number, min(CUTS_PER_RUN, left)))
-                made[scenario.name] += len(taken)
+                count = min(CUTS_PER_RUN, share, left)
+                taken = tuple(self._cut(story, seconds, number, count))
+                made[story.name] += len(taken)
                 judged = pool.map(partial(self._wrong, end), taken)
                 yield from zip(taken, judged, strict=True)
         raise AssertionError("the runs ended before they were cut")
 
-    def _reference(self, scenario: Scenario) -> tuple[dict[str, Any], float]:
-        """The fresh image of a scenario, the end of a run of it, and how many seconds it takes."""
-        fresh = self._fresh(scenario)
+    def _reference(self, story: Story) -> tuple[dict[str, Any], float]:
+        """The fresh image of a story, the end of a run of it, and how many seconds it takes."""
+        fresh = self._fresh(story)
         disk_images.make_image(fresh, disk_images.IMAGE_BYTES)
-        self._carry_out("prepare", scenario, fresh)
+        self._carry_out("prepare", story, fresh)
         disk_images.copy_image(fresh, self._disk.image)
         started = time.monotonic()
-        found = self._carry_out("finish", scenario, self._disk.image)
+        found = self._carry_out("finish", story, self._disk.image)
         return found["end"], time.monotonic() - started
 
-    def _cut(self, scenario: Scenario, seconds: float, number: int, count: int) -> Iterator[Cut]:
+    def _cut(self, story: Story, seconds: float, number: int, count: int) -> Iterator[Cut]:
         """Up to ``count`` cuts of one run, at moments drawn from its length."""
-        disk_images.copy_image(self._fresh(scenario), self._disk.image)
-        process = self._start("finish", scenario, self._disk.image)
+        disk_images.copy_image(self._fresh(story), self._disk.image)
+        process = self._start("finish", story, self._disk.image)
         started = time.monotonic()
         try:
             for at in sorted(self._random.uniform(0, seconds) for _ in range(count)):
@@ -190,7 +182,7 @@ class Harness:
                     return
                 yield Cut(
                     number=number,
-                    scenario=scenario,
+                    story=story,
                     image=image,
                     seconds=at,
                     acknowledged=acknowledged,
@@ -212,7 +204,7 @@ class Harness:
     def _wrong(self, end: Mapping[str, Any], cut: Cut) -> Mapping[str, str]:
         """What is wrong after a cut, by kind; nothing: the run ended as it would have."""
         try:
-            found = self._carry_out("cut", cut.scenario, cut.image)
+            found = self._carry_out("cut", cut.story, cut.image)
         except AssertionError as error:
             return {"stuck": str(error)}
         finally:
@@ -228,9 +220,9 @@ class Harness:
                 wrong.setdefault(kind, values)
         return wrong
 
-    def _carry_out(self, what: str, scenario: Scenario, image: Path) -> dict[str, Any]:
+    def _carry_out(self, what: str, story: Story, image: Path) -> dict[str, Any]:
         """One thing done inside; raises AssertionError with what was said when it failed."""
-        process = self._start(what, scenario, image)
+        process = self._start(what, story, image)
         try:
             code = process.wait(LIMIT_SECONDS)
         except subprocess.TimeoutExpired:
@@ -247,9 +239,9 @@ class Harness:
         assert isinstance(result, dict)
         return result
 
-    def _start(self, what: str, scenario: Scenario, image: Path) -> "subprocess.Popen[bytes]":
+    def _start(self, what: str, story: Story, image: Path) -> "subprocess.Popen[bytes]":
         places = (str(image), str(self._mount), str(self._found(image)))
-        words = ("inside", what, scenario.name, self._how, *places)
+        words = ("inside", what, story.name, self._how, *places)
         return disk_images.started_inside(Path(__file__).resolve(), *words, said=self._said(image))
 
     @property
@@ -257,8 +249,8 @@ class Harness:
         """Where every image is mounted, in each namespace."""
         return self._base / "disk"
 
-    def _fresh(self, scenario: Scenario) -> Path:
-        return self._base / f"{scenario.name}.img"
+    def _fresh(self, story: Story) -> Path:
+        return self._base / f"{story.name}.img"
 
     def _said(self, image: Path) -> Path:
         return self._base / f"{image.name}.said"
@@ -278,16 +270,41 @@ def inside(what: str, name: str, how: str, image: str, mount: str, found: str) -
             raise AssertionError(f"the file system is broken: {wrong}")
     with disk_images.mounted(Path(image), place):
         if what == "prepare":
-            prepare(SCENARIOS[name], folder)
+            set_up(STORIES[name], folder, folder)
             os.sync()
         else:
-            kind = UnsyncedSite if how == "unsynced" else Site
-            site = kind(folder, SCENARIOS[name])
+            planted = unsynced if how == "unsynced" else synced
+            said = Path(f"{found}.said")
+            site = Site(story=STORIES[name], place=folder, said=said, planted=planted)
             result["kept"] = asdict(progress(site.folder / DOCUMENT))
-            site.finish()
-            result["end"] = {**end_of(site), "store": store_fsck(site)}
+            if site.finish():
+                raise AssertionError(f"it failed and had to be retried: {site.tail()}")
+            result["end"] = end_of(site)
+            result["end"] |= {"store": store_fsck(site), "running": running()}
+            said.unlink()
     Path(found).write_text(json.dumps(result))
     return 0
+
+
+def synced() -> None:
+    """The program as it is."""
+
+
+def unsynced() -> None:
+    """The program on a machine that never syncs, from outside: it has no switch for that."""
+    os.fsync = lambda fd: None
+    for module in [each for name, each in sys.modules.items() if name.startswith("dispatch.")]:
+        if "sync_file_system" in vars(module):
+            vars(module)["sync_file_system"] = lambda folder: None
+
+
+def running() -> list[str]:
+    """What still runs in this namespace, but for this process."""
+    found = []
+    for each in psutil.process_iter(["cmdline", "status"]):
+        if each.pid != os.getpid() and each.info["status"] != psutil.STATUS_ZOMBIE:
+            found.append(" ".join(each.info["cmdline"] or ()))
+    return found
 
 
 def progress(path: Path) -> Acknowledged:
@@ -307,7 +324,7 @@ def progress(path: Path) -> Acknowledged:
 
 def folder_in(mount: Path) -> Path:
     """The folder of the run on a mounted image."""
-    return mount / "site" / NAME / "dispatch" / NAME
+    return mount / "site" / RUN / "dispatch" / RUN
 
 
 def store_fsck(site: Site) -> str:
@@ -318,7 +335,7 @@ def store_fsck(site: Site) -> str:
 
 
 def rendered(counted: Mapping[str, Mapping[str, int]]) -> str:
-    """The table: what went wrong in how many cuts of each scenario."""
+    """The table: what went wrong in how many cuts of each story."""
     rows = [
         " | ".join(["", name, *(str(row.get(kind, 0)) for kind in ("cuts", *KINDS)), ""]).strip()
         for name, row in counted.items()

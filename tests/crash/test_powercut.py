@@ -5,7 +5,7 @@ from collections import Counter
 import pytest
 from crash.disk_images import reason_against
 from crash.powercut import harness
-from crash.sweep import SCENARIOS
+from crash.stories import STORIES
 
 WHY_NOT = reason_against()
 CUTS = 4
@@ -17,7 +17,7 @@ def failures(seed: int, *, without_sync: bool) -> Counter[str]:
     """How often what went wrong in a few cuts of the straight story."""
     found = Counter[str]()
     with harness(seed, without_sync=without_sync) as made:
-        for _, wrong in made.cuts([SCENARIOS["straight"]], CUTS):
+        for _, wrong in made.cuts([STORIES["straight"]], CUTS):
             found.update(list(wrong))
     return found
 
