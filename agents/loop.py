@@ -9,6 +9,7 @@ import msgspec
 from attrs import evolve, frozen
 
 from ..state.config import Limits
+from ..state.disk import refusal
 from ..state.enums import AttemptOutcome
 from .fencing import bounded
 from .limits import Spent, Stop, exhausted, nearly_spent, overdue, patience
@@ -331,6 +332,8 @@ async def _called(tool: Tool, arguments: Mapping[str, object]) -> ToolResult:
     try:
         return await tool.call(arguments)
     except Exception as error:  # a tool's defect costs the model a call, not the run an attempt
+        if refused := refusal(error):
+            raise refused from error
         return ToolResult(
             f"{tool.spec.name} failed unexpectedly: {type(error).__name__}: {str(error)[:500]}",
             is_error=True,

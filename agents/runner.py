@@ -13,6 +13,7 @@ from attrs import evolve, frozen
 
 from ..state.codec import unstructure
 from ..state.config import Config
+from ..state.disk import refusal
 from ..state.durable import replace
 from ..state.enums import AttemptOutcome, Isolation
 from ..state.errors import StorageError
@@ -108,6 +109,8 @@ class AgentRunner:
         except FileExistsError:
             return _crashed(f"The folder {job.folder} is in use by another attempt.", Usage())
         except OSError as error:
+            if refused := refusal(error, job.folder):
+                raise refused from error
             return _crashed(f"The folder {job.folder} cannot be used: {error}.", Usage())
 
     async def aclose(self) -> None:
@@ -133,9 +136,9 @@ class AgentRunner:
             )
             self._keep_result(job.folder, cancelled, trace)
             raise JobCancelled(usage) from None
-        except StorageError:
-            raise  # the disk's fault: a fresh agent would be paid for in vain
         except Exception as error:  # whatever goes wrong costs an attempt, not the run
+            if refused := refusal(error, job.folder):
+                raise refused from error  # the machine's fault: a fresh agent would be in vain
             usage = Usage() if meter is None else meter.usage
             result = _crashed(f"{type(error).__name__}: {error}", usage)
         result = evolve(result, active_seconds=round(clock(), 3))

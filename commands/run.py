@@ -21,6 +21,7 @@ from ..state.lock import hold
 from ..state.records import Run
 from ..wiring import Start, make_run_folder, open_ports, prepare_start
 from .signals import heed_signals
+from .unexpected import say_refusals_once
 
 
 def run(args: Namespace) -> int:
@@ -51,6 +52,7 @@ def carry(
     when a signal asks the run to stop.  Raises Interrupted after one, with the document saved, and
     Paused where the run cannot go on now: for an answer, a budget or a provider.
     """
+    say_refusals_once()
     make_run_folder(start)
     with hold(start.folder, start.clock.now()):
         store = start.open_store(PlainLauncher().tier)

@@ -12,6 +12,7 @@ from typing import Final
 
 from attrs import frozen
 
+from ..state.disk import disk_errors
 from ..state.errors import GitError
 from .names import check_worktree_name
 from .program import Place
@@ -124,8 +125,9 @@ def write_pointer(layout: Layout, name: str) -> None:
 def replace_file(path: Path, content: bytes) -> None:
     """Give a file its content at once: after a kill it is the old one or the new one."""
     made = path.with_name(f"{path.name}.{get_ident()}.lock")
-    made.write_bytes(content)
-    made.replace(path)
+    with disk_errors(path):
+        made.write_bytes(content)
+        made.replace(path)
 
 
 def _write(path: Path, text: str) -> None:

@@ -15,7 +15,7 @@ from typing import IO, Final
 
 from attrs import frozen
 
-from ..state.durable import DISK_HINTS
+from ..state.disk import DISK_HINTS, refusal, trouble
 from ..state.errors import GitError, StorageError, UsageError
 from .hardening import ENVIRONMENT, PATH, SETTINGS
 
@@ -56,6 +56,10 @@ class Place:
         }
         return {name: str(path) for name, path in places.items() if path is not None}
 
+    def folders(self) -> tuple[Path, ...]:
+        """Where a command may write."""
+        return tuple(each for each in (self.git_dir, self.common_dir, self.work_tree) if each)
+
 
 def git(
     place: Place | None,
@@ -71,7 +75,7 @@ def git(
 ) -> Output:
     """Run one git command; raises GitError when its exit code is not in ``accept``.
 
-    Raises StorageError, whatever is accepted, when the disk refused.
+    Raises StorageError, whatever is accepted, when the disk or the machine refused.
 
     ``settings`` are configuration keys that win over every file; ``variables`` change the
     environment (null: taken out).  ``limit`` is in bytes: output beyond it is dropped when it may
@@ -94,10 +98,13 @@ def git(
         if cut:
             return output
         raise GitError(f"git {subcommand} printed more than {limit} bytes.")
-    for refusal, hint in DISK_HINTS.items() if output.code else ():
-        if os.strerror(refusal) in output.stderr:
+    for errno, hint in DISK_HINTS.items() if output.code else ():
+        if os.strerror(errno) in output.stderr:
             raise StorageError(f"git {subcommand} exited {output.code}: {output.stderr}.", hint)
     if output.code not in accept:
+        # Git does not always say why it could not write.
+        if place is not None and (found := trouble(place.folders())):
+            raise found
         raise GitError(f"git {subcommand} exited {output.code}: {output.stderr or 'no message'}")
     return output
 
@@ -158,6 +165,8 @@ def _run(
                 start_new_session=True,  # a terminal's Ctrl-C must not stop it half-way
             )
         except OSError as error:
+            if found := refusal(error):
+                raise found from error
             raise GitError(f"git could not be started in {cwd}: {error.strerror}.") from error
         with process:
             try:

@@ -13,6 +13,7 @@ from typing import Final
 
 from attrs import frozen
 
+from ...state.disk import disk_errors, refusal
 from .output import OutputFile
 from .policy import MAX_TIMEOUT_SECONDS, CommandLimits
 from .processes import end_command
@@ -48,10 +49,11 @@ def execute(
     """Start ``argv`` in a session of its own and see it, and all it started, to the end.
 
     ``mark`` is its mark in ``variables``.  A program that cannot be started ends with exit code 127
-    and the reason as its output.  Raises OSError when the output cannot be written.
+    and the reason as its output.  Raises StorageError when the machine refuses, OSError when the
+    output cannot be written.
     """
     started = time.monotonic()
-    with OutputFile(output, limits.output_bytes) as file:
+    with disk_errors(output), OutputFile(output, limits.output_bytes) as file:
         try:
             process = subprocess.Popen(
                 argv,
@@ -63,6 +65,8 @@ def execute(
                 start_new_session=True,
             )
         except OSError as error:
+            if refused := refusal(error, cwd):
+                raise refused from error
             file.write(f"cannot start the command in {cwd}: {error.strerror}\n".encode())
             file.finish("")
             code, stopped = 127, ""

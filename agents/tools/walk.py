@@ -4,6 +4,7 @@ import time
 from collections.abc import Iterator
 from typing import Final
 
+from ...state.disk import refusal
 from . import ignore
 from .paths import Refused
 from .tree import Tree
@@ -44,7 +45,9 @@ class Walk:
     def _folder(self, names: Names, above: list[ignore.IgnoreFile]) -> Iterator[Names]:
         try:
             listing = self._tree.listing(names)
-        except OSError:
+        except OSError as error:
+            if refusal(error):
+                raise
             return  # removed, replaced by a link, or not ours to read: nothing to find there
         files = above
         if any(name == ".gitignore" for name, _ in listing):
