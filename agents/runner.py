@@ -11,6 +11,7 @@ from typing import Any, Final, Protocol, TypeVar
 
 from attrs import evolve, frozen
 
+from ..state.alive import alive_seconds, sleep_in_the_world
 from ..state.codec import unstructure
 from ..state.config import Config
 from ..state.disk import refusal
@@ -72,9 +73,9 @@ class AgentRunner:
         verbose: bool = False,
         clients: Callable[[str], ModelClient] | None = None,
         retries: RetryPolicy | None = None,
-        monotonic: Callable[[], float] = time.monotonic,
+        monotonic: Callable[[], float] = alive_seconds,
         now: Callable[[], float] = time.time,
-        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+        sleep: Callable[[float], Awaitable[None]] = sleep_in_the_world,
         chance: Callable[[], float] = random.random,
     ) -> None:
         self._config = config

@@ -13,6 +13,7 @@ from ..fsm.engine import drive, tell_transition
 from ..fsm.report_file import REPORT, write_report
 from ..fsm.stopping import GRACE_SECONDS
 from ..fsm.timing import TimedStore
+from ..state.alive import AliveLoop
 from ..state.clean_text import clean
 from ..state.document import DocumentStore
 from ..state.enums import RunStatus
@@ -62,9 +63,10 @@ def carry(
         for warning in (*start.warnings, *_unsandboxed(store)):
             print(f"dispatch: warning: {clean(warning)}", file=sys.stderr)
         try:
-            return asyncio.run(
-                _carry(start, store, verbose, grace, began=begin is not None, wait=wait)
-            )
+            with asyncio.Runner(loop_factory=AliveLoop) as runner:
+                return runner.run(
+                    _carry(start, store, verbose, grace, began=begin is not None, wait=wait)
+                )
         except asyncio.CancelledError:
             raise Interrupted(
                 "Interrupted; what was done is kept.", f"Continue it: dispatch {start.name}"

@@ -1,5 +1,6 @@
 """Runs the git program: hardened, bounded in time and output, its failures in sentences."""
 
+import contextlib
 import os
 import re
 import selectors
@@ -7,7 +8,6 @@ import shutil
 import signal
 import subprocess
 import tempfile
-import time
 from collections.abc import Mapping, Sequence
 from functools import cache
 from pathlib import Path
@@ -15,6 +15,7 @@ from typing import IO, Final
 
 from attrs import frozen
 
+from ..state.alive import TICK_SECONDS, alive_seconds
 from ..state.disk import DISK_HINTS, refusal, trouble
 from ..state.errors import GitError, StorageError, UsageError
 from .hardening import ENVIRONMENT, PATH, SETTINGS
@@ -179,12 +180,12 @@ def _read(process: subprocess.Popen[bytes], limit: int, timeout: float) -> Outpu
     assert process.stdout is not None
     assert process.stderr is not None
     out, err = bytearray(), bytearray()
-    deadline = time.monotonic() + timeout
+    deadline = alive_seconds() + timeout
     with selectors.DefaultSelector() as selector:
         selector.register(process.stdout, selectors.EVENT_READ, out)
         selector.register(process.stderr, selectors.EVENT_READ, err)
         while selector.get_map():
-            left = deadline - time.monotonic()
+            left = deadline - alive_seconds()
             if left <= 0:
                 return None
             for key, _ in selector.select(left):
@@ -197,11 +198,10 @@ def _read(process: subprocess.Popen[bytes], limit: int, timeout: float) -> Outpu
                         return Output(bytes(out[:limit]), _cleaned(err), -1, truncated=True)
                 elif len(err) < ERROR_LIMIT:
                     err += chunk
-    try:
-        code = process.wait(max(0.0, deadline - time.monotonic()))
-    except subprocess.TimeoutExpired:
-        return None
-    return Output(bytes(out), _cleaned(err), code)
+    while alive_seconds() < deadline:
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            return Output(bytes(out), _cleaned(err), process.wait(TICK_SECONDS))
+    return None
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:

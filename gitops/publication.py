@@ -12,6 +12,7 @@ from pathlib import Path
 from threading import Lock
 from typing import Final
 
+from ..state.alive import alive_seconds
 from ..state.errors import GitError, RefMoved
 from .objects import holds
 from .program import Place, git
@@ -179,7 +180,7 @@ def swap_ref(
 
     Raises RefMoved when it is not at ``old``, GitError when somebody holds its lock all the time.
     """
-    deadline = time.monotonic() + patience
+    deadline = alive_seconds() + patience
     expected = old or _NOT_THERE
     change = ("-d", ref, expected) if new is None else (ref, new, expected)
     while True:
@@ -192,7 +193,7 @@ def swap_ref(
             return
         if tip != old:
             raise moved(ref, tip, old)
-        if time.monotonic() >= deadline:
+        if alive_seconds() >= deadline:
             raise GitError(
                 f"{ref} of {user.root} could not be changed: {output.stderr}",
                 "Another git process may hold the lock; when none runs, remove the lock file.",

@@ -1,9 +1,9 @@
 """The files of a tree in one stable order, without what git ignores, within stated bounds."""
 
-import time
 from collections.abc import Iterator
 from typing import Final
 
+from ...state.alive import alive_seconds
 from ...state.disk import refusal
 from . import ignore
 from .paths import Refused
@@ -30,7 +30,7 @@ class Walk:
         self._tree = tree
         self.start, self.is_folder = tree.start(raw)
         self._entries = 0
-        self._end = time.monotonic() + MAX_SECONDS
+        self._end = alive_seconds() + MAX_SECONDS
 
     def __iter__(self) -> Iterator[Names]:
         """Plain files as names from the root, sorted by name in every folder."""
@@ -70,7 +70,7 @@ class Walk:
         if self._entries > MAX_ENTRIES:
             self.stopped = f"stopped after {MAX_ENTRIES:,} entries; search a narrower path"
             return True
-        if time.monotonic() > self._end:
+        if alive_seconds() > self._end:
             self.stopped = f"stopped after {MAX_SECONDS:.0f} seconds; search a narrower path"
             return True
         return False
