@@ -29,7 +29,7 @@ from .state.disk import disk_errors
 from .state.document import DOCUMENT, DocumentStore, load_run
 from .state.durable import make_folder, read_regular, write_text_atomic
 from .state.enums import Role, RunStatus
-from .state.errors import RefMoved, UsageError
+from .state.errors import LockedError, RefMoved, UsageError
 from .state.journal import EventJournal
 from .state.operator_channel import OperatorChannel
 from .state.records import Identity, Run
@@ -59,7 +59,15 @@ class Start:
     clock: SystemClock
 
     def open_store(self, tier: str) -> DocumentStore:
-        """The run's document, made when the run is new; the caller holds the run's lock."""
+        """The run's document, made when the run is new; the caller holds the run's lock.
+
+        Raises LockedError when another process began the run after this one had looked.
+        """
+        if self.is_new and (self.folder / DOCUMENT).exists():
+            raise LockedError(
+                f"Another process began run {self.name} a moment ago.",
+                f"To go on with it: dispatch {self.name}",
+            )
         if not self.is_new:
             store = DocumentStore.open(self.folder)
             store.update(self._with_caps)

@@ -54,8 +54,8 @@ def carry(
     Paused where the run cannot go on now: for an answer, a budget or a provider.
     """
     say_refusals_once()
-    make_run_folder(start)
     with hold(start.folder, start.clock.now()):
+        make_run_folder(start)
         store = start.open_store(PlainLauncher().tier)
         if begin is not None:
             store.update(begin)
