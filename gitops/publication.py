@@ -13,7 +13,7 @@ from threading import Lock
 from typing import Final
 
 from ..state.alive import alive_seconds
-from ..state.errors import GitError, RefMoved
+from ..state.errors import GitError, RefMoved, StorageError
 from .objects import holds
 from .program import Place, git
 from .refs import moved
@@ -178,7 +178,8 @@ def swap_ref(
 ) -> None:
     """Compare and swap, or with null delete, a ref of the user's; waits ``patience`` seconds.
 
-    Raises RefMoved when it is not at ``old``, GitError when somebody holds its lock all the time.
+    Raises RefMoved when it is not at ``old``, StorageError when somebody holds its lock all the
+    time: nothing failed then, and nobody but the user knows whether that somebody lives.
     """
     deadline = alive_seconds() + patience
     expected = old or _NOT_THERE
@@ -194,8 +195,9 @@ def swap_ref(
         if tip != old:
             raise moved(ref, tip, old)
         if alive_seconds() >= deadline:
-            raise GitError(
+            raise StorageError(
                 f"{ref} of {user.root} could not be changed: {output.stderr}",
-                "Another git process may hold the lock; when none runs, remove the lock file.",
+                "Another git process may hold the lock; when none runs, remove the lock file. "
+                "Then run the same command again.",
             )
         time.sleep(_PAUSE_SECONDS)

@@ -1,14 +1,15 @@
 """One process owns a run, whoever else starts it, looks at it, or works in the same repository."""
 
 import stat
-import threading
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from functools import partial
 from pathlib import Path
 
 import pytest
 from fakes.asking_run import Asking, asking
 from fakes.child_program import Ended, Process, document, until
+from fakes.garbage import collecting_garbage
 from fakes.git_repos import User
 
 from dispatch.state.document import DOCUMENT
@@ -126,7 +127,7 @@ def test_two_runs_in_one_repository_end_like_each_alone_though_the_user_collects
     with collecting_garbage(both.user) as rounds, ExitStack() as stack:
         started = [stack.enter_context(both.program.started("run", name)) for name in names]
         for name in names:
-            until(lambda name=name: _is_at_work(both.user, name))
+            until(partial(_is_at_work, both.user, name))
         until(lambda: len(rounds) > 2)
         both.go.touch()
         for each in started:
@@ -140,28 +141,3 @@ def test_two_runs_in_one_repository_end_like_each_alone_though_the_user_collects
 def _is_at_work(user: User, name: str) -> bool:
     tasks = document(user, name).get("tasks")
     return isinstance(tasks, list) and any(task["attempts"] for task in tasks)
-
-
-@contextmanager
-def collecting_garbage(user: User) -> Iterator[list[int]]:
-    """``git gc --prune=now`` over and over; none of them may fail."""
-    rounds: list[int] = []
-    failures: list[str] = []
-    done = threading.Event()
-
-    def collect() -> None:
-        while not done.is_set():
-            try:
-                user.gc()
-            except AssertionError as error:
-                failures.append(str(error))
-            rounds.append(len(rounds))
-
-    collector = threading.Thread(target=collect)
-    collector.start()
-    try:
-        yield rounds
-    finally:
-        done.set()
-        collector.join()
-    assert failures == []
