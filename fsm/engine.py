@@ -89,7 +89,7 @@ def failure_of(error: Exception, state: RunStatus, at: str) -> Failure:
 
 
 def _failed(error: Exception, ports: Ports) -> Step:
-    if refused := refusal(error):
+    if refused := refusal(error, ports.folder):
         raise refused from error
     # A TaskGroup wraps what its tasks raised; the first one is the reason.
     while isinstance(error, ExceptionGroup):

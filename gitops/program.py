@@ -16,7 +16,7 @@ from typing import IO, Final
 from attrs import frozen
 
 from ..state.alive import TICK_SECONDS, alive_seconds
-from ..state.disk import DISK_HINTS, refusal, trouble
+from ..state.disk import DISK_HINTS, disk_errors, refusal, trouble
 from ..state.errors import GitError, StorageError, UsageError
 from .hardening import ENVIRONMENT, PATH, SETTINGS
 
@@ -152,8 +152,9 @@ def _run(
 ) -> Output | None:
     with tempfile.TemporaryFile() as given:
         if isinstance(stdin, bytes):
-            given.write(stdin)
-            given.seek(0)
+            with disk_errors(Path(tempfile.gettempdir())):
+                given.write(stdin)
+                given.seek(0)
             stdin = given
         try:
             process = subprocess.Popen(

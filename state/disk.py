@@ -82,12 +82,10 @@ def trouble(folders: Iterable[Path]) -> StorageError | None:
     for folder in dict.fromkeys(folders):
         try:
             found = os.statvfs(folder)
-            free, least = found.f_bavail * found.f_frsize, _least(found.f_blocks * found.f_frsize)
-            if found.f_flag & os.ST_RDONLY:
-                return refused("write below", folder, errno.EROFS)
-            if free < least or (found.f_files and not found.f_favail):
+            if found.f_bavail * found.f_frsize < _least(found.f_blocks * found.f_frsize):
                 return refused("write below", folder, errno.ENOSPC)
-            with tempfile.TemporaryFile(dir=folder) as file:  # a quota shows in nothing else
+            # A quota, inodes and a file system that is read-only show only when one tries.
+            with tempfile.TemporaryFile(dir=folder) as file:
                 file.write(b"\0" * _PROBE_BYTES)
                 file.flush()
         except OSError as error:
