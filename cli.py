@@ -60,11 +60,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         # Whoever read our output has gone; the interpreter's last flush must not complain of it.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return ExitCode.FAILED
-    except OSError as error:
-        return _refuse(f"{error}.", ExitCode.FAILED)
     except Exception as error:  # a bug is told in one line like everything else
-        hint = f"This is a bug in dispatch; {DEBUG_VARIABLE}=1 shows where it happened."
-        return _refuse(f"{type(error).__name__}: {error}. {hint}", ExitCode.FAILED)
+        from .commands.unexpected import told
+
+        return _refuse(*told(error, DEBUG_VARIABLE))
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -135,7 +134,10 @@ def _refuse(message: str, code: int) -> int:
 
     if os.environ.get(DEBUG_VARIABLE):
         traceback.print_exc()
-    print(f"dispatch: {clean(message)}", file=sys.stderr)
+    try:
+        print(f"dispatch: {clean(message)}", file=sys.stderr)
+    except OSError:  # kept in a file on the disk that is full: the code says it
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stderr.fileno())
     return code
 
 

@@ -25,10 +25,11 @@ from .policy.names import RESERVED_NAMES, default_run_name, run_name_problems
 from .state.clock import SystemClock
 from .state.config import Config, Limits
 from .state.config_file import load_config
+from .state.disk import disk_errors
 from .state.document import DOCUMENT, DocumentStore, load_run_of
 from .state.durable import make_folder, read_regular, write_text_atomic
 from .state.enums import Role, RunStatus
-from .state.errors import RefMoved, UsageError
+from .state.errors import LockedError, RefMoved, UsageError
 from .state.journal import EventJournal
 from .state.operator_channel import OperatorChannel
 from .state.records import Identity, Run
@@ -39,6 +40,7 @@ RUNS_FOLDER: Final = "dispatch"
 SPEC: Final = "spec.md"
 MAX_SPEC_BYTES: Final = 1024 * 1024
 MAX_NAMED_CHANGES: Final = 5
+PRIVATE: Final = 0o700
 
 
 @frozen(kw_only=True)
@@ -57,7 +59,15 @@ class Start:
     clock: SystemClock
 
     def open_store(self, tier: str) -> DocumentStore:
-        """The run's document, made when the run is new; the caller holds the run's lock."""
+        """The run's document, made when the run is new; the caller holds the run's lock.
+
+        Raises LockedError when another process began the run after this one had looked.
+        """
+        if self.is_new and (self.folder / DOCUMENT).exists():
+            raise LockedError(
+                f"Another process began run {self.name} a moment ago.",
+                f"To go on with it: dispatch {self.name}",
+            )
         if not self.is_new:
             store = DocumentStore.open(self.folder)
             store.update(self._with_caps)
@@ -155,9 +165,11 @@ def prepare_start(
 
 
 def make_run_folder(start: Start) -> None:
-    """Make the run's folder, and git ignore it; a repetition changes nothing."""
+    """Make the run's folder, its owner's alone, and git ignore it; a repetition changes nothing."""
     start.target.exclude_run_folder()
     make_folder(start.folder)
+    with disk_errors(start.folder):
+        start.folder.chmod(PRIVATE)  # it holds what agents read and said, under many names
 
 
 @contextlib.asynccontextmanager

@@ -8,6 +8,7 @@ from typing import Any, Final, Generic, Protocol, TypeVar
 from attrs import evolve, frozen
 
 from ..state.config import Limits
+from ..state.disk import refusal
 from ..state.enums import AttemptOutcome
 from . import sentences
 from .calls import arguments_of, encodable, storable
@@ -117,7 +118,12 @@ class Conversation(Generic[V]):
         ``past`` is what an interrupted conversation has come to; the tree is as it says.
         """
         self._heard = self._clock()
-        stop = await (self._begin() if past is None else self._go_on(past))
+        stop = None
+        if past is not None:
+            stop = await self._go_on(past)
+        else:
+            self._say(self._seed)
+            await self._mark(changed=True)
         # What was accepted counts, whatever else the same turn ran into.
         while self._terminal.value is None and stop is None:
             stop = exhausted(self._spent(), self._limits_now())
@@ -128,10 +134,6 @@ class Conversation(Generic[V]):
             return LoopEnd(outcome=AttemptOutcome.OK, value=self._terminal.value)
         assert stop is not None  # why else would the loop be left
         return LoopEnd(outcome=stop.outcome, message=stop.message)
-
-    async def _begin(self) -> None:
-        self._say(self._seed)
-        await self._mark(changed=True)
 
     async def _go_on(self, past: Past) -> Stop | None:
         """Bring tools and counters to where they were, and end the turn that was cut off."""
@@ -384,6 +386,8 @@ async def _called(tool: Tool, arguments: Mapping[str, object]) -> ToolResult:
     try:
         return await tool.call(arguments)
     except Exception as error:  # a tool's defect costs the model a call, not the run an attempt
+        if refused := refusal(error):
+            raise refused from error
         return ToolResult(
             f"{tool.spec.name} failed unexpectedly: {type(error).__name__}: {str(error)[:500]}",
             is_error=True,

@@ -11,8 +11,10 @@ from typing import Any, Final, Protocol, TypeVar
 
 from attrs import evolve, frozen
 
+from ..state.alive import alive_seconds, sleep_in_the_world
 from ..state.codec import unstructure
 from ..state.config import Config
+from ..state.disk import disk_errors, refusal
 from ..state.durable import replace
 from ..state.enums import AttemptOutcome, Isolation
 from ..state.errors import DispatchError, StorageError
@@ -73,9 +75,9 @@ class AgentRunner:
         verbose: bool = False,
         clients: Callable[[str], ModelClient] | None = None,
         retries: RetryPolicy | None = None,
-        monotonic: Callable[[], float] = time.monotonic,
+        monotonic: Callable[[], float] = alive_seconds,
         now: Callable[[], float] = time.time,
-        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+        sleep: Callable[[float], Awaitable[None]] = sleep_in_the_world,
         chance: Callable[[], float] = random.random,
     ) -> None:
         self._config = config
@@ -115,6 +117,8 @@ class AgentRunner:
         except FileExistsError:
             return _crashed(f"The folder {job.folder} is in use by another attempt.", Usage())
         except OSError as error:
+            if refused := refusal(error, job.folder):
+                raise refused from error
             return _crashed(f"The folder {job.folder} cannot be used: {error}.", Usage())
 
     async def aclose(self) -> None:
@@ -145,9 +149,11 @@ class AgentRunner:
             if past is not None:
                 trace.note(f"goes on after {len(past.turns)} turns")
             result = _result(await conversation.run(past), meter.usage)
-        except (StorageError, NotContinued):
-            raise  # the disk's fault: a fresh agent would be paid for in vain
+        except NotContinued:
+            raise
         except Exception as error:  # whatever goes wrong costs an attempt, not the run
+            if refused := refusal(error, job.folder):
+                raise refused from error  # the machine's fault: a fresh agent would be in vain
             usage = known.usage if meter is None else meter.usage
             result = _crashed(f"{type(error).__name__}: {error}", usage)
         result = evolve(result, active_seconds=round(clock(), 3))
@@ -273,10 +279,11 @@ class _Patient:
 
 def _told(folder: Path) -> tuple[Transcript, tuple[Item, ...]]:
     try:
-        return Transcript.existing(folder)
+        with disk_errors(folder):
+            return Transcript.existing(folder)
     except FileNotFoundError:
         raise NotContinued("It had not begun.") from None
-    except ValueError as error:
+    except (OSError, ValueError) as error:
         raise NotContinued(f"Its transcript cannot be read: {error}.") from None
 
 

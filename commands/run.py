@@ -13,6 +13,7 @@ from ..fsm.engine import drive, tell_transition
 from ..fsm.report_file import REPORT, write_report
 from ..fsm.stopping import GRACE_SECONDS
 from ..fsm.timing import TimedStore
+from ..state.alive import AliveLoop
 from ..state.clean_text import clean
 from ..state.document import DocumentStore
 from ..state.enums import RunStatus
@@ -22,6 +23,7 @@ from ..state.marks import marking
 from ..state.records import Run
 from ..wiring import Start, make_run_folder, open_ports, prepare_start
 from .signals import heed_signals
+from .unexpected import say_refusals_once
 
 
 def run(args: Namespace) -> int:
@@ -52,8 +54,9 @@ def carry(
     when a signal asks the run to stop.  Raises Interrupted after one, with the document saved, and
     Paused where the run cannot go on now: for an answer, a budget or a provider.
     """
-    make_run_folder(start)
+    say_refusals_once()
     with hold(start.folder, start.clock.now()), marking(start.folder):
+        make_run_folder(start)
         store = start.open_store(PlainLauncher().tier)
         if begin is not None:
             store.update(begin)
@@ -61,9 +64,10 @@ def carry(
         for warning in (*start.warnings, *_unsandboxed(store)):
             print(f"dispatch: warning: {clean(warning)}", file=sys.stderr)
         try:
-            return asyncio.run(
-                _carry(start, store, verbose, grace, began=begin is not None, wait=wait)
-            )
+            with asyncio.Runner(loop_factory=AliveLoop) as runner:
+                return runner.run(
+                    _carry(start, store, verbose, grace, began=begin is not None, wait=wait)
+                )
         except asyncio.CancelledError:
             raise Interrupted(
                 "Interrupted; what was done is kept.", f"Continue it: dispatch {start.name}"

@@ -9,6 +9,7 @@ from attrs import evolve
 from ..policy.comparison import CommandOutput, compare
 from ..policy.failures import parse_failures
 from ..policy.normalise import normalise
+from ..state.durable import write_text_atomic
 from ..state.enums import VerificationMode
 from ..state.records import Run
 from ..state.work import BuildFailure, CommandResult
@@ -144,4 +145,4 @@ def _write_log(folder: Path, results: Sequence[CommandResult], name: str) -> Non
         + read_output(folder, result)
         for result in results
     ]
-    (folder / name).write_text("\n".join(parts), encoding="utf-8")
+    write_text_atomic(folder / name, "\n".join(parts))

@@ -9,14 +9,13 @@ import asyncio
 
 from attrs import evolve
 
-from ..state.durable import DISK_HINTS
+from ..state.disk import refusal
 from ..state.enums import FailureKind, RunStatus
 from ..state.errors import (
     DispatchError,
     GitError,
     Paused,
     RefMoved,
-    StorageError,
     WaitingForOperator,
 )
 from ..state.records import Failure, HistoryEntry
@@ -32,7 +31,7 @@ async def drive(ports: Ports) -> RunStatus:
     """Carry a run to a final state.
 
     Whatever a state throws is recorded and ends in ``failed``.  What only pauses the run (Paused,
-    with its reason in the document), a disk that refuses (StorageError) and what interrupts
+    with its reason in the document), a machine that refuses (StorageError) and what interrupts
     (cancellation) leave it as it was last saved and are raised; running again goes on from there.
     """
     recovered = False
@@ -90,6 +89,8 @@ def failure_of(error: Exception, state: RunStatus, at: str) -> Failure:
 
 
 def _failed(error: Exception, ports: Ports) -> Step:
+    if refused := refusal(error, ports.folder):
+        raise refused from error
     # A TaskGroup wraps what its tasks raised; the first one is the reason.
     while isinstance(error, ExceptionGroup):
         error = error.exceptions[0]
@@ -97,10 +98,8 @@ def _failed(error: Exception, ports: Ports) -> Step:
         # An open question is in the document already; the other reasons would be forgotten.
         reason = error.message
         ports.store.update(lambda run: evolve(run, paused=reason))
-    if isinstance(error, StorageError | Paused):
+    if isinstance(error, Paused):
         raise error
-    if isinstance(error, OSError) and (hint := DISK_HINTS.get(error.errno or 0)):
-        raise StorageError(f"{error}.", hint) from error
     failure = failure_of(error, ports.store.run.status, ports.clock.now())
     return Step(
         RunEvent.FAILED,

@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 
 from attrs import define, field
 
+from ..state.disk import refusal
 from ..state.errors import WaitingForOperator
 
 T = TypeVar("T")
@@ -51,7 +52,8 @@ async def each_in_parallel(
     async with asyncio.TaskGroup() as group:
         for name in names:
             group.create_task(one(name))
-    for error in (*failures, *waiting):
+    # What failed beside a disk that refuses may have failed for it.
+    for error in sorted((*failures, *waiting), key=lambda error: refusal(error) is None):
         raise error
 
 

@@ -1,10 +1,10 @@
 """How long a run has been worked on, over all its processes; a suspended machine does not count."""
 
-import time
 from collections.abc import Callable
 
 from attrs import evolve
 
+from ..state.alive import alive_seconds
 from ..state.records import Run
 from .ports import Store
 
@@ -12,10 +12,10 @@ from .ports import Store
 class TimedStore:
     """A store in which each save holds the seconds worked so far.
 
-    ``monotonic`` must stand still while the machine is suspended, as it does on Linux.
+    ``monotonic`` must stand still while the machine is suspended or the process stopped.
     """
 
-    def __init__(self, inner: Store, monotonic: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, inner: Store, monotonic: Callable[[], float] = alive_seconds) -> None:
         self._inner = inner
         self._monotonic = monotonic
         self._began = monotonic() - inner.run.active_seconds

@@ -12,6 +12,7 @@ from typing import Final
 
 from attrs import frozen
 
+from ..state.disk import disk_errors
 from ..state.errors import GitError
 from .names import check_worktree_name
 from .program import Place
@@ -125,9 +126,10 @@ def write_pointer(layout: Layout, name: str) -> None:
 def replace_file(path: Path, content: bytes) -> None:
     """Give a file its content at once: after a kill or a power cut it has the old or the new."""
     made = path.with_name(f"{path.name}.{get_ident()}.lock")
-    made.write_bytes(content)
-    bring_to_disk(made)
-    made.replace(path)
+    with disk_errors(path):
+        made.write_bytes(content)
+        bring_to_disk(made)
+        made.replace(path)
 
 
 def bring_to_disk(path: Path) -> None:

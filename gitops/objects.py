@@ -17,6 +17,7 @@ from typing import Final
 from dulwich.object_store import DiskObjectStore
 from dulwich.objects import Blob, Commit, ObjectID, ShaFile, Tree
 
+from ..state.disk import disk_errors
 from ..state.errors import GitError
 from ..state.records import Identity
 from .names import check_commit
@@ -178,7 +179,7 @@ def _commit(objects: DiskObjectStore, commit: str) -> Commit:
 
 
 def _add(objects: DiskObjectStore, made: ShaFile) -> str:
-    with _WRITING:
+    with _WRITING, disk_errors(Path(objects.path)):
         objects.add_object(made)
     return made.id.decode()
 

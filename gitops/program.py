@@ -1,5 +1,6 @@
 """Runs the git program: hardened, bounded in time and output, its failures in sentences."""
 
+import contextlib
 import os
 import re
 import selectors
@@ -7,7 +8,6 @@ import shutil
 import signal
 import subprocess
 import tempfile
-import time
 from collections.abc import Mapping, Sequence
 from functools import cache
 from pathlib import Path
@@ -15,7 +15,8 @@ from typing import IO, Final
 
 from attrs import frozen
 
-from ..state.durable import DISK_HINTS
+from ..state.alive import TICK_SECONDS, alive_seconds
+from ..state.disk import DISK_HINTS, disk_errors, refusal, trouble
 from ..state.errors import GitError, StorageError, UsageError
 from ..state.marks import own_mark
 from .hardening import ENVIRONMENT, PATH, SETTINGS
@@ -57,6 +58,10 @@ class Place:
         }
         return {name: str(path) for name, path in places.items() if path is not None}
 
+    def folders(self) -> tuple[Path, ...]:
+        """Where a command may write."""
+        return tuple(each for each in (self.git_dir, self.common_dir, self.work_tree) if each)
+
 
 def git(
     place: Place | None,
@@ -72,7 +77,7 @@ def git(
 ) -> Output:
     """Run one git command; raises GitError when its exit code is not in ``accept``.
 
-    Raises StorageError, whatever is accepted, when the disk refused.
+    Raises StorageError, whatever is accepted, when the disk or the machine refused.
 
     ``settings`` are configuration keys that win over every file; ``variables`` change the
     environment (null: taken out).  ``limit`` is in bytes: output beyond it is dropped when it may
@@ -96,10 +101,13 @@ def git(
         if cut:
             return output
         raise GitError(f"git {subcommand} printed more than {limit} bytes.")
-    for refusal, hint in DISK_HINTS.items() if output.code else ():
-        if os.strerror(refusal) in output.stderr:
+    for errno, hint in DISK_HINTS.items() if output.code else ():
+        if os.strerror(errno) in output.stderr:
             raise StorageError(f"git {subcommand} exited {output.code}: {output.stderr}.", hint)
     if output.code not in accept:
+        # Git does not always say why it could not write.
+        if place is not None and (found := trouble(place.folders())):
+            raise found
         raise GitError(f"git {subcommand} exited {output.code}: {output.stderr or 'no message'}")
     return output
 
@@ -146,8 +154,9 @@ def _run(
 ) -> Output | None:
     with tempfile.TemporaryFile() as given:
         if isinstance(stdin, bytes):
-            given.write(stdin)
-            given.seek(0)
+            with disk_errors(Path(tempfile.gettempdir())):
+                given.write(stdin)
+                given.seek(0)
             stdin = given
         try:
             process = subprocess.Popen(
@@ -160,6 +169,8 @@ def _run(
                 start_new_session=True,  # a terminal's Ctrl-C must not stop it half-way
             )
         except OSError as error:
+            if found := refusal(error):
+                raise found from error
             raise GitError(f"git could not be started in {cwd}: {error.strerror}.") from error
         with process:
             try:
@@ -172,12 +183,12 @@ def _read(process: subprocess.Popen[bytes], limit: int, timeout: float) -> Outpu
     assert process.stdout is not None
     assert process.stderr is not None
     out, err = bytearray(), bytearray()
-    deadline = time.monotonic() + timeout
+    deadline = alive_seconds() + timeout
     with selectors.DefaultSelector() as selector:
         selector.register(process.stdout, selectors.EVENT_READ, out)
         selector.register(process.stderr, selectors.EVENT_READ, err)
         while selector.get_map():
-            left = deadline - time.monotonic()
+            left = deadline - alive_seconds()
             if left <= 0:
                 return None
             for key, _ in selector.select(left):
@@ -190,11 +201,10 @@ def _read(process: subprocess.Popen[bytes], limit: int, timeout: float) -> Outpu
                         return Output(bytes(out[:limit]), _cleaned(err), -1, truncated=True)
                 elif len(err) < ERROR_LIMIT:
                     err += chunk
-    try:
-        code = process.wait(max(0.0, deadline - time.monotonic()))
-    except subprocess.TimeoutExpired:
-        return None
-    return Output(bytes(out), _cleaned(err), code)
+    while alive_seconds() < deadline:
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            return Output(bytes(out), _cleaned(err), process.wait(TICK_SECONDS))
+    return None
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:

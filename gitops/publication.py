@@ -13,8 +13,9 @@ from pathlib import Path
 from threading import Lock
 from typing import Final
 
+from ..state.alive import alive_seconds
 from ..state.durable import sync_file_system
-from ..state.errors import GitError, RefMoved
+from ..state.errors import GitError, RefMoved, StorageError
 from .objects import holds
 from .program import Place, git
 from .refs import moved
@@ -180,9 +181,10 @@ def swap_ref(
     """Compare and swap, or with null delete, a ref of the user's; waits ``patience`` seconds.
 
     What it points to is on the disk before it is set, and it is when this returns.
-    Raises RefMoved when it is not at ``old``, GitError when somebody holds its lock all the time.
+    Raises RefMoved when it is not at ``old``, StorageError when somebody holds its lock all the
+    time: nothing failed then, and nobody but the user knows whether that somebody lives.
     """
-    deadline = time.monotonic() + patience
+    deadline = alive_seconds() + patience
     expected = old or _NOT_THERE
     change = ("-d", ref, expected) if new is None else (ref, new, expected)
     sync_file_system(user.common_dir)
@@ -195,9 +197,10 @@ def swap_ref(
             return
         if tip != old:
             raise moved(ref, tip, old)
-        if time.monotonic() >= deadline:
-            raise GitError(
+        if alive_seconds() >= deadline:
+            raise StorageError(
                 f"{ref} of {user.root} could not be changed: {output.stderr}",
-                "Another git process may hold the lock; when none runs, remove the lock file.",
+                "Another git process may hold the lock; when none runs, remove the lock file. "
+                "Then run the same command again.",
             )
         time.sleep(_PAUSE_SECONDS)

@@ -13,6 +13,7 @@ from threading import RLock
 from dulwich.objects import ObjectID
 from dulwich.refs import DiskRefsContainer, Ref
 
+from ..state.disk import refusal
 from ..state.durable import sync_file_system
 from ..state.errors import GitError, RefMoved
 from .names import check_commit, check_ref
@@ -72,6 +73,8 @@ class Refs:
         try:
             self._container().set_if_equals(_name(ref), None, ObjectID(check_commit(new).encode()))
         except OSError as error:
+            if refused := refusal(error, self._store):
+                raise refused from error
             raise GitError(f"Ref {ref} of the run's store cannot be set: {error}.") from error
 
     def _container(self) -> DiskRefsContainer:

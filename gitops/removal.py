@@ -6,6 +6,7 @@ import stat
 from collections.abc import Callable
 from pathlib import Path
 
+from ..state.disk import refusal
 from ..state.errors import GitError
 
 
@@ -18,6 +19,8 @@ def remove_folder(path: Path) -> None:
         if os.path.lexists(path):
             shutil.rmtree(path, onerror=_retry_writable)
     except OSError as error:
+        if refused := refusal(error, path):
+            raise refused from error
         raise GitError(f"{error.filename or path} cannot be removed: {error.strerror}.") from error
 
 

@@ -8,14 +8,13 @@ import contextlib
 import ctypes
 import errno
 import os
-import shutil
 import stat
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from functools import cache
 from pathlib import Path
 from typing import Final
 
-from .errors import StorageError
+from .disk import refused
 
 TEMPORARY_SUFFIX: Final = ".tmp"  # a fixed name, so that crashes cannot pile files up
 
@@ -163,21 +162,4 @@ def _storage_errors(verb: str, path: Path) -> Iterator[None]:
         yield
     except OSError as error:
         reason = error.strerror or str(error)
-        message = f"Cannot {verb} {path}: {reason}{_free_space(path)}."
-        raise StorageError(message, DISK_HINTS.get(error.errno or 0, _HINT)) from error
-
-
-_HINT: Final = "Check the disk and the permissions of the folder, then run the same command again."
-# What a disk refuses with, and what helps; a run that meets one goes on when that is done.
-DISK_HINTS: Final[Mapping[int, str]] = {
-    errno.ENOSPC: "Free some space, then run the same command again.",
-    errno.EDQUOT: "Free some of your quota, then run the same command again.",
-    errno.EROFS: "Mount the file system writable, then run the same command again.",
-    errno.EIO: "The device failed: copy the folder to another disk before anything else.",
-}
-
-
-def _free_space(path: Path) -> str:
-    with contextlib.suppress(OSError):
-        return f" ({shutil.disk_usage(path.parent).free // 1024**2} MiB free)"
-    return ""
+        raise refused(verb, path, error.errno or 0, reason) from error

@@ -14,6 +14,7 @@ class ExitCode(IntEnum):
     WAITING = 3
     BUDGET = 4
     LOCKED = 5
+    STORAGE = 6
     INTERRUPTED = 130
 
 
@@ -24,6 +25,7 @@ EXIT_MEANING: Final[Mapping[ExitCode, str]] = {
     ExitCode.WAITING: "the run waits for an answer of the operator",
     ExitCode.BUDGET: "the budget is spent; the run goes on with a higher one",
     ExitCode.LOCKED: "another process is working on the run",
+    ExitCode.STORAGE: "the disk or the machine refuses; once it does not, the same command goes on",
     ExitCode.INTERRUPTED: "interrupted; what was done is kept, the same command goes on",
 }
 
@@ -72,7 +74,9 @@ class LockedError(DispatchError):
 
 
 class StorageError(DispatchError):
-    """The disk refused (full, read-only, failing); the last document is intact."""
+    """The disk or the machine refuses; the last document is intact and nobody's work at fault."""
+
+    exit_code = ExitCode.STORAGE
 
 
 class Paused(DispatchError):

@@ -14,7 +14,7 @@ from .clean_text import clean
 from .durable import make_folder
 from .errors import LockedError, StorageError
 
-LOCK: Final = "lock"  # never deleted: deleting it would let two processes lock two files
+LOCK: Final = "lock"  # goes only with its whole folder, when a run is cleaned away
 
 # ``holder`` takes the lock for an instant; whoever starts meanwhile waits that out.
 TRIES: Final = 5
@@ -31,14 +31,8 @@ def hold(folder: Path, now: str) -> Iterator[None]:
 
     Makes the folder where there is none.  Raises LockedError naming the process that owns the run.
     """
-    make_folder(folder)
-    descriptor = _open(folder / LOCK)
+    descriptor = _owned(folder)
     try:
-        if not _taken(descriptor, fcntl.LOCK_EX, TRIES):
-            raise LockedError(
-                f"Run {folder.name} is in the hands of {_described(descriptor)}.",
-                "Wait for it, or stop it; its work is kept.",
-            )
         _describe(descriptor, now)
         yield
     finally:
@@ -57,6 +51,34 @@ def holder(folder: Path) -> str | None:
         return None if _taken(descriptor, fcntl.LOCK_SH, 1) else _described(descriptor)
     finally:
         os.close(descriptor)
+
+
+def _owned(folder: Path) -> int:
+    """The lock's file, held; raises LockedError."""
+    for _ in range(TRIES):
+        make_folder(folder)
+        descriptor = _open(folder / LOCK)
+        try:
+            if not _taken(descriptor, fcntl.LOCK_EX, TRIES):
+                raise LockedError(
+                    f"Run {folder.name} is in the hands of {_described(descriptor)}.",
+                    "Wait for it, or stop it; its work is kept.",
+                )
+            if _is_there(folder / LOCK, descriptor):
+                found, descriptor = descriptor, -1
+                return found
+        finally:
+            if descriptor >= 0:
+                os.close(descriptor)
+    raise LockedError(f"Run {folder.name} is being removed over and over.", "Find out by whom.")
+
+
+def _is_there(path: Path, descriptor: int) -> bool:
+    """Whether that is still the file: ``clean`` removes it, under everybody who waited for it."""
+    try:
+        return os.path.samestat(path.lstat(), os.fstat(descriptor))
+    except FileNotFoundError:
+        return False
 
 
 def _open(path: Path) -> int:

@@ -4,12 +4,12 @@ import asyncio
 import contextlib
 import getpass
 import os
-import time
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Final
 
+from .alive import alive_seconds
 from .clean_text import clean
 from .errors import StorageError, WaitingForOperator
 from .escalation_file import (
@@ -103,7 +103,7 @@ class OperatorChannel:
 
     async def _reply(self, escalation: Escalation, asking: "asyncio.Task[Reply | None]") -> Reply:
         """What the file answers, looked at every ``POLL_SECONDS``, and when ``asking`` ends."""
-        started = reminded = time.monotonic()
+        started = reminded = alive_seconds()
         said = ""
         seen: tuple[int, ...] | None = None
         if self._wait and (self._terminal is None or self._terminal.gone):
@@ -120,7 +120,7 @@ class OperatorChannel:
                     said = found.text
                     self._say(said)
             seen = mark
-            now = time.monotonic()
+            now = alive_seconds()
             if not self._wait or (self._timeout is not None and now - started >= self._timeout):
                 raise WaitingForOperator(
                     f"Run {self._folder.name} waits for an answer to {escalation.id}: "

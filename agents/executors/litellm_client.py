@@ -19,6 +19,8 @@ from typing import TypeVar, cast
 from attrs import evolve, frozen
 
 from ...state.config import Price, Provider
+from ...state.disk import refusal
+from ...state.errors import StorageError
 from ...state.work import Usage
 from ..model import (
     REFUSED_UNREAD,
@@ -338,8 +340,12 @@ async def _close(stream: Stream) -> None:
         pass
 
 
-def _model_error(error: Exception, secrets: Iterable[str], usage: Usage | None) -> ModelError:
+def _model_error(
+    error: Exception, secrets: Iterable[str], usage: Usage | None
+) -> ModelError | StorageError:
     """The error as ours; one that broke a stream is judged by what broke it."""
+    if refused := refusal(error):
+        return refused  # no connection without a free descriptor: the provider did nothing wrong
     cause = getattr(error, "original_exception", None) or error
     text = str(getattr(cause, "message", "") or cause)
     status = getattr(cause, "status_code", None)  # litellm's own word for no answer is 500

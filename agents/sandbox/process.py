@@ -13,6 +13,8 @@ from typing import Final
 
 from attrs import frozen
 
+from ...state.alive import alive_seconds
+from ...state.disk import disk_errors, refusal
 from .output import OutputFile
 from .policy import MAX_TIMEOUT_SECONDS, CommandLimits
 from .processes import end_command
@@ -48,10 +50,11 @@ def execute(
     """Start ``argv`` in a session of its own and see it, and all it started, to the end.
 
     ``mark`` is its mark in ``variables``.  A program that cannot be started ends with exit code 127
-    and the reason as its output.  Raises OSError when the output cannot be written.
+    and the reason as its output.  Raises StorageError when the machine refuses, OSError when the
+    output cannot be written.
     """
-    started = time.monotonic()
-    with OutputFile(output, limits.output_bytes) as file:
+    started = alive_seconds()
+    with disk_errors(output), OutputFile(output, limits.output_bytes) as file:
         try:
             process = subprocess.Popen(
                 argv,
@@ -63,6 +66,8 @@ def execute(
                 start_new_session=True,
             )
         except OSError as error:
+            if refused := refusal(error, cwd):
+                raise refused from error
             file.write(f"cannot start the command in {cwd}: {error.strerror}\n".encode())
             file.finish("")
             code, stopped = 127, ""
@@ -73,7 +78,7 @@ def execute(
             exit_code=None if stopped or code < 0 else code,
             signal=-code if code < 0 else None,
             stopped=stopped,
-            seconds=round(time.monotonic() - started, 3),
+            seconds=round(alive_seconds() - started, 3),
             output_bytes=file.total,
             truncated=file.truncated,
         )
@@ -97,8 +102,8 @@ def _follow(
             with contextlib.suppress(ProcessLookupError):
                 os.kill(process.pid, signal.SIGKILL)
             code = process.wait()
-        until = time.monotonic() + MAX_DRAIN_SECONDS
-        while time.monotonic() < until and _pass_on(pipe.fileno(), file, TICK_SECONDS) is not None:
+        until = alive_seconds() + MAX_DRAIN_SECONDS
+        while alive_seconds() < until and _pass_on(pipe.fileno(), file, TICK_SECONDS) is not None:
             pass
     return code, stopped
 
@@ -107,7 +112,7 @@ def _until_it_ends(
     pid: int, pipe: int, file: OutputFile, limits: CommandLimits, cancelled: threading.Event
 ) -> str:
     """Pass output on until the process has ended (it is not waited for) or must be stopped."""
-    now = time.monotonic()
+    now = alive_seconds()
     timeout = min(limits.timeout_seconds, MAX_TIMEOUT_SECONDS)
     end, heard = now + timeout, now
     is_open = True
@@ -118,7 +123,7 @@ def _until_it_ends(
         else:
             count = 0
             time.sleep(CLOSED_TICK_SECONDS)
-        now = time.monotonic()
+        now = alive_seconds()
         heard = now if count else heard
         if cancelled.is_set():
             return "ended because the run was stopped"

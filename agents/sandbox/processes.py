@@ -9,6 +9,7 @@ from typing import Final
 
 import psutil
 
+from ...state.alive import alive_seconds
 from ...state.marks import MARKER
 
 MAX_ROUNDS: Final = 20
@@ -55,8 +56,8 @@ def _end(
     count = len(found)
     for process in found:
         _send(process, signal.SIGTERM)
-    until = time.monotonic() + grace
-    while any(map(_alive, found)) and time.monotonic() < until:
+    until = alive_seconds() + grace
+    while any(map(_alive, found)) and alive_seconds() < until:
         time.sleep(POLL_SECONDS)
     if found:
         found = _living(belongs, known, ours)  # one more look: the asked may have started others

@@ -12,6 +12,7 @@ from typing import Final
 
 from attrs import evolve
 
+from ...state.disk import disk_errors, trouble
 from ...state.work import CommandResult
 from .environment import environment, prepare
 from .launcher import Launcher, PlainLauncher
@@ -89,7 +90,8 @@ class CommandRunner:
     ) -> CommandResult:
         """Run it in a folder of a sandbox; ``timeout`` can only shorten the sandbox's limit.
 
-        A cancellation ends the command and everything it started before it is passed on.
+        A cancellation ends the command and everything it started before it is passed on.  Raises
+        StorageError for a command that fails where there is no room: nobody could tell its reason.
         """
         limits = sandbox.limits
         if timeout is not None:
@@ -98,7 +100,8 @@ class CommandRunner:
         cancelled = threading.Event()
 
         def work() -> CommandResult:
-            prepare(sandbox)
+            with disk_errors(sandbox.scratch):
+                prepare(sandbox)
             ended = execute(
                 self._launcher.argv(command, sandbox),
                 cwd,
@@ -108,6 +111,8 @@ class CommandRunner:
                 mark,
                 cancelled,
             )
+            if ended.exit_code != 0 and not cancelled.is_set():
+                _require_room(sandbox, cwd, output)
             return CommandResult(
                 command=command,
                 exit_code=ended.exit_code,
@@ -138,3 +143,9 @@ class CommandRunner:
             return output.relative_to(self._folder).as_posix()
         except ValueError:
             return output.as_posix()
+
+
+def _require_room(sandbox: Sandbox, cwd: Path, output: Path) -> None:
+    found = trouble((cwd, sandbox.temporary, output.parent))
+    if found is not None:
+        raise found

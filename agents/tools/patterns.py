@@ -3,11 +3,11 @@
 import json
 import subprocess
 import sys
-import threading
 from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
 
+from ...state.alive import Alarm
 from .paths import Refused
 
 MAX_SECONDS: Final = 20.0
@@ -33,9 +33,7 @@ class Pattern:
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
         )
-        self._clock = threading.Timer(self._seconds, self._process.kill)
-        self._clock.daemon = True
-        self._clock.start()
+        self._clock = Alarm(self._seconds, self._process.kill)
         try:
             problem = self._ask(self._pattern.encode(errors="surrogatepass"))
             if problem:

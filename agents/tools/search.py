@@ -6,6 +6,7 @@ from typing import Annotated, Final
 from attrs import field, frozen
 from msgspec import Meta
 
+from ...state.disk import refusal
 from ...state.glob import Glob
 from .outputs import Outputs, plain
 from .paths import Refused, shown
@@ -75,7 +76,9 @@ def grep_tool(tree: Tree, outputs: Outputs) -> FileTool[Grep]:
                     continue
                 try:
                     data = tree.read_names(names, MAX_FILE_BYTES)
-                except OSError:
+                except OSError as error:
+                    if refusal(error):
+                        raise
                     continue  # removed or swapped while we looked
                 except Refused:
                     if not walk.is_folder:

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Callable, Coroutine, Mapping
 from typing import Generic, TypeVar
 
+from ...state.disk import refusal
 from ..model import ToolSpec
 from ..schema import parse_arguments, schema
 from .base import Effect, ToolResult
@@ -13,7 +14,7 @@ A = TypeVar("A")
 
 
 class FileTool(Generic[A]):
-    """A tool made of an attrs class for its arguments and a function; it never raises.
+    """A tool made of an attrs class for its arguments and a function; it raises StorageError alone.
 
     The function runs in a worker thread and returns the text for the model, or raises Refused.
     """
@@ -54,7 +55,9 @@ async def answer(
         return ToolResult("\n".join((f"{name} was not called:", *parsed.problems)), is_error=True)
     try:
         return await body(parsed.value)
-    except Refused as error:
-        return ToolResult(str(error), is_error=True)
-    except OSError as error:
+    except (Refused, OSError) as error:
+        if refused := refusal(error):
+            raise refused from error  # no turn of the model's could do anything about it
+        if isinstance(error, Refused):
+            return ToolResult(str(error), is_error=True)
         return ToolResult(f"{name} failed: {error.strerror or error}.", is_error=True)

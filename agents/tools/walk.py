@@ -1,9 +1,10 @@
 """The files of a tree in one stable order, without what git ignores, within stated bounds."""
 
-import time
 from collections.abc import Iterator
 from typing import Final
 
+from ...state.alive import alive_seconds
+from ...state.disk import refusal
 from . import ignore
 from .paths import Refused
 from .tree import Tree
@@ -29,7 +30,7 @@ class Walk:
         self._tree = tree
         self.start, self.is_folder = tree.start(raw)
         self._entries = 0
-        self._end = time.monotonic() + MAX_SECONDS
+        self._end = alive_seconds() + MAX_SECONDS
 
     def __iter__(self) -> Iterator[Names]:
         """Plain files as names from the root, sorted by name in every folder."""
@@ -44,7 +45,9 @@ class Walk:
     def _folder(self, names: Names, above: list[ignore.IgnoreFile]) -> Iterator[Names]:
         try:
             listing = self._tree.listing(names)
-        except OSError:
+        except OSError as error:
+            if refusal(error):
+                raise
             return  # removed, replaced by a link, or not ours to read: nothing to find there
         files = above
         if any(name == ".gitignore" for name, _ in listing):
@@ -67,7 +70,7 @@ class Walk:
         if self._entries > MAX_ENTRIES:
             self.stopped = f"stopped after {MAX_ENTRIES:,} entries; search a narrower path"
             return True
-        if time.monotonic() > self._end:
+        if alive_seconds() > self._end:
             self.stopped = f"stopped after {MAX_SECONDS:.0f} seconds; search a narrower path"
             return True
         return False

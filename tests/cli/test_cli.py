@@ -50,6 +50,7 @@ exit status:
   3    the run waits for an answer of the operator
   4    the budget is spent; the run goes on with a higher one
   5    another process is working on the run
+  6    the disk or the machine refuses; once it does not, the same command goes on
   130  interrupted; what was done is kept, the same command goes on
 """
 

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from attrs import frozen
-from fakes.child_program import Program, survivors_of
+from fakes.child_program import Program, survivor_pids_of, survivors_of
 from fakes.git_repos import User, a_user
 
 from dispatch.state.document import DOCUMENT, load_run
@@ -61,6 +61,10 @@ class Asking:
         """Processes that still carry the run's mark."""
         return survivors_of(self.folder)
 
+    def survivor_pids(self) -> list[int]:
+        """Their numbers."""
+        return survivor_pids_of(self.folder)
+
     def configure(self, **settings: Any) -> None:
         """The user's own settings, beside the models and the gate."""
         path = self.user.home / ".config" / "dispatch" / "config.yaml"
@@ -68,12 +72,21 @@ class Asking:
         path.write_text(dumps(settings), encoding="utf-8")
 
 
-def asking(folder: Path, names: Sequence[str] = ("x",), severity: str = "major") -> Asking:
-    """A user's repository whose agents are played from a script; ``z`` asks nothing."""
+def asking(
+    folder: Path,
+    names: Sequence[str] = ("x",),
+    severity: str = "major",
+    later: Sequence[str] = (),
+) -> Asking:
+    """A user's repository whose agents are played from a script; ``w`` and ``z`` ask nothing.
+
+    Tasks of ``later`` make a second level, after the first of ``names``.
+    """
     user = a_user(folder)
     asking = Asking(user, Program(user), folder / "go")
-    rules = [_rule("plan", (), "proposeTask", 0, *map(_proposal, names), ("finalizePlan", FINAL))]
-    for name in names:
+    proposals = [*map(_proposal, names), *(_proposal(name, names[0]) for name in later)]
+    rules = [_rule("plan", (), "proposeTask", 0, *proposals, ("finalizePlan", FINAL))]
+    for name in (*names, *later):
         calls = [("write_file", {"path": name, "content": f"{name}\n"})]
         if name == "z":
             wait = f"for i in $(seq 600); do test -e '{asking.go}' && break; sleep 0.1; done"
@@ -83,7 +96,7 @@ def asking(folder: Path, names: Sequence[str] = ("x",), severity: str = "major")
         output = {
             "summary": f"Wrote {name}.",
             "filesModified": [name],
-            "deviations": [] if name == "z" else [_deviation(name, severity)],
+            "deviations": [] if name in "wz" else [_deviation(name, severity)],
             "notes": "",
         }
         rules.append(_rule(f"submit {name}", about, "submitOutput", 1, ("submitOutput", output)))
@@ -96,12 +109,12 @@ def asking(folder: Path, names: Sequence[str] = ("x",), severity: str = "major")
     return asking
 
 
-def _proposal(name: str) -> tuple[str, Any]:
+def _proposal(name: str, after: str = "") -> tuple[str, Any]:
     plan = f"# Objective\n\nWrite {name}.\n\n" + "The file holds one line. " * 15
     return "proposeTask", {
         "idHint": name,
-        "level": 1,
-        "dependsOn": [],
+        "level": 2 if after else 1,
+        "dependsOn": [after] if after else [],
         "objective": f"Write {name}.",
         "planMarkdown": plan,
         "agentType": "intern",

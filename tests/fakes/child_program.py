@@ -61,10 +61,14 @@ class Process:
 
 @frozen
 class Program:
-    """The program in the hands of a user; ``variables`` are the user's own."""
+    """The program in the hands of a user; ``variables`` are the user's own.
+
+    ``prefix`` are words in front of it, such as those of ``prlimit``.
+    """
 
     user: User
     variables: dict[str, str] = field(factory=dict)
+    prefix: tuple[str, ...] = ()
 
     def run(self, *arguments: str) -> Ended:
         """Start it and wait for its end."""
@@ -78,7 +82,16 @@ class Program:
         folder = Path(tempfile.mkdtemp(prefix="said-", dir=self.user.home))
         with (folder / "out").open("wb") as out, (folder / "err").open("wb") as err:
             popen = subprocess.Popen(
-                [sys.executable, "-P", "-m", "dispatch", *arguments, "--repo", self.user.root],
+                [
+                    *self.prefix,
+                    sys.executable,
+                    "-P",
+                    "-m",
+                    "dispatch",
+                    *arguments,
+                    "--repo",
+                    self.user.root,
+                ],
                 cwd=self.user.home,
                 env=self.environment(),
                 stdin=subprocess.DEVNULL,
@@ -137,11 +150,18 @@ def normal(text: str, user: User) -> str:
 
 def survivors_of(folder: Path) -> list[str]:
     """The command lines of processes that still carry the mark of a run's folder."""
-    found = []
+    return [" ".join(line) for _, line in _marked(folder)]
+
+
+def survivor_pids_of(folder: Path) -> list[int]:
+    """Their numbers."""
+    return [pid for pid, _ in _marked(folder)]
+
+
+def _marked(folder: Path) -> Iterator[tuple[int, list[str]]]:
     for process in psutil.process_iter():
         try:
             if str(folder) in process.environ().get("DISPATCH_COMMAND", ""):
-                found.append(" ".join(process.cmdline()))
+                yield process.pid, process.cmdline()
         except (psutil.Error, OSError):
             continue
-    return found

@@ -11,7 +11,7 @@ from fakes.git_repos import TIME, WRITER, User, a_run, a_user, make_tree, store_
 from dispatch.gitops.publication import Publication
 from dispatch.gitops.store import RunRepository
 from dispatch.gitops.user_git import locate
-from dispatch.state.errors import GitError, RefMoved
+from dispatch.state.errors import GitError, RefMoved, StorageError
 
 BRANCH = "dispatch/run"
 
@@ -220,7 +220,7 @@ def test_a_lock_that_somebody_holds_is_waited_for_and_never_removed(tmp_path: Pa
     write(lock.parent, {lock.name: ""})
     store = user.root / "dispatch/run/git"
     impatient = Publication(locate(user.root), store, "run", patience=0.1)
-    with pytest.raises(GitError, match=r"refs/heads/dispatch/run .* could not be changed"):
+    with pytest.raises(StorageError, match=r"refs/heads/dispatch/run .* could not be changed"):
         impatient.branch(f"refs/heads/{BRANCH}", one, None)
     assert lock.exists()
     timer = threading.Timer(0.15, lock.unlink)

@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import pytest
@@ -69,6 +70,26 @@ def test_a_surviving_child_does_not_keep_the_lock(tmp_path: Path) -> None:
     finally:
         child.kill()
         child.wait()
+
+
+def test_who_waited_for_a_run_that_is_cleaned_away_owns_the_new_one(tmp_path: Path) -> None:
+    """Else two processes could each hold a lock, one of them of a file that is gone."""
+    folder = tmp_path / "r"
+    entered = threading.Event()
+
+    def wait() -> None:
+        with hold(folder, NOW):
+            assert (folder / "lock").is_file()
+            assert holder(folder) is not None
+            entered.set()
+
+    waiting = threading.Thread(target=wait)
+    with hold(folder, NOW):
+        waiting.start()
+        (folder / "lock").unlink()
+        folder.rmdir()
+    waiting.join()
+    assert entered.is_set()
 
 
 def test_what_a_lock_says_is_cleaned(tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 """Which tools an agent gets, and what every one of them has in common."""
 
+import errno
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,7 @@ from dispatch.agents.sandbox import CommandRunner
 from dispatch.agents.tools import ToolResult, toolset
 from dispatch.agents.tools.paths import Refused
 from dispatch.agents.tools.tool import FileTool
+from dispatch.state.errors import StorageError
 
 READERS = ["grep", "read_file", "search_files"]
 
@@ -69,8 +71,8 @@ async def test_all_problems_of_a_call_are_told_at_once(root: Path, tmp_path: Pat
     )
 
 
-async def test_a_refusal_and_a_failing_disk_are_results() -> None:
-    """[PE-21] A tool never raises at the loop."""
+async def test_refusals_and_errors_are_results_but_not_a_machine_that_refuses() -> None:
+    """[PE-21] What the model can act on it is told; nothing of its could free a disk."""
 
     @frozen
     class Nothing:
@@ -80,9 +82,14 @@ async def test_a_refusal_and_a_failing_disk_are_results() -> None:
         raise Refused("No.")
 
     def fail(_: Nothing) -> str:
-        raise OSError(28, "No space left on device")
+        raise OSError(errno.EBUSY, "Device or resource busy")
+
+    def meet_a_full_disk(_: Nothing) -> str:
+        raise OSError(errno.ENOSPC, "No space left on device")
 
     assert await FileTool("one", "", Nothing, refuse).call({}) == ToolResult("No.", is_error=True)
     assert await FileTool("two", "", Nothing, fail).call({}) == ToolResult(
-        "two failed: No space left on device.", is_error=True
+        "two failed: Device or resource busy.", is_error=True
     )
+    with pytest.raises(StorageError):
+        await FileTool("three", "", Nothing, meet_a_full_disk).call({})

@@ -1,0 +1,178 @@
+"""The real program where the disk, or the kernel, refuses: a sentence, exit code 6, and on it goes.
+
+Nothing fails, nothing that was accepted is asked for again, and the end is that of a run that
+always had room.
+"""
+
+import os
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from attrs import evolve
+from fakes.asking_run import Asking, asking
+from fakes.child_program import Ended, until
+from fakes.tiny_disk import TinyDisk, needs_root, tiny_disk
+
+from dispatch.state.document import DOCUMENT
+from dispatch.state.enums import AttemptOutcome, RunStatus, TaskStatus
+from dispatch.state.errors import ExitCode
+
+MAX_STARTS = 60
+
+
+@pytest.fixture(scope="module")
+def straight(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """The branch of a run that always had room."""
+    run = asking(tmp_path_factory.mktemp("straight"), ("z",))
+    run.go.touch()
+    assert run.program.run("run", "r").code == 0
+    return run.user.git("rev-parse", "dispatch/r")
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> Asking:
+    """A run whose one agent waits for ``go``."""
+    return asking(tmp_path, ("z",))
+
+
+@pytest.fixture
+def disk(run: Asking) -> Iterator[TinyDisk]:
+    """A file system of its own under the repository; temporary files lie there, too."""
+    with tiny_disk(run.user.root) as disk:
+        temporary = run.user.root / ".git" / "temporary"
+        temporary.mkdir()
+        run.program.variables["TMPDIR"] = str(temporary)
+        yield disk
+
+
+def check_refusal(ended: Ended, reason: str) -> None:
+    """One sentence that says what, why and what to do, as the last line; nothing on stdout."""
+    last = ended.err.splitlines()[-1]
+    assert (ended.code, ended.out) == (ExitCode.STORAGE, ""), ended.err
+    assert last.startswith("dispatch: ")
+    assert reason in last
+    assert "Traceback" not in ended.err
+
+
+def check_nothing_failed(run: Asking) -> None:
+    """The document is legal, and no attempt is held against anybody."""
+    document = run.run
+    assert document.status not in (RunStatus.FAILED, RunStatus.DONE)
+    assert document.failure is None
+    for task in document.tasks:
+        assert task.status is not TaskStatus.FAILED
+        assert [each.outcome for each in task.attempts if each.outcome] == []
+
+
+def goes_on(run: Asking, straight: str) -> None:
+    """The same command ends as if nothing had been."""
+    run.go.touch()
+    ended = run.program.run("run", "r")
+    assert ended.code == 0, ended.err
+    assert run.user.git("rev-parse", "dispatch/r") == straight
+    assert run.run.status is RunStatus.DONE
+    outcomes = {each.outcome for task in run.run.tasks for each in task.attempts}
+    assert AttemptOutcome.OK in outcomes
+
+
+@needs_root
+def test_a_disk_that_fills_while_an_agent_works(run: Asking, disk: TinyDisk, straight: str) -> None:
+    with run.program.started("run", "r") as process:
+        until(lambda: bool(run.survivors()))
+        disk.fill()
+        run.go.touch()
+        ended = process.wait()
+    check_refusal(ended, "No space left on device (0 MiB free). Free some space")
+    check_nothing_failed(run)
+    run.go.unlink()
+    check_refusal(run.program.run("run", "r"), "No space left on device")
+    check_no_task_failed(run)
+    disk.free()
+    goes_on(run, straight)
+
+
+@needs_root
+def test_a_disk_that_is_read_only_at_the_next_start(
+    run: Asking, disk: TinyDisk, straight: str
+) -> None:
+    """As after an error of the device: what was killed goes on once it can be written again."""
+    with run.program.started("run", "r") as process:
+        until(lambda: bool(run.survivors()))
+        process.kill()
+    for pid in run.survivor_pids():
+        os.kill(pid, signal.SIGKILL)
+    until(lambda: not run.survivors())
+    disk.set(read_only=True)
+    check_refusal(run.program.run("run", "r"), "Read-only file system")
+    check_nothing_failed(run)
+    disk.set()
+    goes_on(run, straight)
+
+
+@needs_root
+def test_a_disk_that_grows_a_little_at_a_time(run: Asking, disk: TinyDisk, straight: str) -> None:
+    """Wherever it is that there is no room, nothing fails for it, and every start comes further."""
+    run.go.touch()
+    used = sum(each.lstat().st_blocks // 2 for each in run.user.root.rglob("*"))
+    codes = []
+    for number in range(MAX_STARTS):
+        disk.set(kib=used + 4 + 48 * number)
+        ended = run.program.run("run", "r")
+        codes.append(ended.code)
+        if ended.code == 0:
+            break
+        check_refusal(ended, "Free some space, then run the same command again.")
+        if (run.folder / DOCUMENT).exists():
+            check_no_task_failed(run)
+    assert (codes[-1], set(codes[:-1])) == (0, {ExitCode.STORAGE})
+    assert len(codes) > 5
+    assert run.user.git("rev-parse", "dispatch/r") == straight
+
+
+def check_no_task_failed(run: Asking) -> None:
+    """What an interrupted attempt is called is another matter."""
+    assert run.run.status is not RunStatus.FAILED
+    assert [task.status for task in run.run.tasks if task.status is TaskStatus.FAILED] == []
+
+
+@needs_root
+@pytest.mark.parametrize("where", ["agent", "gate"])
+def test_a_command_that_fails_on_a_full_disk_is_nobodys_fault(
+    run: Asking, disk: TinyDisk, straight: str, where: str
+) -> None:
+    """A failing build gate that only met a full disk would blame a task, or excuse the next one."""
+    fills = f"test -e {run.go} || dd if=/dev/zero of={disk.ballast} bs=4096 2>/dev/null"
+    config = run.user.root / "dispatch-config.yaml"
+    script = run.user.home.parent / "script.yaml"
+    if where == "gate":
+        text = config.read_text(encoding="utf-8")
+        config.write_text(text.replace("test -d .", fills), encoding="utf-8")
+    else:
+        text = script.read_text(encoding="utf-8")
+        begin, end = text.index("for i in"), text.index("done", text.index("for i in")) + 4
+        script.write_text(text[:begin] + fills + text[end:], encoding="utf-8")
+    check_refusal(run.program.run("run", "r"), "No space left on device")
+    assert run.run.baseline_commands == () or where == "agent"
+    check_nothing_failed(run)
+    disk.free()
+    goes_on(run, straight)
+
+
+def test_too_few_open_files(tmp_path: Path, straight: str) -> None:
+    """Each start may open one file more than the one before."""
+    run = asking(tmp_path, ("z",))
+    run.go.touch()
+    codes = []
+    for number in range(MAX_STARTS):
+        limited = evolve(run.program, prefix=("prlimit", f"--nofile={12 + 3 * number}"))
+        ended = limited.run("run", "r")
+        codes.append(ended.code)
+        if ended.code == 0:
+            break
+        check_refusal(ended, "Too many open files")
+        if (run.folder / DOCUMENT).exists():
+            check_no_task_failed(run)
+    assert (codes[-1], set(codes[:-1])) == (0, {ExitCode.STORAGE})
+    assert run.user.git("rev-parse", "dispatch/r") == straight

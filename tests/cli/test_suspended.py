@@ -1,0 +1,59 @@
+"""A program that is stopped for longer than any limit, and then goes on: nothing was healthy less.
+
+``SIGSTOP`` is what a suspended machine looks like from inside, but for the clock: the kernel's goes
+on.  So it is the harder case.
+"""
+
+import os
+import signal
+import time
+from pathlib import Path
+
+import psutil
+import pytest
+from fakes.asking_run import Asking, asking
+from fakes.child_program import until
+
+from dispatch.state.enums import AttemptOutcome
+
+LIMIT = 8  # seconds: of the agent, of its silence, of a command
+STOPPED = 9.0  # seconds
+
+
+@pytest.mark.parametrize("whole_tree", [True, False])
+def test_being_stopped_ends_no_agent_and_no_command(tmp_path: Path, whole_tree: bool) -> None:
+    """Of the whole tree, or of the program alone while the agent's command comes to its end."""
+    run = asking(tmp_path, ("z",))
+    run.configure(
+        limits={"wallSeconds": LIMIT, "silenceSeconds": LIMIT}, commandTimeoutSeconds=LIMIT
+    )
+    with run.program.started("run", "r") as process:
+        until(lambda: bool(run.survivors()))
+        _stop(process.popen.pid, [*run.survivor_pids()] if whole_tree else [], run)
+        run.go.touch()
+        ended = process.wait()
+    assert ended.code == 0, ended.err
+    (attempt,) = run.run.tasks[0].attempts
+    assert attempt.outcome is AttemptOutcome.OK
+    assert run.run.active_seconds < STOPPED
+
+
+def _stop(program: int, others: list[int], run: Asking) -> None:
+    """Stop processes for longer than the limits, and let them go on."""
+    for pid in (program, *others):
+        os.kill(pid, signal.SIGSTOP)
+    until(lambda: psutil.Process(program).status() == psutil.STATUS_STOPPED)
+    if not others:
+        run.go.touch()
+    time.sleep(STOPPED)
+    for pid in (program, *others):
+        os.kill(pid, signal.SIGCONT)
+
+
+def test_a_command_that_really_takes_too_long_is_still_ended(tmp_path: Path) -> None:
+    """The control."""
+    run = asking(tmp_path, ("z",))
+    run.configure(commandTimeoutSeconds=1)
+    assert run.program.run("run", "r").code == 0
+    said = (run.folder / "attempts" / "1a-z.implementer.1" / "transcript.jsonl").read_text()
+    assert "ended by a limit after 1." in said
