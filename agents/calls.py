@@ -1,4 +1,4 @@
-"""What models write, made safe to keep and to read."""
+"""What models write, made safe to keep and to read, and the calls in it carried out."""
 
 from collections.abc import Mapping
 from typing import Final
@@ -6,8 +6,9 @@ from typing import Final
 import msgspec
 from attrs import evolve
 
+from ..state.disk import refusal
 from .model import AssistantMessage, ToolCall
-from .tools.base import ToolResult
+from .tools.base import Tool, ToolResult
 
 MAX_ARGUMENT_CHARACTERS: Final = 1_000_000
 
@@ -54,3 +55,16 @@ def storable(turn: AssistantMessage) -> AssistantMessage:
 def encodable(text: str) -> str:
     """The text without lone surrogates, which neither disk nor wire can carry."""
     return text.encode("utf-8", "replace").decode("utf-8")
+
+
+async def called(tool: Tool, arguments: Mapping[str, object]) -> ToolResult:
+    """What a tool's call gave; raises StorageError when the machine refused something."""
+    try:
+        return await tool.call(arguments)
+    except Exception as error:  # a tool's defect costs the model a call, not the run an attempt
+        if refused := refusal(error):
+            raise refused from error
+        return ToolResult(
+            f"{tool.spec.name} failed unexpectedly: {type(error).__name__}: {str(error)[:500]}",
+            is_error=True,
+        )

@@ -2,16 +2,15 @@
 
 import asyncio
 import math
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, Final, Generic, Protocol, TypeVar
 
 from attrs import evolve, frozen
 
 from ..state.config import Limits
-from ..state.disk import refusal
 from ..state.enums import AttemptOutcome
 from . import sentences
-from .calls import arguments_of, encodable, storable
+from .calls import arguments_of, called, encodable, storable
 from .fencing import bounded
 from .limits import Spent, Stop, exhausted, nearly_spent, overdue, patience
 from .metering import Meter, NotGranted, WorkClock
@@ -291,7 +290,7 @@ class Conversation(Generic[V]):
                 is_error=True,
             )
         else:
-            tool = asyncio.ensure_future(_called(self._tools[call.name], arguments))
+            tool = asyncio.ensure_future(called(self._tools[call.name], arguments))
             result = await self._wait_for(tool, silence_counts=False)
         self._event(
             "tool.called",
@@ -380,18 +379,6 @@ class Conversation(Generic[V]):
             return work.result()
         finally:
             await _end(work)
-
-
-async def _called(tool: Tool, arguments: Mapping[str, object]) -> ToolResult:
-    try:
-        return await tool.call(arguments)
-    except Exception as error:  # a tool's defect costs the model a call, not the run an attempt
-        if refused := refusal(error):
-            raise refused from error
-        return ToolResult(
-            f"{tool.spec.name} failed unexpectedly: {type(error).__name__}: {str(error)[:500]}",
-            is_error=True,
-        )
 
 
 async def _end(work: "asyncio.Future[T]") -> None:
