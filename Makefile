@@ -6,12 +6,13 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.ready
 TEST_JOBS ?= 2
 SWEEP_THIN ?= 1
+PROFILE ?= ci
 # From inside tests/, so that `fakes` is what tests import and tests/cli is not cli.py.
 TEST_ROOTS := --namespace-packages --explicit-package-bases
 
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: demo demo-loops test sweep sweep-full check lint types layers man wheel docs bench clean
+.PHONY: demo demo-loops test fuzz sweep sweep-full check lint types layers man wheel docs bench clean
 
 demo: $(STAMP)
 	$(BIN)/dispatch demo
@@ -30,6 +31,10 @@ sweep: $(STAMP)
 
 sweep-full: $(STAMP)
 	$(BIN)/python tests/crash/sweep.py --full --write spec.md
+
+# Random runs killed anywhere: ci takes minutes, nightly hours. What is found is shrunk and printed.
+fuzz: $(STAMP)
+	$(BIN)/pytest -q tests/fuzz --hypothesis-profile=$(PROFILE) --hypothesis-show-statistics
 
 check: test lint types layers man wheel
 
