@@ -12,7 +12,7 @@ MOST_TASKS: Final = 40
 EVERYONE: Final = 64  # at work at once, so that what a failure leaves unstarted is no chance
 
 _WORKS: Final = (*["honest"] * 4, *["shares"] * 3, *["breaks"] * 2, "idle", "crash", *LIARS)
-_REPAIRS: Final = (*["honest"] * 8, "idle", *LYING_FIXERS)
+_REPAIRS: Final = (*["honest"] * 5, *["idle"] * 3, *LYING_FIXERS)
 _RULED: Final = ("accept", "accept", "reject", "escalate", "idle")
 _VERBS: Final = (Verb.ACCEPT_WITH_NOTE, Verb.CONTINUE, Verb.FAIL_TASK, Verb.RETRY)
 
