@@ -56,6 +56,7 @@ LYING_FIXERS: Final = {each.name: each for each in FIX_AGENTS}
 _FALLBACK: Final = (Verb.ACCEPT_WITH_NOTE, Verb.FAIL_TASK, Verb.CONTINUE, Verb.RETRY, Verb.ABORT)
 _MOST_RETRIES: Final = 6  # of a question's number; then the operator says something else
 _FAILURES: Final = re.compile(r"^- (bf-[0-9a-f]{12}).*?^error: (\w+)$", re.MULTILINE | re.DOTALL)
+_NUMBER: Final = re.compile(r"\b\d+\b")
 _TASKS: Final = re.compile(r"^# Task (\S+)", re.MULTILINE)
 _JOINT: Final = re.compile(r"^- `conflict-\d+`, blocking, in `([^`]+)`", re.MULTILINE)
 
@@ -152,8 +153,8 @@ class Decided(OperatorChannel):
 
 def word(story: Story, escalation: Escalation) -> Verb:
     """What the operator says to a question: by what it is about and its number alone."""
-    *_, found = re.finditer(r"(?<![0-9a-z])\d+(?![0-9a-z])|$", escalation.id)
-    stem, number = escalation.id.replace(found[0], "", 1), int(found[0] or 0)
+    numbers = _NUMBER.findall(escalation.id)
+    stem, number = _NUMBER.sub("", escalation.id), int(numbers[-1]) if numbers else 0
     chosen = story.answers[(zlib.crc32(stem.encode()) + number) % len(story.answers)]
     if chosen is Verb.RETRY and number >= _MOST_RETRIES:
         chosen = Verb.ACCEPT_WITH_NOTE

@@ -73,6 +73,7 @@ READS: Final = frozenset(
     }
 )
 PUBLISHED: Final = frozenset({"publish", "publish_ref"})
+MOST_AGENTS: Final = 1000
 # Bounds on what the scripted models say they used; the ledger takes the worst of a lost turn.
 WORST: Final = Usage(turns=1, input_tokens=100_000, output_tokens=1_000, cost_usd=1.0)
 
@@ -107,6 +108,9 @@ class Witness:
         with self._lock:
             self.counts[effect] += 1
             number = self.counts[effect]
+        if self.counts[Effect.AGENT] > MOST_AGENTS:
+            self.tell(error=f"after {MOST_AGENTS} agents in one process there is no end of it")
+            os._exit(1 + len(Effect))
         kill = self.kill
         if kill is None or (kill.effect, kill.number) != (effect, number):
             return None

@@ -1,5 +1,6 @@
 """The machine: a run that is killed again and again, against the same run that never was."""
 
+import os
 import tempfile
 from functools import lru_cache
 from pathlib import Path
@@ -35,7 +36,7 @@ class Resuming(RuleBasedStateMachine):
 
     def __init__(self) -> None:
         super().__init__()
-        self.folder = Path(tempfile.mkdtemp(prefix="dispatch-fuzz-"))
+        self.folder = scratch()
         self.is_sound = True
 
     @initialize(data=st.data())
@@ -98,6 +99,13 @@ class Resuming(RuleBasedStateMachine):
         event(f"{end} {kill.effect if end == 'killed' and kill else ''}")
 
 
+def scratch() -> Path:
+    """A new folder: in memory if possible, for what only a power cut takes is not tested here."""
+    memory = Path("/dev/shm")
+    where = memory if os.access(memory, os.W_OK) else None
+    return Path(tempfile.mkdtemp(prefix="dispatch-fuzz-", dir=where))
+
+
 def check_same(mine: dict[str, Any], straight: dict[str, Any]) -> None:
     """Part by part, so that a difference is small enough to read."""
     for part, wanted in straight.items():
@@ -108,7 +116,7 @@ def check_same(mine: dict[str, Any], straight: dict[str, Any]) -> None:
 @lru_cache(maxsize=256)
 def straight(story: Story) -> Straight:
     """The story told once without a kill."""
-    folder = Path(tempfile.mkdtemp(prefix="dispatch-fuzz-straight-"))
+    folder = scratch()
     try:
         mortal = MortalRun(folder, story)
         mortal.set_up()

@@ -1,24 +1,28 @@
 """Real runs go every row of both tables, and every two rows that can follow each other."""
 
+from shutil import rmtree
+
 import pytest
 from fakes.mortal_run import MortalRun
 from fuzz.coverage_stories import IMPOSSIBLE, STORIES
 from fuzz.lifecycle_walks import Walk, all_pairs, all_rows
+from fuzz.resuming_machine import scratch
 from fuzz.run_invariants import check_all
 
 from dispatch.state.enums import RunStatus, TaskStatus
 
 
 @pytest.fixture(scope="module")
-def walks(tmp_path_factory: pytest.TempPathFactory) -> list[Walk]:
+def walks() -> list[Walk]:
     """How the stories went."""
     found = []
     for told in STORIES.values():
-        mortal = MortalRun(tmp_path_factory.mktemp("story"), told.story, told.wrap)
+        mortal = MortalRun(scratch(), told.story, told.wrap)
         mortal.set_up()
         mortal.live(at_most=60)
         check_all(mortal)
         found.append(Walk.of(mortal.witness.told("moved")))
+        rmtree(mortal.folder)
     return found
 
 
