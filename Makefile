@@ -6,12 +6,13 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.ready
 TEST_JOBS ?= 2
 SWEEP_THIN ?= 1
+PROFILE ?= ci
 # From inside tests/, so that `fakes` is what tests import and tests/cli is not cli.py.
 TEST_ROOTS := --namespace-packages --explicit-package-bases
 
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: demo demo-loops test sweep sweep-full powercut powercut-control check lint types layers man
+.PHONY: demo demo-loops test fuzz sweep sweep-full powercut powercut-control check lint types layers man
 .PHONY: wheel docs bench clean
 
 demo: $(STAMP)
@@ -40,6 +41,10 @@ powercut: $(STAMP)
 
 powercut-control: $(STAMP)
 	$(BIN)/python tests/crash/powercut.py --cuts $(CUTS) --without-sync
+
+# Random runs killed anywhere: ci takes minutes, nightly hours. What is found is shrunk and printed.
+fuzz: $(STAMP)
+	$(BIN)/pytest -q tests/fuzz --hypothesis-profile=$(PROFILE) --hypothesis-show-statistics
 
 check: test lint types layers man wheel
 

@@ -7,10 +7,11 @@ from pathlib import Path
 from attrs import evolve, frozen
 
 from ..policy.evidence import empty_repair_problems, new_test_problems
+from ..policy.findings import ACCEPTED_REPAIRS
 from ..policy.outcomes import is_providers_fault
 from ..state.enums import AgentType, DecisionOutcome, FailureKind, FixSource, Role, Verb
 from ..state.jobs import FixJob, Submission
-from ..state.judgements import Finding
+from ..state.judgements import Escalation, Finding
 from ..state.records import Run, Task
 from ..state.work import Attempt, Evidence, Fix, TaskOutput
 from .attempts import AgentFailed, carry_out, interrupted
@@ -18,7 +19,7 @@ from .deviations import judge_deviations
 from .fold import change_task, task_of
 from .kept_siblings import broken_commands
 from .ports import Ports
-from .questions import Question, ask, recorded
+from .questions import Question, ask
 from .submissions import Examiner
 from .task_files import write_task_files
 from .workplaces import OwnTree, as_left, fix_worktree, prepare
@@ -60,16 +61,17 @@ async def repaired(
     AgentFailed when the provider failed, RunStopped when the operator aborts.
     """
     while True:
-        asked = recorded(ports.store.run, _question_id(ports.store.run, order))
+        asked = _asked(ports.store.run, order)
         if asked is None or (asked.answer is not None and asked.answer.verb == Verb.RETRY):
             reason = await _tried(ports, order, tries)
             if reason is None:
                 fix = fix_for(task_of(ports.store.run, order.task_id), order)
                 assert fix is not None  # just accepted
                 return fix
+            name = _next_id(ports.store.run, order)
         else:
-            reason = asked.reason
-        answer = await ask(ports, _question(ports.store.run, order, reason, allowed))
+            reason, name = asked.reason, asked.id
+        answer = await ask(ports, _question(ports.store.run, order, name, reason, allowed))
         if answer.verb != Verb.RETRY:
             return Verb(answer.verb)
 
@@ -110,8 +112,7 @@ async def _tried_once(ports: Ports, order: Order) -> str | None:
         except AgentFailed as error:
             if is_providers_fault(error.outcome):
                 raise  # the repair did nothing wrong: it is tried again when the run goes on
-            run = ports.store.run
-            if error.kind is FailureKind.BUDGET and recorded(run, _question_id(run, order)):
+            if error.kind is FailureKind.BUDGET and _asked(ports.store.run, order):
                 raise  # the operator wanted a retry, and nothing is left to pay it with
             return error.message
     await judge_deviations(ports, order.task_id)
@@ -243,19 +244,44 @@ def _rejections(task: Task, fix: Fix) -> Iterator[str]:
             yield f"Deviation {decision.deviation_id} of the repair: {decision.reason}"
 
 
-def _question_id(run: Run, order: Order) -> str:
-    attempts = task_of(run, order.task_id).attempts
-    so_far = sum(attempt.role is Role.FIX_AGENT for attempt in attempts)
-    return f"{order.task_id}-{order.source}-{so_far}"
+def _asked(run: Run, order: Order) -> Escalation | None:
+    """The last question about an order, if there was one."""
+    same = {"round": order.round, "base": order.base}
+    return next(
+        (each for each in reversed(_questions(run, order)) if same.items() <= each.details.items()),
+        None,
+    )
 
 
-def _question(run: Run, order: Order, reason: str, allowed: Mapping[Verb, str]) -> Question:
+def _next_id(run: Run, order: Order) -> str:
+    # Counted in questions: attempts are more after a kill, and the question is still the same.
+    return f"{_stem(order)}{1 + len(_questions(run, order))}"
+
+
+def _questions(run: Run, order: Order) -> list[Escalation]:
+    """The questions about repairs of the task that count: others were set aside by a retry."""
+    stem = _stem(order)
+    return [each for each in run.escalations if each.id.removeprefix(stem).isdigit()]
+
+
+def _stem(order: Order) -> str:
+    return f"{order.task_id}-{order.source}-"
+
+
+def _question(
+    run: Run, order: Order, name: str, reason: str, allowed: Mapping[Verb, str]
+) -> Question:
     return Question(
-        id=_question_id(run, order),
+        id=name,
         task_id=order.task_id,
         question=f"Task {order.task_id} could not be repaired ({order.source}). What now?",
         reason=reason,
-        details={"findings": [f"{each.id}: {each.description}" for each in order.findings]},
+        details={
+            "findings": [f"{each.id}: {each.description}" for each in order.findings],
+            "round": order.round,
+            "base": order.base,
+            ACCEPTED_REPAIRS: len(task_of(run, order.task_id).fixes),
+        },
         allowed={
             Verb.RETRY: "Another fix agent tries from the start.",
             **allowed,

@@ -74,6 +74,7 @@ RUN_TABLE: Final[tuple[Move[RunStatus, RunEvent], ...]] = (
     *(Move(RunStatus.FAILED, RunEvent.RETRIED, status) for status in WORKING),
 )
 
+# What is committed stays: no row leads from there to ``failed``.
 TASK_FINAL: Final = frozenset({TaskStatus.COMPLETED, TaskStatus.FAILED})
 
 TASK_TABLE: Final[tuple[Move[TaskStatus, TaskEvent], ...]] = (
@@ -87,14 +88,10 @@ TASK_TABLE: Final[tuple[Move[TaskStatus, TaskEvent], ...]] = (
     Move(TaskStatus.SUBMITTED, TaskEvent.FAILED, TaskStatus.FAILED),
     Move(TaskStatus.COMMITTED, TaskEvent.CRITIQUE_STARTED, TaskStatus.CRITIQUING),
     Move(TaskStatus.COMMITTED, TaskEvent.PASSED, TaskStatus.COMPLETED),
-    Move(TaskStatus.COMMITTED, TaskEvent.FAILED, TaskStatus.FAILED),
     Move(TaskStatus.CRITIQUING, TaskEvent.PASSED, TaskStatus.COMPLETED),
     Move(TaskStatus.CRITIQUING, TaskEvent.AMEND_REQUESTED, TaskStatus.AMEND_REQUESTED),
-    Move(TaskStatus.CRITIQUING, TaskEvent.FAILED, TaskStatus.FAILED),
     Move(TaskStatus.AMEND_REQUESTED, TaskEvent.FIX_STARTED, TaskStatus.FIXING),
-    Move(TaskStatus.AMEND_REQUESTED, TaskEvent.FAILED, TaskStatus.FAILED),
     Move(TaskStatus.COMPLETED, TaskEvent.FIX_STARTED, TaskStatus.FIXING),
     Move(TaskStatus.FIXING, TaskEvent.FIXED, TaskStatus.COMMITTED),
-    Move(TaskStatus.FIXING, TaskEvent.FAILED, TaskStatus.FAILED),
     Move(TaskStatus.FAILED, TaskEvent.RETRIED, TaskStatus.PENDING),
 )

@@ -2,12 +2,14 @@
 
 from collections.abc import Sequence
 
-from ..state.enums import AttemptOutcome, DecisionOutcome, FindingSeverity, Role, Verb
+from ..state.enums import DecisionOutcome, FindingSeverity, Verb
 from ..state.judgements import Finding, GateVerdict
 from ..state.records import Run, Task
 
 NOTICE_ROUND = 3  # the operator is told
 ASKING_ROUND = 4  # and from here on asked before each further round
+# Of a question whether a task is to be repaired once more: how many repairs were accepted before.
+ACCEPTED_REPAIRS = "acceptedRepairs"
 
 
 def blocking_in(run: Run, task: Task, round_number: int) -> tuple[Finding, ...]:
@@ -58,16 +60,14 @@ def let_stand(run: Run, task_id: str) -> bool:
     That holds for the work he saw: a repair that was accepted later is judged like any other.
     """
     task = next(each for each in run.tasks if each.id == task_id)
-    repairs = [each.outcome for each in task.attempts if each.role is Role.FIX_AGENT]
-    for question in run.escalations:
-        # The number is that of the fix agents before it; another ending was set aside.
-        number = question.id.removeprefix(f"{task_id}-critique-")
-        if question.task_id != task_id or not number.isdigit() or question.answer is None:
-            continue
-        is_accepted = question.answer.verb == Verb.ACCEPT_WITH_NOTE
-        if is_accepted and AttemptOutcome.OK not in repairs[int(number) :]:
-            return True
-    return False
+    return any(
+        # Another ending than a number was set aside by a retry.
+        question.id.removeprefix(f"{task_id}-critique-").isdigit()
+        and question.answer is not None
+        and question.answer.verb == Verb.ACCEPT_WITH_NOTE
+        and question.details.get(ACCEPTED_REPAIRS) == len(task.fixes)
+        for question in run.escalations
+    )
 
 
 def covers(verdict: GateVerdict, tasks: Sequence[Task]) -> bool:

@@ -1,21 +1,23 @@
-"""How hard property tests try: quick by default, with the same examples each time.
+"""How hard property tests try, as ``--hypothesis-profile`` says: quick unless told otherwise.
 
-``HYPOTHESIS_PROFILE=nightly`` draws new examples, ten times as many.  What it finds becomes an
-``@example``, so that a red build is always a change's own doing and never chance.
+``quick`` has the same examples each time, so that a red build is always a change's own doing and
+never chance; ``ci`` and ``nightly`` draw new ones, more of them, and shrink what they find, which
+then becomes an ``@example`` or a test of its own.  Tests of whole runs take their share of
+``max_examples``.
 """
-
-import os
 
 from hypothesis import Phase, settings
 
 # No deadline: how long an example takes says more of the machine than of the code.
-# No shrinking: the whole run of a document shrinks for minutes; the other profile does it.
+# No shrinking: the whole run of a document shrinks for minutes; the other profiles do it.
 settings.register_profile(
     "quick",
     derandomize=True,
     database=None,
     deadline=None,
+    print_blob=True,
     phases=(Phase.explicit, Phase.reuse, Phase.generate),
 )
-settings.register_profile("nightly", max_examples=1000, deadline=None)
-settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "quick"))
+settings.register_profile("ci", max_examples=1000, deadline=None, print_blob=True)
+settings.register_profile("nightly", max_examples=20_000, deadline=None, print_blob=True)
+settings.load_profile("quick")

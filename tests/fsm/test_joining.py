@@ -190,7 +190,7 @@ def test_what_a_failing_command_is_about_the_operator_may_set_aside(tmp_path: Pa
     assert (task.status, task.rescue_ref) == (TaskStatus.FAILED, "refs/dispatch/r/rescue/1b-y")
     (receipt,) = place.run.receipts
     why = "Set aside, and kept under refs/dispatch/r/rescue/1b-y."
-    asked = "1b-y-conflict-2"
+    asked = "1b-y-conflict-1"
     assert receipt.work[1] == WorkReceipt(
         task_id="1b-y",
         present=0,

@@ -69,6 +69,11 @@ def test_done_has_no_way_out() -> None:
     assert [move for move in RUN_TABLE if move.source is RunStatus.DONE] == []
 
 
+def test_what_is_committed_never_fails() -> None:
+    sources = {move.source for move in TASK_TABLE if move.target is TaskStatus.FAILED}
+    assert sources == {TaskStatus.PENDING, TaskStatus.RUNNING, TaskStatus.SUBMITTED}
+
+
 def test_states_and_handlers_map_one_to_one() -> None:
     assert set(HANDLERS) == set(RunStatus) - FINAL
     assert len({id(handler) for handler in HANDLERS.values()}) == len(HANDLERS)
