@@ -158,13 +158,16 @@ class Conversation(Generic[V]):
             readable = None if isinstance(arguments, ToolResult) else arguments
             if call.name == self._terminal.spec.name:
                 self._terminal.recall(readable, reply.content)
-            elif self._effect_of(call) is Effect.MEMORY and readable is not None:
+            elif reply.is_error or readable is None:
+                continue  # nothing came of it
+            elif self._effect_of(call) is Effect.MEMORY:
                 await self._tools[call.name].call(readable)
 
     async def _end_cut_off(self, turn: PastTurn) -> Stop | None:
         """Carry out the calls of whose end nothing is known, or say so to the model."""
         if not turn.left:
             return None
+        self._log.append(Again())
         if any(self._effect_of(call) is Effect.TREE for call in turn.left):
             for call in turn.left:
                 self._reply(call, ToolResult(sentences.interrupted(call.name), is_error=True))
@@ -172,7 +175,6 @@ class Conversation(Generic[V]):
             return None
         # Reading again costs nothing, and an answer that was accepted and not recorded is accepted
         # again: neither takes a turn of the model.
-        self._log.append(Again())
         final = self._terminal.spec.name
         failed = [each.name for each in turn.replies if each.is_error and each.name != final]
         return await self._carry_out(turn.said, turn.left, failed)

@@ -1,6 +1,6 @@
 """What an interrupted conversation has come to, read from its transcript: pure."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 
 from attrs import define, field, frozen
 
@@ -87,21 +87,21 @@ class _Story:
     trees: list[str | None] = field(factory=list)
     last: AssistantMessage | None = None
     replies: list[ToolReply] = field(factory=list)
-    marked: int | None = None  # how many replies came before the turn's mark
+    is_marked: bool = False  # since the last turn
 
     def take(self, item: Item) -> None:
         match item:
             case AssistantMessage():
                 self.end_turn()
                 self.messages.append(item)
-                self.last, self.replies, self.marked = item, [], None
+                self.last, self.replies, self.is_marked = item, [], False
             case ToolReply():
                 self.replies.append(item)
             case TreeMark():
                 self.trees.append(item.tree)
-                self.marked = len(self.replies)
+                self.is_marked = True
             case Again():
-                del self.replies[self.marked or 0 :]
+                del self.replies[self._known() :]
             case UserMessage():
                 self.end_turn()
                 self.messages.append(item)
@@ -111,15 +111,16 @@ class _Story:
         if self.last is None or (self.turns and self.turns[-1].said is self.last):
             return
         calls = calls_in_order(self.last, self.terminal)
-        known = self._known(calls) if is_last else len(self.replies)
+        known = self._known() if is_last else len(self.replies)
         replies = tuple(self.replies[:known])
         self.messages.extend(replies)
         self.turns.append(PastTurn(said=self.last, replies=replies, left=calls[known:]))
 
-    def _known(self, calls: Sequence[ToolCall]) -> int:
-        """How many replies of the last turn count."""
+    def _known(self) -> int:
+        """How many replies of the last turn count, should it have been cut off here."""
+        calls = () if self.last is None else self.last.tool_calls
         ordinary = sum(call.name != self.terminal for call in calls)
-        if self.marked is None and (self.trees or len(self.replies) < ordinary):
+        if not self.is_marked and (self.trees or len(self.replies) < ordinary):
             return 0
         final = self.replies[ordinary:]
         return ordinary + next((n for n, each in enumerate(final) if not each.is_error), len(final))

@@ -2,8 +2,8 @@
 
 ``transcript.jsonl`` has one item a line, ``{"seq", "kind", "message"}``.  ``user``, ``assistant``
 and ``tool`` are messages; ``tree`` is the agent's tree once the calls before it were carried out;
-``again`` says that calls are carried out again, whose replies since the last ``assistant`` or
-``tree`` count no longer.  A turn is on the disk before any of its tools runs.
+``again`` says that replies of a turn that was cut off count no longer (``past.py`` has the rule),
+as its calls are answered again.  A turn is on the disk before any of its tools runs.
 """
 
 import contextlib
@@ -34,7 +34,7 @@ class TreeMark:
 
 @frozen(kw_only=True)
 class Again:
-    """Calls that an interruption cut off are carried out again."""
+    """Calls that an interruption cut off are answered again."""
 
 
 Item = Message | TreeMark | Again

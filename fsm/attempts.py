@@ -13,7 +13,7 @@ from ..state.errors import BudgetSpent, ProviderStopped
 from ..state.jobs import Job, NotContinued, Refusal, Result
 from ..state.records import Run
 from ..state.work import Attempt
-from .fold import attempts_of, close_attempt, open_attempt
+from .fold import attempts_of, change_attempt, close_attempt, open_attempt
 from .ports import Ports
 from .purse import AttemptPurse
 from .step import RunStopped
@@ -88,8 +88,10 @@ async def carry_out(
             refused = purse.refusal_of(result)
             found = remedy(result.outcome, tried, models - 1)
             if refused is not None and refused.of_run:
+                _set_down(ports, task_id, attempt, result)
                 raise _out_of_budget(ports, refused, task_id)
             if found.action is Action.STOP:
+                _set_down(ports, task_id, attempt, result)
                 raise _stopped(ports, attempt, result)
             _close(ports, task_id, attempt, result, accept)
         if result.value is not None:
@@ -192,6 +194,15 @@ def _open(
     )
     ports.store.update(lambda run: open_attempt(run, task_id, attempt))
     return attempt
+
+
+def _set_down(ports: Ports, task_id: str | None, attempt: Attempt, result: Result[Any]) -> None:
+    """Leave an attempt open, with the time of its tools since its last request."""
+
+    def change(attempt: Attempt) -> Attempt:
+        return evolve(attempt, active_seconds=max(result.active_seconds, attempt.active_seconds))
+
+    ports.store.update(lambda run: change_attempt(run, task_id, attempt.id, change))
 
 
 def _close(

@@ -16,7 +16,7 @@ from dispatch.agents.model import (
     ToolReply,
     UserMessage,
 )
-from dispatch.agents.past import past_of
+from dispatch.agents.past import calls_in_order, past_of
 from dispatch.agents.runner import AgentRunner
 from dispatch.agents.transcript import TRANSCRIPT, Again, Item, Transcript, TreeMark, read
 from dispatch.state.enums import AttemptOutcome
@@ -196,23 +196,12 @@ async def test_the_model_is_told_what_is_not_known(tmp_path: Path) -> None:
 
 
 async def test_a_planners_draft_is_there_again(tmp_path: Path) -> None:
-    proposal = {
-        "idHint": "parser",
-        "dependsOn": [],
-        "objective": "Parse.",
-        "planMarkdown": "# Objective\n\nParse.\n\n" + "Details of how it is to be done. " * 10,
-        "agentType": "general",
-        "class": "feature",
-        "verifyCommands": ["make test"],
-        "critiqueEnabled": True,
-    }
-    final = {"verificationMode": "no-new-failures", "verificationModeRationale": "So."}
-    refused = {**proposal, "dependsOn": ["1z-nothing"]}
+    refused = {**PROPOSAL, "dependsOn": ["1z-nothing"]}
     steps = (
-        turn(("proposeTask", proposal), ("proposeTask", refused)),
+        turn(("proposeTask", PROPOSAL), ("proposeTask", refused)),
         turn(("finalizePlan", {})),
-        turn(("proposeTask", {**proposal, "idHint": "second", "dependsOn": ["parser"]})),
-        turn(("finalizePlan", final)),
+        turn(("proposeTask", {**PROPOSAL, "idHint": "second", "dependsOn": ["parser"]})),
+        turn(("finalizePlan", FINAL)),
     )
     job = plan_job(tmp_path)
     straight = await runner(Steady(list(steps))).run(job)
@@ -221,6 +210,65 @@ async def test_a_planners_draft_is_there_again(tmp_path: Path) -> None:
         rewritten(job.folder, kept)
         result = await runner(Steady(list(steps))).run(evolve(job, interrupted=True))
         assert result.value == straight.value
+
+
+PROPOSAL = {
+    "idHint": "parser",
+    "dependsOn": [],
+    "objective": "Parse.",
+    "planMarkdown": "# Objective\n\nParse.\n\n" + "Details of how it is to be done. " * 10,
+    "agentType": "general",
+    "class": "feature",
+    "verifyCommands": ["make test"],
+    "critiqueEnabled": True,
+}
+FINAL = {"verificationMode": "no-new-failures", "verificationModeRationale": "So."}
+SEVERAL = (
+    turn(("write_file", {"path": "src/new.py", "content": "one\n"}), ("recordBuildResult", BUILT)),
+    turn(*[("submitOutput", {**SUBMITTED, "summary": "refused"})] * 2),
+    turn(("read_file", {"path": "src/new.py"}), ("submitOutput", SUBMITTED)),
+)
+DRAFTED = (
+    turn(("proposeTask", PROPOSAL), ("finalizePlan", {})),
+    turn(("reviseTask", {"id": "1a-parser", "objective": "P."}), ("finalizePlan", {})),
+    turn(("finalizePlan", FINAL)),
+)
+
+
+@pytest.mark.parametrize("steps", [SEVERAL, DRAFTED])
+async def test_cut_off_twice_every_call_has_its_own_reply(
+    tmp_path: Path, steps: tuple[AssistantMessage, ...]
+) -> None:
+    """Providers refuse a message whose calls have no reply right after it, or more than one."""
+    job = plan_job(tmp_path) if steps is DRAFTED else the_job(tmp_path, Desk())[0]
+    terminal = steps[-1].tool_calls[-1].name
+    straight = await runner(Steady(list(steps))).run(job)
+    assert straight.outcome is AttemptOutcome.OK
+    for once in prefixes(read(job.folder / TRANSCRIPT)):
+        rewritten(job.folder, once)
+        result = await runner(Steady(list(steps))).run(evolve(job, interrupted=True))
+        assert result.value == straight.value
+        for twice in prefixes(read(job.folder / TRANSCRIPT)):
+            past = past_of(twice, terminal)
+            assert past is not None
+            for each in past.turns:
+                told = [*(reply.call_id for reply in each.replies), *(one.id for one in each.left)]
+                assert told == [call.id for call in calls_in_order(each.said, terminal)]
+            assert all(not each.left for each in past.turns[:-1])
+
+
+async def test_what_was_not_carried_out_is_not_remembered_as_done(tmp_path: Path) -> None:
+    """What was cut off twice is noted as often as the model was told that it was."""
+    desk = Desk()
+    job, _ = the_job(tmp_path, desk)
+    steps = SEVERAL[:1] + SEVERAL[2:]
+    await runner(Steady(list(steps))).run(job)
+    items = read(job.folder / TRANSCRIPT)
+    place = next(n for n, each in enumerate(items) if each == steps[0])
+    rewritten(job.folder, items[: place + 1])
+    for _ in range(2):
+        await runner(Steady(list(steps))).run(evolve(job, interrupted=True))
+        assert len(desk.given[-1].builds) == 1
 
 
 @pytest.mark.parametrize(
@@ -256,15 +304,17 @@ async def test_an_unreadable_transcript_cannot_go_on(tmp_path: Path) -> None:
 
 
 async def test_replies_of_calls_that_are_carried_out_again_count_once(tmp_path: Path) -> None:
-    said = turn(("grep", {"pattern": "x"}), ("submitOutput", SUBMITTED))
-    first, second = (
-        ToolReply(call_id=call.id, name=call.name, content="old") for call in said.tool_calls
+    said = turn(("grep", {"pattern": "x"}), ("grep", {"pattern": "y"}), ("submitOutput", SUBMITTED))
+    old = [ToolReply(call_id=call.id, name=call.name, content="old") for call in said.tool_calls]
+    new = [evolve(each, content="new") for each in old]
+    seed = UserMessage(text="seed")
+    stories: tuple[tuple[Item, ...], ...] = (
+        (*old[:1], Again(), *new),
+        (*new[:2], Again(), new[2]),
+        (*new[:2], Again()),
     )
-    items = (UserMessage(text="seed"), said, first, Again(), evolve(first, content="new"))
-    past = past_of(items, "submitOutput")
-    assert past is not None
-    assert past.messages == (UserMessage(text="seed"), said, evolve(first, content="new"))
-    assert past.turns[-1].left == said.tool_calls[1:]
-    accepted = past_of((*items, second), "submitOutput")
-    assert accepted is not None
-    assert accepted.turns[-1].left == said.tool_calls[1:]
+    for replies in stories:
+        past = past_of((seed, said, *replies), "submitOutput")
+        assert past is not None
+        assert past.messages == (seed, said, *new[:2])
+        assert past.turns[-1].left == said.tool_calls[2:]

@@ -118,6 +118,19 @@ def test_models_of_the_fallback_are_tried_in_their_order_and_then_the_run_pauses
     assert [each.model for each in place.run.tasks[0].attempts][3:] == ["none", "none"]
 
 
+def test_time_since_the_last_request_counts_when_the_run_pauses(place: Place) -> None:
+    class Working(Paying):
+        async def run(self, job: Job[A]) -> Result[A]:
+            return evolve(await super().run(job), active_seconds=5.0)
+
+    ending = {"1a-x.implementer.1": AttemptOutcome.PROVIDER_REFUSED}
+    players = Working(plans=[PLAN], works=WORKS, broken=ending)
+    with pytest.raises(ProviderStopped):
+        place.drive(players)
+    (attempt,) = place.run.tasks[0].attempts
+    assert (attempt.outcome, attempt.active_seconds) == (None, 5.0)
+
+
 def test_a_fresh_agent_comes_before_another_model_for_one_that_gave_no_answer(
     place: Place,
 ) -> None:
