@@ -62,14 +62,14 @@ async def carry_out(
     """
     models = 1 + len(ports.config.fallback.of(role))
     ways = [ports.agents.executor_and_model(job_type, others) for others in range(models)]
-    tried = Tried()
+    tried, before = Tried(), None
     while True:
         async with ports.stopping.agent():
             _require_budget(ports, task_id)
             attempt = interrupted(ports.store.run, role, subject, task_id)
             goes_on = attempt is not None
             if attempt is None:
-                attempt = _open(ports, role, subject, task_id, ways[tried.others])
+                attempt = _open(ports, role, subject, task_id, ways[tried.others], before)
             purse = AttemptPurse(ports, task_id, attempt.id)
             job = make(attempt, ports.folder / "attempts" / attempt.id)
             job = evolve(job, purse=purse, interrupted=goes_on)
@@ -77,11 +77,11 @@ async def carry_out(
             ports.journal.event(f"attempt.{word}", attempt=attempt.id, model=attempt.model)
             try:
                 if goes_on:
-                    tried = evolve(tried, others=_place(attempt, ways))
+                    tried = _tried(attempts_of(ports.store.run, task_id), attempt, ways)
                 result = await ports.agents.run(job)
             except NotContinued as error:
                 _close(ports, task_id, attempt, _not_continued(attempt, error), accept)
-                tried = Tried()
+                tried, before = Tried(), None
                 if tidy is not None:
                     await tidy()
                 continue
@@ -91,7 +91,10 @@ async def carry_out(
                 _set_down(ports, task_id, attempt, result)
                 raise _out_of_budget(ports, refused, task_id)
             if found.action is Action.STOP:
-                _set_down(ports, task_id, attempt, result)
+                if goes_on and _is_refused_as_it_stands(attempt, result):
+                    _close(ports, task_id, attempt, result, accept)
+                else:
+                    _set_down(ports, task_id, attempt, result)
                 raise _stopped(ports, attempt, result)
             _close(ports, task_id, attempt, result, accept)
         if result.value is not None:
@@ -105,6 +108,7 @@ async def carry_out(
                 tried = evolve(tried, others=tried.others + 1)
             case _:
                 raise AgentFailed(_how_it_ended(attempt, result), result.outcome, task_id)
+        before = attempt.id
         ports.journal.line("run", f"{attempt.id} ended with {result.outcome}: {found.action} next")
         if tidy is not None:
             await tidy()
@@ -127,12 +131,24 @@ def _prefix(role: Role, subject: str) -> str:
     return f"{subject}.{role}."
 
 
-def _place(attempt: Attempt, ways: Sequence[tuple[str, str]]) -> int:
-    """Which of the role's models an interrupted attempt has; raises NotContinued."""
+def _tried(attempts: Sequence[Attempt], attempt: Attempt, ways: Sequence[tuple[str, str]]) -> Tried:
+    """What came before an interrupted attempt at its job; raises NotContinued."""
     way = (attempt.executor, attempt.model)
     if way not in ways:
         raise NotContinued(f"{attempt.model} is no model of the {attempt.role} any more.")
-    return ways.index(way)
+    known = {each.id: each for each in attempts}
+    fresh = 0
+    while attempt.follows in known:
+        before = known.pop(attempt.follows)
+        fresh += before.model == attempt.model
+        attempt = before
+    return Tried(fresh=fresh, others=ways.index(way))
+
+
+def _is_refused_as_it_stands(attempt: Attempt, result: Result[Any]) -> bool:
+    """Whether a provider does not take a conversation: it would not at the next start, either."""
+    refused = result.outcome is AttemptOutcome.PROVIDER_REFUSED
+    return refused and result.usage.turns == attempt.usage.turns
 
 
 def _not_continued(attempt: Attempt, error: NotContinued) -> Result[Any]:
@@ -177,7 +193,12 @@ def _how_it_ended(attempt: Attempt, result: Result[Any]) -> str:
 
 
 def _open(
-    ports: Ports, role: Role, subject: str, task_id: str | None, way: tuple[str, str]
+    ports: Ports,
+    role: Role,
+    subject: str,
+    task_id: str | None,
+    way: tuple[str, str],
+    follows: str | None,
 ) -> Attempt:
     # The number counts attempts of this subject and role, so that it does not depend on
     # which of several parallel agents came first.
@@ -191,6 +212,7 @@ def _open(
         executor=executor,
         model=model,
         started_at=ports.clock.now(),
+        follows=follows,
     )
     ports.store.update(lambda run: open_attempt(run, task_id, attempt))
     return attempt

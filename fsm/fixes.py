@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterator, Mapping
+from functools import partial
 from pathlib import Path
 
 from attrs import evolve, frozen
@@ -13,7 +14,7 @@ from ..state.enums import AgentType, DecisionOutcome, FailureKind, FixSource, Ro
 from ..state.jobs import FixJob, Submission
 from ..state.judgements import Escalation, Finding
 from ..state.records import Run, Task
-from ..state.work import Attempt, Evidence, Fix, TaskOutput
+from ..state.work import Attempt, Evidence, FailedRepair, Fix, TaskOutput
 from .attempts import AgentFailed, carry_out, interrupted
 from .deviations import judge_deviations
 from .fold import change_task, task_of
@@ -89,14 +90,42 @@ async def remove_fix_worktree(ports: Ports, task_id: str) -> None:
 
 
 async def _tried(ports: Ports, order: Order, tries: int) -> str | None:
-    """Try so many times; null when a repair was accepted, else why the last one was not."""
-    reason: str | None = None
-    for _ in range(tries):
-        shown = order if reason is None else _after(order, reason)
-        reason = await _tried_once(ports, shown)
-        if reason is None:
+    """Try so many times; null when a repair was accepted, else why the last one was not.
+
+    What came to nothing is in the document, so a kill neither adds tries nor makes an agent forget
+    what it was told of the one before.
+    """
+    while True:
+        failed = _failures(ports.store.run, order)
+        if len(failed) >= tries:
+            return failed[-1].reason
+        if await _succeeds(ports, _after(order, failed[-1].reason) if failed else order):
             return None
-    return reason
+
+
+def _failures(run: Run, order: Order) -> tuple[FailedRepair, ...]:
+    """The repairs that came to nothing since the operator was last asked."""
+    wanted = (order.source, order.base, order.round, len(_questions(run, order)))
+    return tuple(
+        each
+        for each in task_of(run, order.task_id).failed_repairs
+        if (each.source, each.base, each.round, each.questions) == wanted
+    )
+
+
+def _with_failure(run: Run, order: Order, reason: str) -> Run:
+    failed = FailedRepair(
+        source=order.source,
+        round=order.round,
+        base=order.base,
+        questions=len(_questions(run, order)),
+        reason=reason,
+    )
+    return change_task(
+        run,
+        order.task_id,
+        lambda task: evolve(task, failed_repairs=(*task.failed_repairs, failed)),
+    )
 
 
 def _after(order: Order, reason: str) -> Order:
@@ -105,7 +134,8 @@ def _after(order: Order, reason: str) -> Order:
     return evolve(order, evidence=f"{before}\n\n{order.evidence}".strip())
 
 
-async def _tried_once(ports: Ports, order: Order) -> str | None:
+async def _succeeds(ports: Ports, order: Order) -> bool:
+    """Whether a repair is accepted; why it is not is recorded."""
     if fix_for(task_of(ports.store.run, order.task_id), order) is None:
         try:
             await _attempt(ports, order)
@@ -114,17 +144,21 @@ async def _tried_once(ports: Ports, order: Order) -> str | None:
                 raise  # the repair did nothing wrong: it is tried again when the run goes on
             if error.kind is FailureKind.BUDGET and _asked(ports.store.run, order):
                 raise  # the operator wanted a retry, and nothing is left to pay it with
-            return error.message
+            message = error.message
+            ports.store.update(lambda run: _with_failure(run, order, message))
+            return False
     await judge_deviations(ports, order.task_id)
     task = task_of(ports.store.run, order.task_id)
     fix = fix_for(task, order)
     assert fix is not None  # accepted now or before
     reason = next(_rejections(task, fix), None)
-    if reason is not None:
-        ports.store.update(
-            lambda run: change_task(run, order.task_id, lambda task: _without(task, fix))
-        )
-    return reason
+    if reason is None:
+        return True
+    known = partial(_without, fix=fix)
+    ports.store.update(
+        lambda run: _with_failure(change_task(run, order.task_id, known), order, reason)
+    )
+    return False
 
 
 async def _attempt(ports: Ports, order: Order) -> None:

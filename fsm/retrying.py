@@ -50,6 +50,8 @@ def retried(run: Run, at: str, task_id: str | None = None) -> Run:
         run = levels_again(reduce(_from_the_start, again, run))
     if failure.kind is FailureKind.PLAN_REFUSED:
         run = evolve(run, plan_refusals=())  # the planner is told the last reasons, and tries again
+    # Their questions are asked anew, so their tries are counted anew.
+    run = evolve(run, tasks=tuple(evolve(each, failed_repairs=()) for each in run.tasks))
     run = evolve(run, failure=evolve(failure, state=target.value))
     reason = f"after {failure.kind}" + (f"; again: {', '.join(again)}" if again else "")
     return evolve(apply(run, RunEvent.RETRIED, at, reason), failure=None)

@@ -32,7 +32,16 @@ from .judgements import (
     VerificationRound,
 )
 from .record import Record
-from .work import Attempt, BuildFailure, CommandResult, Evidence, Fix, TaskOutput, Usage
+from .work import (
+    Attempt,
+    BuildFailure,
+    CommandResult,
+    Evidence,
+    FailedRepair,
+    Fix,
+    TaskOutput,
+    Usage,
+)
 
 SCHEMA_VERSION: Final = "1.0"
 
@@ -115,6 +124,7 @@ class Task(Record):
     commit_time: int | None = None  # seconds since 1970, fixed when the submission is accepted
     commit_sha: str | None = None  # null also for a task whose share is empty
     fixes: tuple[Fix, ...] = ()
+    failed_repairs: tuple[FailedRepair, ...] = ()
     superseded_paths: tuple[str, ...] = ()  # where a resolution or repair replaced accepted lines
     regenerations: tuple[Regeneration, ...] = ()
     restarts: tuple[Restart, ...] = ()

@@ -113,6 +113,20 @@ class Fix(Record):
 
 
 @frozen(kw_only=True)
+class FailedRepair(Record):
+    """A repair that came to nothing, and why: the next agent is told.
+
+    ``questions`` is how often the operator had been asked about repairs of the task by then.
+    """
+
+    source: FixSource
+    round: int
+    base: str
+    questions: int
+    reason: str
+
+
+@frozen(kw_only=True)
 class Usage(Record):
     """Tokens and money; ``cost_usd`` is null when the price is unknown, which is never zero."""
 
@@ -139,4 +153,5 @@ class Attempt(Record):
     usage: Usage = field(factory=Usage)  # of the turns that were reported, also while it runs
     # At their worst: the turn under way, and those whose usage nobody told.
     unsettled: Usage | None = None
+    follows: str | None = None  # the attempt at the same job that came to nothing before it
     active_seconds: float = 0.0  # at work, without waiting for a place, an allowance or our checks

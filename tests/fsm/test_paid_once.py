@@ -7,10 +7,22 @@ from pathlib import Path
 
 import pytest
 from attrs import define, evolve
-from fakes.casting import Cast, Seat, a_task, blocking, called, honest, shell, submitted, verdict
+from fakes.casting import (
+    MARKERS,
+    Cast,
+    Seat,
+    a_task,
+    blocking,
+    called,
+    honest,
+    shell,
+    submitted,
+    verdict,
+)
 from fakes.casting import wrote as writes
 from fakes.run_harness import Killed, Place, comparable, git
 
+from dispatch.agents.loop import MAX_REMINDERS
 from dispatch.agents.scripted.script import Call, Reply, Request
 from dispatch.fsm.engine import drive
 from dispatch.state.config import Caps
@@ -249,3 +261,61 @@ def test_after_a_provider_stopped_the_agent_goes_on(fresh: Callable[[], Place]) 
     assert [seat.role for seat, _ in later.heard].count(Role.IMPLEMENTER) == 2
     (whole, _) = place.run.tasks[0].attempts
     assert (whole.outcome, whole.usage.turns) == (AttemptOutcome.OK, 4)
+
+
+def test_a_conversation_that_a_provider_does_not_take_is_not_sent_for_ever(
+    fresh: Callable[[], Place],
+) -> None:
+    """Refused when it went on, it is given up, and the next start begins anew."""
+    place = fresh()
+    crew = cast_of_x()
+    crew.parts = {
+        "implementer": lambda seat: (*slow(seat)[:2], Reply(status=400, error="Not like this."))
+    }
+    for outcomes in ([None], [AttemptOutcome.PROVIDER_REFUSED]):
+        with pytest.raises(ProviderStopped):
+            place.drive(crew.agents(place))
+        assert [each.outcome for each in place.run.tasks[0].attempts] == outcomes
+    assert place.drive(cast_of_x().agents(place)) is RunStatus.DONE
+
+
+def in_conflict() -> Cast:
+    """Two tasks that write one file; who first repairs it says nothing, the second does."""
+
+    def both(seat: Seat) -> tuple[Reply, ...]:
+        change = writes("shared.txt", f"{seat.name}\n")
+        return (
+            called(change, writes(seat.file, f"{seat.name}\n")),
+            called(submitted(seat.file, "shared.txt")),
+        )
+
+    def repair(seat: Seat) -> tuple[Reply, ...]:
+        if "came to nothing" not in seat.seed:
+            return (Reply(text="I think."),)
+        return (
+            called(shell(f"sed -i -E '{MARKERS}' shared.txt")),
+            called(shell("sort -o shared.txt shared.txt")),
+            called(submitted("shared.txt")),
+        )
+
+    plan = (a_task("x"), a_task("y"))
+    return Cast(plan=plan, parts={"implementer": both, "fixAgent": repair})
+
+
+def test_the_second_try_of_a_repair_goes_on_like_the_first(fresh: Callable[[], Place]) -> None:
+    """It is told again what the first was told, and no kill adds a try."""
+    quiet = fresh()
+    crew = in_conflict()
+    assert quiet.drive(crew.agents(quiet)) is RunStatus.DONE
+    roles = [seat.role for seat, _ in crew.heard]
+    last = max(number for number, role in enumerate(roles, 1) if role is Role.FIX_AGENT)
+    assert roles.count(Role.FIX_AGENT) == 2 * (1 + MAX_REMINDERS) + 3
+    for number in (last - 3, last - 2, last - 1, last):
+        place = fresh()
+        dying = DyingCast(plan=crew.plan, parts=crew.parts, dies_at=number)
+        with pytest.raises((Killed, BaseExceptionGroup)):
+            asyncio.run(drive(place.ports(dying.agents(place), DeadStore(place.store(), dying))))
+        later = in_conflict()
+        assert place.drive(later.agents(place)) is RunStatus.DONE
+        assert len(dying.heard) + len(later.heard) <= len(roles) + 1
+        assert place.files("dispatch/r") == ["a.txt", "shared.txt", "x.txt", "y.txt"]
