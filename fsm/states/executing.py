@@ -11,7 +11,7 @@ from ..chain import annotate
 from ..deviations import judge_deviations, objection
 from ..fan_in import fan_in, level_tip
 from ..fold import apply_task, close_open, task_of
-from ..implementing import can_go_on, fail_task, implement
+from ..implementing import can_go_on, fail_task, implement, open_level
 from ..lifecycle import RunEvent, TaskEvent
 from ..parallel import each_in_parallel
 from ..ports import Ports
@@ -124,6 +124,7 @@ async def _implement(ports: Ports, level: int) -> None:
         if not ready:
             return
         begun = []
+        await open_level(ports, level)
         await each_in_parallel(
             ready, ports.config.max_parallel, lambda task_id: _carry(ports, task_id)
         )
