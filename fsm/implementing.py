@@ -5,6 +5,7 @@ from pathlib import Path
 
 from attrs import evolve
 
+from ..policy.schedule import level_tasks
 from ..state.enums import FailureKind, Isolation, Role, TaskStatus
 from ..state.jobs import ImplementJob
 from ..state.records import Failure, Run, Task
@@ -51,18 +52,30 @@ def can_go_on(run: Run, task: Task) -> bool:
     return attempt is not None and run.isolation is Isolation.TASK
 
 
+async def open_level(ports: Ports, level: int) -> None:
+    """Make the worktree that all tasks of a level share, if they do; with work in it, it stays.
+
+    Due before its tasks start: made by two of them at once, one would reset the other's work.
+    """
+    run, name = ports.store.run, level_worktree(level)
+    if run.isolation is not Isolation.LEVEL:
+        return
+    is_fresh = all(task.status is TaskStatus.PENDING for task in level_tasks(run, level))
+    existing = await asyncio.to_thread(ports.repository.existing_worktree, name)
+    if is_fresh or existing is None:
+        branch = level_branch(run.integration_branch, level)
+        await prepare(ports, name, run.level_boundaries[str(level)], branch)
+
+
 async def task_worktree(ports: Ports, task: Task, base: str) -> Path:
-    """The worktree a task works in: its own, or the level's."""
+    """The worktree a task works in: its own, or the level's, which ``open_level`` made."""
     run = ports.store.run
     if run.isolation is Isolation.TASK:
         return await (as_left if can_go_on(run, task) else prepare)(ports, task.id, base)
-    existing = await asyncio.to_thread(
-        ports.repository.existing_worktree, level_worktree(task.level)
-    )
-    # Made once, before the level's first task starts; siblings must not be reset under way.
-    return existing or await prepare(
-        ports, level_worktree(task.level), base, level_branch(run.integration_branch, task.level)
-    )
+    name = level_worktree(task.level)
+    shared = await asyncio.to_thread(ports.repository.existing_worktree, name)
+    assert shared is not None  # made before its first task started
+    return shared
 
 
 async def _attempt(ports: Ports, task: Task, worktree: Path, base: str) -> None:

@@ -1,13 +1,34 @@
 """Commits and boundaries of a level, with real git; the agents are played."""
 
+import asyncio
 from pathlib import Path
+from typing import Any
 
 import pytest
+from attrs import define, evolve
 from fakes.run_harness import Place, git
 from fakes.scenario_agents import ScenarioAgents, Work, a_plan, planned, writes
 
-from dispatch.state.enums import RunStatus, TaskStatus
+from dispatch.fsm.engine import drive
+from dispatch.state.enums import Isolation, RunStatus, TaskStatus
 from dispatch.state.yaml_text import loads
+
+
+@define
+class Noted:
+    """A repository that notes which worktrees are made, among the agents that are asked."""
+
+    inner: Any
+    notes: list[str]
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.inner, name)
+
+    def ensure_worktree(self, name: str, commit: str, branch: str | None) -> Path:
+        """Note it, and make it."""
+        self.notes.append(name)
+        made: Path = self.inner.ensure_worktree(name, commit, branch)
+        return made
 
 
 @pytest.fixture
@@ -69,6 +90,19 @@ def test_a_task_s_plan_submission_and_verdicts_stand_beside_for_people(place: Pl
         assert loads((folder / "verdict.yaml").read_text()) == {
             "verdicts": [{"round": 1, "status": "pass", "findings": [], "newTests": []}]
         }
+
+
+def test_a_worktree_that_is_shared_is_made_once_before_its_tasks_start(place: Place) -> None:
+    """Two tasks that both made it met in git's index; one could reset what the other had done."""
+    plan = a_plan(planned("x"), planned("y", 2, ("x",)), planned("z", 2, ("x",)))
+    works = {"1a-x": writes(x="x\n"), "2a-y": writes(y="y\n"), "2b-z": writes(z="z\n")}
+    crew = ScenarioAgents(plans=[plan], works=works)
+    place.changes = {"isolation": Isolation.LEVEL}
+    ports = place.ports(crew, place.store())
+    noted = Noted(ports.repository, crew.asked)
+    assert asyncio.run(drive(evolve(ports, repository=noted))) is RunStatus.DONE
+    before = noted.notes[: noted.notes.index("2a-y.implementer.1")]
+    assert before.count("level-2") == 1
 
 
 def test_a_level_whose_tasks_all_fail_leaves_the_branch_at_its_boundary(place: Place) -> None:
