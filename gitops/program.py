@@ -24,6 +24,7 @@ from .hardening import ENVIRONMENT, PATH, SETTINGS
 OLDEST_GIT: Final = (2, 38)  # the first with ``merge-tree --write-tree``
 TIMEOUT_SECONDS: Final = 600.0
 OUTPUT_LIMIT: Final = 256 * 1024 * 1024  # bytes of stdout; more is an error unless it may be cut
+_FATAL: Final = 128  # what git exits with after a `fatal:`
 ERROR_LIMIT: Final = 64 * 1024  # bytes of stderr that are read; the rest is dropped
 ERROR_SHOWN: Final = 2000  # characters of stderr in a message
 _CHUNK: Final = 64 * 1024
@@ -104,10 +105,11 @@ def git(
     for errno, hint in DISK_HINTS.items() if output.code else ():
         if os.strerror(errno) in output.stderr:
             raise StorageError(f"git {subcommand} exited {output.code}: {output.stderr}.", hint)
+    # Git does not always say why it could not write.
+    failed = output.code not in accept or output.code == _FATAL
+    if failed and place is not None and (found := trouble(place.folders())):
+        raise found
     if output.code not in accept:
-        # Git does not always say why it could not write.
-        if place is not None and (found := trouble(place.folders())):
-            raise found
         raise GitError(f"git {subcommand} exited {output.code}: {output.stderr or 'no message'}")
     return output
 

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Iterable, Mapping
+from itertools import pairwise
 from typing import Literal
 
 from attrs import define, field, frozen
@@ -40,11 +41,11 @@ class Request:
     @property
     def turn(self) -> int:
         """How many assistant messages came before; one whose calls were cut off is said again."""
-        followed = zip(self.messages, (*self.messages[1:], None), strict=True)
-        return sum(
-            message.role == "assistant" and not (after is not None and CUT_OFF in after.text)
-            for message, after in followed
+        cut_off = sum(
+            before.role == "assistant" and CUT_OFF in after.text
+            for before, after in pairwise(self.messages)
         )
+        return self.turns_said - cut_off
 
     @property
     def turns_said(self) -> int:

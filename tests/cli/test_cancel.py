@@ -238,7 +238,7 @@ def test_with_a_question_open_a_sibling_at_work_gets_its_grace_and_is_ended(
     """Nothing survives; the question stays open, and nobody who handed in is asked again."""
     run = asking(tmp_path, ("x", "z"))
     with run.program.started("run", "r", "--grace", "0.2") as process:
-        until(lambda: run.open() == ["1a-x-dev-1"] and bool(run.survivors()))
+        until(lambda: run.open() == ["1a-x-dev-1"] and bool(run.commands()))
         process.popen.send_signal(signal.SIGTERM)
         ended = process.wait()
     assert (ended.code, ended.out) == (130, "")

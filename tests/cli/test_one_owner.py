@@ -60,7 +60,7 @@ def test_of_many_starts_of_a_new_run_one_wins_and_nothing_is_disturbed(
     run: Asking, straight: str
 ) -> None:
     with many_starts(run) as owner:
-        until(lambda: bool(run.survivors()))
+        until(lambda: bool(run.commands()))
         run.go.touch()
         ended = owner.wait()
     assert ended.code == 0, ended.err
@@ -77,13 +77,13 @@ def test_of_many_starts_after_a_kill_one_takes_over_whatever_the_dead_one_left(
 ) -> None:
     """The lock is free at once, though a child of the dead owner is alive; that one ends."""
     with run.program.started("run", "r") as first:
-        until(lambda: bool(run.survivors()))
-        left = min(run.survivor_pids())
+        until(lambda: bool(run.commands()))
+        left = min(run.commands())
         first.kill()
     assert holder(run.folder) is None
-    assert left in run.survivor_pids()
+    assert left in run.commands()
     with many_starts(run) as owner:
-        until(lambda: bool(run.survivors()) and left not in run.survivor_pids())
+        until(lambda: bool(run.commands()) and left not in run.commands())
         run.go.touch()
         ended = owner.wait()
     assert ended.code == 0, ended.err
@@ -93,7 +93,7 @@ def test_of_many_starts_after_a_kill_one_takes_over_whatever_the_dead_one_left(
 def test_what_may_be_done_beside_a_live_run(run: Asking, straight: str) -> None:
     """Looking is free; what would change the run is refused, with the one who owns it."""
     with run.program.started("run", "r") as owner:
-        until(lambda: bool(run.survivors()))
+        until(lambda: bool(run.commands()))
         for verb in ("retry", "clean", "teardown"):
             check_refused(run.program.run(verb, "r"), owner)
         status = run.program.run("status", "r")

@@ -80,7 +80,7 @@ def goes_on(run: Asking, straight: str) -> None:
 @needs_root
 def test_a_disk_that_fills_while_an_agent_works(run: Asking, disk: TinyDisk, straight: str) -> None:
     with run.program.started("run", "r") as process:
-        until(lambda: bool(run.survivors()))
+        until(lambda: bool(run.commands()))
         disk.fill()
         run.go.touch()
         ended = process.wait()
@@ -99,9 +99,9 @@ def test_a_disk_that_is_read_only_at_the_next_start(
 ) -> None:
     """As after an error of the device: what was killed goes on once it can be written again."""
     with run.program.started("run", "r") as process:
-        until(lambda: bool(run.survivors()))
+        until(lambda: bool(run.commands()))
         process.kill()
-    for pid in run.survivor_pids():
+    for pid in run.commands():
         os.kill(pid, signal.SIGKILL)
     until(lambda: not run.survivors())
     disk.set(read_only=True)

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from attrs import frozen
-from fakes.child_program import Program, survivor_pids_of, survivors_of
+from fakes.child_program import Program, commands_of, survivors_of
 from fakes.git_repos import User, a_user
 
 from dispatch.state.document import DOCUMENT, load_run
@@ -61,9 +61,9 @@ class Asking:
         """Processes that still carry the run's mark."""
         return survivors_of(self.folder)
 
-    def survivor_pids(self) -> list[int]:
-        """Their numbers."""
-        return survivor_pids_of(self.folder)
+    def commands(self) -> list[int]:
+        """The processes that run commands of agents and builds."""
+        return commands_of(self.folder)
 
     def configure(self, **settings: Any) -> None:
         """The user's own settings, beside the models and the gate."""

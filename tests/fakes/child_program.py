@@ -15,6 +15,7 @@ from attrs import field, frozen
 from fakes.git_repos import TIME, User
 
 from dispatch.state import yaml_text
+from dispatch.state.marks import MARKER
 
 LIMIT_SECONDS = 60.0  # for one process, and for whatever is waited for
 LOOK_SECONDS = 0.02
@@ -150,18 +151,19 @@ def normal(text: str, user: User) -> str:
 
 def survivors_of(folder: Path) -> list[str]:
     """The command lines of processes that still carry the mark of a run's folder."""
-    return [" ".join(line) for _, line in _marked(folder)]
+    return [" ".join(line) for _, line, _ in _marked(folder)]
 
 
-def survivor_pids_of(folder: Path) -> list[int]:
-    """Their numbers."""
-    return [pid for pid, _ in _marked(folder)]
+def commands_of(folder: Path) -> list[int]:
+    """The numbers of those that run a command of an agent or a build, and no git of ours."""
+    return [pid for pid, _, mark in _marked(folder) if not mark.endswith("/program")]
 
 
-def _marked(folder: Path) -> Iterator[tuple[int, list[str]]]:
+def _marked(folder: Path) -> Iterator[tuple[int, list[str], str]]:
     for process in psutil.process_iter():
         try:
-            if str(folder) in process.environ().get("DISPATCH_COMMAND", ""):
-                yield process.pid, process.cmdline()
+            mark = process.environ().get(MARKER, "")
+            if str(folder) in mark:
+                yield process.pid, process.cmdline(), mark
         except (psutil.Error, OSError):
             continue
