@@ -42,8 +42,8 @@ async def recover(run: Run, ports: Ports) -> None:
 async def work(run: Run, ports: Ports) -> Step:
     """Carry one level through: implement, judge deviations, integrate, review, publish."""
     level = current_level(run)
-    if level is None:  # killed between the last level and the failure it ended in
-        level = _left_off(run)
+    if level is None or str(level) not in run.level_boundaries:
+        level = _left_off(run)  # killed behind its last task: what follows that is not done
     ports.journal.event("level.started", level=level)
     await _implement(ports, level)
     await fan_in(ports, level, integrable(ports.store.run))
@@ -81,7 +81,7 @@ def _passed(ports: Ports, level: int, receipt: Receipt) -> Step:
 
 
 def _left_off(run: Run) -> int:
-    """The level that was under way when no task was left: the last at which agents worked.
+    """The level that was under way when none of its tasks was left: the last with agents at work.
 
     What follows its tasks is done again: its tip may be published, and that not recorded.
     """
@@ -120,7 +120,9 @@ async def _implement(ports: Ports, level: int) -> None:
         for task_id, dependency in doomed(ports.store.run):
             message = f"It depends on {dependency}, which failed."
             await fail_task(ports, task_id, FailureKind.DEPENDENCY_FAILED, message)
-        ready = (*begun, *startable(ports.store.run))
+        # Where all of a level failed, the next one may start, and has no boundary yet.
+        now = {task.id for task in level_tasks(ports.store.run, level)}
+        ready = (*begun, *(each for each in startable(ports.store.run) if each in now))
         if not ready:
             return
         begun = []

@@ -12,7 +12,8 @@ from fakes.scenario_agents import ScenarioAgents, a_plan, planned, writes
 from dispatch.fsm.engine import drive
 from dispatch.fsm.retrying import retried
 from dispatch.state.document import DocumentStore
-from dispatch.state.enums import AttemptOutcome, RunStatus
+from dispatch.state.enums import AttemptOutcome, HubStrategy, RunStatus, TaskStatus
+from dispatch.state.hubs import HubFile
 from dispatch.state.records import Run
 
 PLAN = a_plan(planned("x"), planned("y", 2, ("x",)))
@@ -48,8 +49,12 @@ def crew() -> ScenarioAgents:
 
 @pytest.mark.parametrize(
     "dies_at",
-    [lambda run: run.published_commit is not None, lambda run: "2" in run.level_boundaries],
-    ids=["published and not recorded", "before its boundary"],
+    [
+        lambda run: run.published_commit is not None,
+        lambda run: "2" in run.level_boundaries,
+        lambda run: bool(run.tasks) and run.tasks[-1].status is TaskStatus.FAILED,
+    ],
+    ids=["published and not recorded", "before its boundary", "before its dependents fail"],
 )
 def test_killed_behind_its_last_task_it_fails_as_it_would_have_and_can_be_retried(
     tmp_path: Path, dies_at: Callable[[Run], bool]
@@ -72,3 +77,21 @@ def test_killed_behind_its_last_task_it_fails_as_it_would_have_and_can_be_retrie
         place.store().update(lambda run: retried(run, "2026-01-01T00:00:00.000Z"))
         assert (place.drive(crew()), place.run.failure) == (RunStatus.DONE, None)
     assert ends[0] == ends[1]
+
+
+def test_a_task_that_only_waited_for_a_file_is_carried_out_when_all_before_it_failed(
+    tmp_path: Path,
+) -> None:
+    """It does not depend on them; the boundary that it starts from was not recorded yet."""
+    text = planned("x").plan_markdown + "\n\n## Files to Modify\n\n- `list.txt`\n"
+    tasks = [planned(name, plan_markdown=text) for name in "xy"]
+    works = {"1a-x": writes(list__txt="x\n"), "1b-y": writes(list__txt="y\n")}
+    players = ScenarioAgents(plans=[a_plan(*tasks)], works=works, broken=BROKEN)
+    place = Place(tmp_path / "repository")
+    place.changes = {"hub_files": (HubFile(glob="list.txt", strategy=HubStrategy.SERIALISE),)}
+    place.set_up()
+    assert place.drive(players) is RunStatus.FAILED
+    assert [(each.level, each.status) for each in place.run.tasks] == [
+        (1, TaskStatus.FAILED),
+        (2, TaskStatus.COMPLETED),
+    ]
