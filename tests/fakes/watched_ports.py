@@ -39,7 +39,7 @@ class Effect(StrEnum):
 
 
 class Side(StrEnum):
-    """Where a kill falls; ``during`` is as ``before`` for what cannot be cut in two from here."""
+    """Where a kill falls; ``during`` is as ``after`` for what cannot be cut in two from here."""
 
     BEFORE = "before"
     DURING = "during"
