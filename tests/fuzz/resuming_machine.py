@@ -10,11 +10,13 @@ from typing import Any, ClassVar
 from attrs import frozen
 from fakes.mortal_run import MortalRun, Wrap, result_of
 from fakes.story import Story
-from fuzz.run_invariants import check_all
+from fuzz.run_invariants import agents_at_work, check_all, requests_served
 from fuzz.story_strategies import kills, stories
 from hypothesis import event, note
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+
+from dispatch.state.enums import Isolation
 
 
 @frozen
@@ -23,6 +25,7 @@ class Straight:
 
     result: dict[str, Any]
     counts: dict[str, int]
+    served: int
 
 
 class Resuming(RuleBasedStateMachine):
@@ -47,6 +50,7 @@ class Resuming(RuleBasedStateMachine):
         self.straight = straight(story)
         self.mortal = MortalRun(self.folder, story, type(self).wrap)
         self.mortal.set_up()
+        self.may_be_lost = 0
         self.is_sound = True
         event(f"straight: {self.straight.result['status']}")
 
@@ -87,13 +91,21 @@ class Resuming(RuleBasedStateMachine):
                 self.mortal.live()
                 check_all(self.mortal)
                 check_same(result_of(self.mortal), self.straight.result)
+                self._check_turns()
         finally:
             rmtree(self.folder, ignore_errors=True)
+
+    def _check_turns(self) -> None:
+        """A kill costs at most one turn of each agent at work; in a shared tree, all of them."""
+        if self.mortal.story.isolation is Isolation.TASK:
+            assert requests_served(self.mortal) <= self.straight.served + self.may_be_lost
 
     def _start(self, kill: Any) -> None:
         self.is_sound = False
         end = self.mortal.start(kill)
         self.is_sound = True
+        if end == "killed":
+            self.may_be_lost += max(1, agents_at_work(self.mortal))
         where = list(self.mortal.witness.told("killed"))[-1] if end == "killed" else ""
         note(f"{end} {where}")
         event(f"{end} {kill.effect if end == 'killed' and kill else ''}")
@@ -125,7 +137,7 @@ def straight(story: Story) -> Straight:
         counts: dict[str, int] = {}
         for effects in mortal.witness.told("effects"):
             counts = {key: max(counts.get(key, 0), count) for key, count in effects.items()}
-        return Straight(result_of(mortal), counts)
+        return Straight(result_of(mortal), counts, requests_served(mortal))
     finally:
         rmtree(folder, ignore_errors=True)
 

@@ -83,12 +83,14 @@ def check_no_accepted_work_is_asked_for_again(mortal: MortalRun) -> None:
             answered[question] = attempt_id
 
 
-def turns_paid_twice(mortal: MortalRun, straight: MortalRun) -> int:
-    """How many more requests were served than without kills; at most one per agent at work is due.
+def requests_served(mortal: MortalRun) -> int:
+    """How many turns of models were paid for in all."""
+    return len(list(mortal.witness.told("served")))
 
-    To be enforced once an interrupted agent goes on from its last complete turn.
-    """
-    return len(list(mortal.witness.told("served"))) - len(list(straight.witness.told("served")))
+
+def agents_at_work(mortal: MortalRun) -> int:
+    """How many agents a kill has just cut off, and so how many turns it may have cost."""
+    return sum(each.outcome is None for each in attempts_of(mortal.run))
 
 
 def check_no_process_is_left(mortal: MortalRun) -> None:
