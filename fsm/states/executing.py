@@ -43,8 +43,7 @@ async def work(run: Run, ports: Ports) -> Step:
     """Carry one level through: implement, judge deviations, integrate, review, publish."""
     level = current_level(run)
     if level is None:  # killed between the last level and the failure it ended in
-        _require_no_failed_task(run)
-        return Step(RunEvent.LEVELS_PASSED)
+        level = _left_off(run)
     ports.journal.event("level.started", level=level)
     await _implement(ports, level)
     await fan_in(ports, level, integrable(ports.store.run))
@@ -79,6 +78,16 @@ def _passed(ports: Ports, level: int, receipt: Receipt) -> Step:
         ports.store.update(complete)
     _require_no_failed_task(after)
     return Step(RunEvent.LEVELS_PASSED, f"level {level}", complete)
+
+
+def _left_off(run: Run) -> int:
+    """The level that was under way when no task was left: the last at which agents worked.
+
+    What follows its tasks is done again: its tip may be published, and that not recorded.
+    """
+    bounded = max(map(int, run.level_boundaries))
+    is_entered = any(task.attempts for task in level_tasks(run, bounded))
+    return bounded if is_entered else max(1, bounded - 1)
 
 
 def _require_no_failed_task(run: Run) -> None:

@@ -29,6 +29,7 @@ from dispatch.agents.sandbox.runner import CommandRunner
 from dispatch.fsm.engine import drive
 from dispatch.fsm.ports import Agents, Ports
 from dispatch.fsm.retrying import retried
+from dispatch.fsm.workplaces import BASELINE
 from dispatch.state.codec import unstructure
 from dispatch.state.document import DocumentStore
 from dispatch.state.enums import Role, RunStatus
@@ -220,18 +221,19 @@ def result_of(mortal: MortalRun) -> dict[str, Any]:
     run, place = mortal.run, mortal.place
     branch = git(place.root, "for-each-ref", "--format=%(objectname)", "refs/heads/dispatch/r")
     commits = git(place.root, "log", "--format=%H %s", branch, "--") if branch else ""
-    worktrees = place.folder / "worktrees"
+    worktrees = {each.name for each in (place.folder / "worktrees").iterdir()}
     document = _without(unstructure(run), str(place.root))
     if run.failure is not None and run.failure.state == RunStatus.PLANNING:
         # The baseline is captured beside the planner: whether it was first is chance.
         document = {key: value for key, value in document.items() if "baseline" not in key}
+        worktrees.discard(BASELINE)
     return {
         "status": run.status.value,
         "commits": commits.splitlines(),
         "answers": sorted((each.id, each.answer.verb) for each in run.escalations if each.answer),
         "document": document,
         "report": _report(place),
-        "worktrees": sorted(each.name for each in worktrees.iterdir()),
+        "worktrees": sorted(worktrees),
     }
 
 

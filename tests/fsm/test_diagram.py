@@ -18,15 +18,11 @@ stateDiagram-v2
     submitted --> failed : failed
     committed --> critiquing : critique_started
     committed --> completed : passed
-    committed --> failed : failed
     critiquing --> completed : passed
     critiquing --> amend_requested : amend_requested
-    critiquing --> failed : failed
     amend_requested --> fixing : fix_started
-    amend_requested --> failed : failed
     completed --> fixing : fix_started
     fixing --> committed : fixed
-    fixing --> failed : failed
     failed --> pending : retried
     completed --> [*]
     failed --> [*]

@@ -15,11 +15,14 @@ FIX = "1a-x.fixAgent"
 
 @define(kw_only=True)
 class Dying(ScenarioAgents):
-    """Agents of which the first fix agent dies with the process."""
+    """Agents of which the first fix agent dies with the process, once."""
+
+    died: bool = False
 
     async def run(self, job: Job[Any]) -> Result[Any]:
         """Play on, or be killed."""
-        if job.attempt.id == f"{FIX}.1":
+        if job.attempt.id == f"{FIX}.1" and not self.died:
+            self.died = True
             raise Killed
         return await super().run(job)
 
