@@ -4,7 +4,8 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.ready
-TEST_JOBS ?= 2
+# More than cores: a test of whole runs waits for the disk for a fifth of its time.
+TEST_JOBS ?= 3
 SWEEP_THIN ?= 1
 PROFILE ?= ci
 # From inside tests/, so that `fakes` is what tests import and tests/cli is not cli.py.

@@ -67,7 +67,7 @@ def test_killed_before_each_save_in_turn_it_ends_the_same(tmp_path: Path, straig
 
 
 @settings(
-    max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=4, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 @given(kills=st.lists(st.tuples(st.integers(1, 40), st.booleans()), min_size=1, max_size=4))
 def test_killed_at_any_saves_it_ends_the_same(
