@@ -29,7 +29,7 @@ test: $(STAMP)
 # A fault at a sample of the system calls of every story (of it every SWEEP_THIN-th), and at every
 # call for the modes that kill.
 sweep: $(STAMP)
-	$(BIN)/python tests/crash/sweep.py --thin $(SWEEP_THIN)
+	$(BIN)/python tests/crash/sweep.py --thin $(SWEEP_THIN) $(SWEEP_ARGS)
 
 sweep-full: $(STAMP)
 	$(BIN)/python tests/crash/sweep.py --full --write spec.md
