@@ -15,8 +15,6 @@ REMEDIES: Final[Mapping[FailureKind, str]] = {
     "spec which of the two is wanted.",
     FailureKind.DEPENDENCY_FAILED: "Look at the task that it depends on; nothing is wrong with "
     "this one.",
-    FailureKind.NEEDS_OPERATOR: "The question is under Escalations. Settle it in the spec, so "
-    "that it is not asked again.",
     FailureKind.ABORTED: "You ended it with your answer, which is under Escalations.",
     FailureKind.BLOCKING_FINDINGS: "The findings that remained are under Findings. Decide whether "
     "they are right; if not, say so in the spec.",
@@ -30,7 +28,6 @@ REMEDIES: Final[Mapping[FailureKind, str]] = {
     "the repository is whole.",
     FailureKind.REPOSITORY_CHANGED: "A ref of this run was moved by somebody else. Compare the "
     "two commits above, and keep the one you want under a branch of your own.",
-    FailureKind.STORAGE: "Free some space or give write access; what was saved before is intact.",
     FailureKind.BUDGET: "Raise the cap under `taskLimits`; nothing that was accepted is lost.",
     FailureKind.INTERNAL: "This is a bug in dispatch. The document and the attempts' folders "
     "show what led to it; please report it with them.",

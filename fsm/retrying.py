@@ -32,6 +32,17 @@ from .lifecycle import RunEvent, TaskEvent
 
 _BEING_FIXED: Final = frozenset({TaskStatus.AMEND_REQUESTED, TaskStatus.FIXING})
 
+# Somebody's word ended the run, so it is asked for anew.  What failed in any other way (a full
+# disk, git, a command) takes nothing back: a judgement that stood, and a repair of it that was
+# accepted, were paid for and stay.
+_JUDGEMENTS: Final = frozenset(
+    {
+        FailureKind.ABORTED,
+        FailureKind.BLOCKING_FINDINGS,
+        FailureKind.DEVIATION_REJECTED,
+    }
+)
+
 
 def retried(run: Run, at: str, task_id: str | None = None) -> Run:
     """The run after ``retried``, ready to be driven; ``task_id``: no other task runs again.
@@ -39,10 +50,9 @@ def retried(run: Run, at: str, task_id: str | None = None) -> Run:
     Raises UsageError for a run that has not failed and for a task that cannot run again.
     """
     failure = _failure_of(run)
-    stuck = _in_conflict(run, failure)
-    again = _all_failed(run, stuck) if task_id is None else (_one(run, task_id, stuck),)
+    again = _all_failed(run) if task_id is None else (_one(run, task_id),)
     target = _target(failure, again)
-    if target in (RunStatus.EXECUTING, RunStatus.FIXING_VERIFICATION):
+    if failure.kind in _JUDGEMENTS:
         run = _judged_again(run)
     number = 1 + sum(entry.event == RunEvent.RETRIED for entry in run.history)
     run = _asked_again(run, again, f"retry-{number}")
@@ -93,23 +103,12 @@ def _target(failure: Failure, again: Collection[str]) -> RunStatus:
     return RunStatus(failure.state)
 
 
-def _in_conflict(run: Run, failure: Failure) -> str | None:
-    """The submitted task that was not joined; made again, it starts from its siblings' work."""
-    if failure.kind is not FailureKind.CONFLICT or failure.task_id is None:
-        return None
-    task = task_of(run, failure.task_id)
-    return task.id if task.status is TaskStatus.SUBMITTED else None
+def _all_failed(run: Run) -> tuple[str, ...]:
+    ordered = sorted(run.tasks, key=task_order)
+    return tuple(task.id for task in ordered if task.status is TaskStatus.FAILED)
 
 
-def _all_failed(run: Run, stuck: str | None) -> tuple[str, ...]:
-    return tuple(
-        task.id
-        for task in sorted(run.tasks, key=task_order)
-        if task.status is TaskStatus.FAILED or task.id == stuck
-    )
-
-
-def _one(run: Run, task_id: str, stuck: str | None) -> str:
+def _one(run: Run, task_id: str) -> str:
     tasks = {task.id: task for task in run.tasks}
     if task_id not in tasks:
         near = get_close_matches(task_id, tasks, n=1)
@@ -118,7 +117,7 @@ def _one(run: Run, task_id: str, stuck: str | None) -> str:
             f"Run {run.name} has no task {task_id}.", f"Did you mean {near[0]}?" if near else known
         )
     task = tasks[task_id]
-    if task.status is not TaskStatus.FAILED and task_id != stuck:
+    if task.status is not TaskStatus.FAILED:
         raise UsageError(
             f"Task {task_id} has not failed, it is {task.status}.",
             f"To go on with the rest: dispatch retry {run.name}",
@@ -134,8 +133,6 @@ def _one(run: Run, task_id: str, stuck: str | None) -> str:
 
 def _from_the_start(run: Run, task_id: str) -> Run:
     """A task as it was planned; its work stays under its refs, its attempts stay paid for."""
-    if task_of(run, task_id).status is not TaskStatus.FAILED:
-        run = apply_task(run, task_id, TaskEvent.FAILED)
     return apply_task(run, task_id, TaskEvent.RETRIED, _as_planned)
 
 

@@ -237,7 +237,6 @@ class FailureKind(StrEnum):
     AGENT_FAILED = "agent-failed"
     DEVIATION_REJECTED = "deviation-rejected"
     DEPENDENCY_FAILED = "dependency-failed"
-    NEEDS_OPERATOR = "needs-operator"
     ABORTED = "aborted"  # the operator said so
     BLOCKING_FINDINGS = "blocking-findings"
     CONFLICT = "conflict"
@@ -245,6 +244,5 @@ class FailureKind(StrEnum):
     COMMAND_FAILED = "command-failed"
     GIT = "git"
     REPOSITORY_CHANGED = "repository-changed"
-    STORAGE = "storage"
     BUDGET = "budget"
     INTERNAL = "internal"

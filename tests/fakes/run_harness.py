@@ -71,6 +71,27 @@ class KillingStore:
         return run
 
 
+@define
+class StumblingStore:
+    """A store that raises an error of no known kind instead of one save, counted from 1."""
+
+    inner: DocumentStore
+    at: int
+    saves: int = 0
+
+    @property
+    def run(self) -> Run:
+        """The document."""
+        return self.inner.run
+
+    def update(self, change: Callable[[Run], Run]) -> Run:
+        """Save, or stumble."""
+        self.saves += 1
+        if self.saves == self.at:
+            raise RuntimeError("stumbled")
+        return self.inner.update(change)
+
+
 class SilentJournal:
     """Keeps what it is told."""
 
@@ -202,13 +223,17 @@ class Place:
         """Start or go on; null when it was killed at save ``at``."""
         store = KillingStore(self.store(), at, after)
         try:
-            return asyncio.run(drive(self.ports(agents, store)))
+            return self.drive_over(agents, store)
         except BaseExceptionGroup as group:
             if group.subgroup(Killed) is None:
                 raise
             return None
         except Killed:
             return None
+
+    def drive_over(self, agents: Agents, store: Store) -> RunStatus:
+        """Start or go on with a store of the caller's."""
+        return asyncio.run(drive(self.ports(agents, store)))
 
     @property
     def run(self) -> Run:

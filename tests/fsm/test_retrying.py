@@ -5,9 +5,8 @@ from typing import Any
 
 import pytest
 from attrs import evolve
-from fakes.run_harness import Place, git
+from fakes.run_harness import Place, ScriptedOperator, StumblingStore, git
 from fakes.scenario_agents import ScenarioAgents, Work, a_plan, blocking, planned, writes
-from fakes.small_records import BASE, a_run, a_task
 
 from dispatch.fsm.retrying import retried
 from dispatch.state.enums import (
@@ -19,7 +18,7 @@ from dispatch.state.enums import (
 )
 from dispatch.state.errors import ProviderStopped, UsageError
 from dispatch.state.judgements import Answer, Escalation, OperatorEdit
-from dispatch.state.records import Failure, Run
+from dispatch.state.records import Run
 
 NOW = "2026-01-02T03:04:05.678Z"
 PLAN = a_plan(planned("x"), planned("y"), planned("z", 2, ("x",)), planned("w", 2, ("y",)))
@@ -158,28 +157,6 @@ def test_a_task_s_old_work_stays_under_its_refs(place: Place) -> None:
     assert [each.id for each in task.attempts] == ["1a-x.implementer.1", "1a-x.implementer.2"]
 
 
-def test_work_that_conflicts_is_made_again_on_top_of_its_siblings() -> None:
-    """The retried task sees what it conflicted with; its sibling's commit stays."""
-    run = evolve(
-        a_run("r"),
-        status=RunStatus.FAILED,
-        level_boundaries={"1": BASE},
-        failure=Failure(
-            state="executing", kind=FailureKind.CONFLICT, message="", task_id="1b-y", at=NOW
-        ),
-        tasks=(
-            evolve(a_task("1a-x"), status=TaskStatus.COMMITTED, commit_sha="c" * 40),
-            evolve(a_task("1b-y"), status=TaskStatus.SUBMITTED),
-        ),
-    )
-    after = retried(run, NOW)
-    assert [(task.id, task.level, task.status) for task in after.tasks] == [
-        ("1a-x", 1, TaskStatus.COMMITTED),
-        ("1b-y", 2, TaskStatus.PENDING),
-    ]
-    assert after.tasks[0].commit_sha == "c" * 40
-
-
 def test_a_review_that_stopped_the_run_is_asked_for_again(place: Place) -> None:
     """A verdict that did not pass is not reused; one that passed is."""
     plan = a_plan(planned("x"), planned("y"))
@@ -193,6 +170,53 @@ def test_a_review_that_stopped_the_run_is_asked_for_again(place: Place) -> None:
     assert place.drive(players) is RunStatus.DONE
     assert players.asked[-1].startswith("level-1.gateCritic.")
     assert place.run.gate_verdicts[-1].status == "pass"
+
+
+def test_a_fault_of_ours_takes_back_no_judgement_and_no_repair(tmp_path: Path) -> None:
+    """[RL-10] Whichever save the program stumbles over, nothing accepted is paid for again."""
+    plan = a_plan(planned("x"), planned("y"))
+
+    def drive(name: str, at: int) -> tuple[Place, RunStatus | None]:
+        place = Place(tmp_path / name / "repository", operator=ScriptedOperator(["continue"]))
+        place.set_up()
+        players = ScenarioAgents(
+            plans=[plan],
+            works=WORKS,
+            rounds={"1a-x": ((blocking(),),)},
+            fixes={"1a-x": writes(x="x, repaired\n")},
+        )
+        try:
+            status = place.drive_over(players, StumblingStore(place.store(), at))
+        except RuntimeError:  # the save that was to say so itself: a run like one that was killed
+            assert place.drive(players) is RunStatus.DONE
+            return place, None
+        if status is RunStatus.FAILED:
+            assert place.run.failure is not None
+            assert place.run.failure.kind is FailureKind.INTERNAL
+            retry(place)
+            assert place.drive(players) is RunStatus.DONE
+        return place, status
+
+    def accepted(place: Place) -> list[str]:
+        roles = [
+            f"{task.id} {attempt.role}"
+            for task in place.run.tasks
+            for attempt in task.attempts
+            if attempt.outcome is AttemptOutcome.OK
+        ]
+        return sorted(roles)
+
+    straight, _ = drive("straight", 0)
+    for at in range(2, 100, 3):
+        place, status = drive(str(at), at)
+        assert accepted(place) == accepted(straight), at
+        assert git(place.root, "rev-parse", "dispatch/r") == git(
+            straight.root, "rev-parse", "dispatch/r"
+        )
+        if status is RunStatus.DONE:
+            break
+    else:
+        raise AssertionError("no save was left out of the count")
 
 
 def test_an_answer_that_ended_the_run_is_asked_for_again(place: Place) -> None:
