@@ -161,6 +161,14 @@ class DecisionOutcome(StrEnum):
     WAITING = "waiting"
 
 
+class SandboxTier(StrEnum):
+    """How strongly commands of agents and repositories are held, the strongest first."""
+
+    BUBBLEWRAP = "bubblewrap"
+    LANDLOCK = "landlock"  # reduced: no namespaces
+    NONE = "none"  # only when the operator says so on the command line
+
+
 class Isolation(StrEnum):
     """Whether each task has a worktree of its own or all tasks of a level share one."""
 

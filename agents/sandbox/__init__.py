@@ -1,8 +1,16 @@
 """Where commands run: the policy as data, the launchers that enforce it, the runner."""
 
 from .launcher import Launcher, PlainLauncher
-from .policy import CommandLimits, Sandbox
+from .policy import CommandLimits, Sandbox, Shadow
 from .processes import end_run
 from .runner import CommandRunner
 
-__all__ = ["CommandLimits", "CommandRunner", "Launcher", "PlainLauncher", "Sandbox", "end_run"]
+__all__ = [
+    "CommandLimits",
+    "CommandRunner",
+    "Launcher",
+    "PlainLauncher",
+    "Sandbox",
+    "Shadow",
+    "end_run",
+]

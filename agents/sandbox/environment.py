@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Final
 
 from ...state.marks import MARKER
+from .launcher import Inside
 from .policy import Sandbox
 
 DEFAULT_PATH: Final = "/usr/local/bin:/usr/bin:/bin"
@@ -83,7 +84,9 @@ _GIT_CONFIG: Final = """\
 """
 
 
-def environment(outer: Mapping[str, str], sandbox: Sandbox, mark: str) -> dict[str, str]:
+def environment(
+    outer: Mapping[str, str], sandbox: Sandbox, inside: Inside, mark: str
+) -> dict[str, str]:
     """The variables of a command; ``outer`` are ours, ``mark`` tells its processes from others."""
     passed = PASSED + (PASSED_WITH_NETWORK if sandbox.network else ())
     home = Path(outer["HOME"]) if outer.get("HOME") else None
@@ -93,12 +96,12 @@ def environment(outer: Mapping[str, str], sandbox: Sandbox, mark: str) -> dict[s
         if home is not None and (home / folder).is_dir()
     }
     found |= {name: outer[name] for name in passed if outer.get(name)}
-    temporary = str(sandbox.temporary)
+    temporary = str(inside.temporary)
     return {
         **found,
         **FIXED,
         "PATH": _search_path(outer.get("PATH", "")),
-        "HOME": str(sandbox.home),
+        "HOME": str(inside.home),
         "TMPDIR": temporary,
         "TEMP": temporary,
         "TMP": temporary,

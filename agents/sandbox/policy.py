@@ -10,12 +10,34 @@ MAX_TIMEOUT_SECONDS: Final = 24 * 3600.0
 
 @frozen(kw_only=True)
 class CommandLimits:
-    """How long a command may run, be silent and talk; ``output_bytes`` are kept of its output."""
+    """What a command may use; ``output_bytes`` are kept of its output.
+
+    ``processes`` are of the whole command, the others of each of its processes: ``memory_bytes`` of
+    what is private and writable (an address space may be larger: Go, Node and Java reserve much),
+    ``file_bytes`` of one file, ``cpu_seconds`` of computing.
+    """
 
     timeout_seconds: float = 1800.0
     silence_seconds: float = 900.0
     output_bytes: int = 8 * 1024 * 1024
     grace_seconds: float = 2.0  # between asking a process to end and ending it
+    processes: int = 1024
+    memory_bytes: int = 16 * 1024**3
+    file_bytes: int = 8 * 1024**3
+    cpu_seconds: int = 4 * 3600
+    open_files: int = 16_384
+
+
+@frozen(kw_only=True)
+class Shadow:
+    """A throw-away git folder that stands in for a worktree's; ``borrowed``: objects it reads.
+
+    ``pointer`` is a file that says where the folder is, as a worktree's ``.git`` does.
+    """
+
+    folder: Path
+    pointer: Path
+    borrowed: tuple[Path, ...]
 
 
 @frozen(kw_only=True)
@@ -23,23 +45,23 @@ class Sandbox:
     """The world of one command.
 
     ``worktree`` is the tree it works in, ``scratch`` a folder of its own that holds its home and
-    its temporary files, ``read_only`` what else it may read.  How much of this is enforced is the
-    launcher's to say.
+    its temporary files, ``read_only`` what else it may read, ``network`` the hosts it may reach.
+    How much of this is enforced is the launcher's to say.
     """
 
     worktree: Path
-    writable: bool
     scratch: Path
-    network: bool = False
+    shadow: Shadow | None = None
+    network: tuple[str, ...] = ()
     read_only: tuple[Path, ...] = ()
     limits: CommandLimits = field(factory=CommandLimits)
 
     @property
     def home(self) -> Path:
-        """The command's home folder."""
+        """The folder that is the command's home."""
         return self.scratch / "home"
 
     @property
     def temporary(self) -> Path:
-        """The command's folder for temporary files."""
+        """The folder that holds the command's temporary files."""
         return self.scratch / "tmp"

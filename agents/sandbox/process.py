@@ -7,7 +7,8 @@ import signal
 import subprocess
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Final
 
@@ -15,6 +16,7 @@ from attrs import frozen
 
 from ...state.alive import alive_seconds
 from ...state.disk import disk_errors, refusal
+from .launcher import Launch
 from .output import OutputFile
 from .policy import MAX_TIMEOUT_SECONDS, CommandLimits
 from .processes import end_command
@@ -39,7 +41,7 @@ class Ended:
 
 
 def execute(
-    argv: Sequence[str],
+    launch: AbstractContextManager[Launch],
     cwd: Path,
     variables: Mapping[str, str],
     output: Path,
@@ -47,7 +49,7 @@ def execute(
     mark: str,
     cancelled: threading.Event,
 ) -> Ended:
-    """Start ``argv`` in a session of its own and see it, and all it started, to the end.
+    """Start a program in a session of its own and see it, and all it started, to the end.
 
     ``mark`` is its mark in ``variables``.  A program that cannot be started ends with exit code 127
     and the reason as its output.  Raises StorageError when the machine refuses, OSError when the
@@ -56,15 +58,17 @@ def execute(
     started = alive_seconds()
     with disk_errors(output), OutputFile(output, limits.output_bytes) as file:
         try:
-            process = subprocess.Popen(
-                argv,
-                cwd=cwd,
-                env=dict(variables),
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.STDOUT,
-                start_new_session=True,
-            )
+            with launch as start:
+                process = subprocess.Popen(
+                    start.argv,
+                    cwd=cwd,
+                    env=dict(variables),
+                    stdin=subprocess.DEVNULL,
+                    stdout=subprocess.PIPE,
+                    stderr=subprocess.STDOUT,
+                    start_new_session=True,
+                    pass_fds=start.descriptors,
+                )
         except OSError as error:
             if refused := refusal(error, cwd):
                 raise refused from error

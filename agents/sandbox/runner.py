@@ -5,7 +5,7 @@ import hashlib
 import itertools
 import os
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Final
@@ -13,13 +13,17 @@ from typing import Final
 from attrs import evolve
 
 from ...state.disk import disk_errors, trouble
+from ...state.enums import SandboxTier
 from ...state.work import CommandResult
 from .environment import environment, prepare
-from .launcher import Launcher, PlainLauncher
-from .policy import CommandLimits, Sandbox
+from .launcher import Launcher, PlainLauncher, shell
+from .policy import CommandLimits, Sandbox, Shadow
 from .process import execute
 
 MAX_COMMANDS: Final = 64  # at a time; more wait their turn
+
+# Makes it for a worktree below its scratch folder; null: the folder is no worktree.
+MakeShadow = Callable[[Path, Path], Shadow | None]
 
 _numbers = itertools.count(1)
 
@@ -34,7 +38,8 @@ class CommandRunner:
         *,
         launcher: Launcher | None = None,
         limits: CommandLimits | None = None,
-        network: bool = False,
+        network: tuple[str, ...] = (),
+        shadow: MakeShadow | None = None,
         read_only: tuple[Path, ...] = (),
         mark: str | None = None,
         outer: Mapping[str, str] | None = None,
@@ -42,20 +47,22 @@ class CommandRunner:
         """``folder`` is the run's; ``scratch`` holds the homes, best at a short path.
 
         ``mark`` names the run among the processes of the machine (default: its folder), ``outer``
-        are the variables the allow-list picks from (default: ours).
+        are the variables the allow-list picks from (default: ours).  ``shadow`` makes the git
+        folder that stands in for a worktree's in its sandbox.
         """
         self._folder = folder
         self._scratch = scratch
         self._launcher = launcher or PlainLauncher()
         self._limits = limits or CommandLimits()
         self._network = network
+        self._shadow = shadow
         self._read_only = read_only
         self._mark = mark or str(folder)
         self._outer = os.environ if outer is None else outer
         self._threads = ThreadPoolExecutor(MAX_COMMANDS, thread_name_prefix="command")
 
     @property
-    def tier(self) -> str:
+    def tier(self) -> SandboxTier:
         """How strongly commands are held, as announced and recorded."""
         return self._launcher.tier
 
@@ -64,12 +71,11 @@ class CommandRunner:
         """The limits of a command that asks for no less."""
         return self._limits
 
-    def sandbox(self, worktree: Path, *, writable: bool = True) -> Sandbox:
+    def sandbox(self, worktree: Path) -> Sandbox:
         """The world of a command that works in ``worktree``."""
         name = hashlib.sha256(os.fsencode(worktree)).hexdigest()[:12]
         return Sandbox(
             worktree=worktree,
-            writable=writable,
             scratch=self._scratch / name,
             network=self._network,
             read_only=self._read_only,
@@ -100,12 +106,11 @@ class CommandRunner:
         cancelled = threading.Event()
 
         def work() -> CommandResult:
-            with disk_errors(sandbox.scratch):
-                prepare(sandbox)
+            held = self._prepared(sandbox)
             ended = execute(
-                self._launcher.argv(command, sandbox),
+                self._launcher.launch((shell(), "-c", command), cwd, held),
                 cwd,
-                environment(self._outer, sandbox, mark),
+                environment(self._outer, held, self._launcher.inside(held), mark),
                 output,
                 limits,
                 mark,
@@ -137,6 +142,14 @@ class CommandRunner:
     def close(self) -> None:
         """Give the threads back; commands that still run are seen to their end first."""
         self._threads.shutdown()
+
+    def _prepared(self, sandbox: Sandbox) -> Sandbox:
+        """The sandbox with its folders there, its shadow git folder among them."""
+        with disk_errors(sandbox.scratch):
+            prepare(sandbox)
+            if self._shadow is None:
+                return sandbox
+            return evolve(sandbox, shadow=self._shadow(sandbox.worktree, sandbox.scratch))
 
     def _relative(self, output: Path) -> str:
         try:

@@ -1,0 +1,156 @@
+"""Tier 1: bubblewrap.  A command sees the system's programs, its tree and its own folders, no more.
+
+It has namespaces of its own for users, processes, mounts, network, IPC and names, no capabilities,
+and a filter of system calls.  Its processes end when it ends or we do: they live in a process
+namespace that dies with its first process, and that dies with our thread.
+"""
+
+import contextlib
+import os
+import shutil
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Final
+
+from ...state.enums import SandboxTier
+from .launcher import SYSTEM_PATH, Inside, Launch
+from .limited import limited
+from .policy import Sandbox
+from .seccomp import AF_INET, AF_INET6, AF_NETLINK, AF_UNIX, program
+
+HOME: Final = Path("/home/agent")
+TEMPORARY: Final = Path("/tmp")
+TMPFS_BYTES: Final = 64 * 1024 * 1024  # of each folder that is made of memory
+
+# In a network of its own a command may talk to itself; other families, such as the one that
+# reaches the machine below a virtual one, know no namespaces.
+FAMILIES: Final = (AF_UNIX, AF_INET, AF_INET6, AF_NETLINK)
+
+# What programs read of the system; everything else of /etc may hold secrets.
+_SYSTEM: Final = (
+    "/usr",
+    "/etc/alternatives",
+    "/etc/ca-certificates",
+    "/etc/group",
+    "/etc/hosts",
+    "/etc/java-11-openjdk",
+    "/etc/java-17-openjdk",
+    "/etc/java-21-openjdk",
+    "/etc/ld.so.cache",
+    "/etc/ld.so.conf",
+    "/etc/ld.so.conf.d",
+    "/etc/localtime",
+    "/etc/magic",
+    "/etc/mime.types",
+    "/etc/nsswitch.conf",
+    "/etc/passwd",
+    "/etc/protocols",
+    "/etc/python3",
+    "/etc/services",
+    "/etc/ssl/certs",
+    "/etc/ssl/openssl.cnf",
+)
+_MERGED: Final = ("/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32")
+# Real uid 0 may write below /proc/sys without any capability; the rest is what containers mask.
+_PROC_READ_ONLY: Final = ("/proc/sys", "/proc/irq", "/proc/bus", "/proc/fs")
+_PROC_HIDDEN: Final = (
+    "/proc/kcore",
+    "/proc/keys",
+    "/proc/kmsg",
+    "/proc/latency_stats",
+    "/proc/sched_debug",
+    "/proc/sysrq-trigger",
+    "/proc/timer_list",
+)
+
+
+def locate() -> str | None:
+    """The system's bubblewrap; one below a home or a repository is not looked for."""
+    return shutil.which("bwrap", path=SYSTEM_PATH)
+
+
+class BubblewrapLauncher:
+    """Starts commands through the system's bubblewrap."""
+
+    tier = SandboxTier.BUBBLEWRAP
+
+    def __init__(self, bubblewrap: str) -> None:
+        """``bubblewrap``: the program, by an absolute path."""
+        self._begin = (bubblewrap, *_namespaces(), *_system())
+
+    def inside(self, sandbox: Sandbox) -> Inside:
+        """The same for every command, wherever its folders really are."""
+        return Inside(home=HOME, temporary=TEMPORARY)
+
+    @contextlib.contextmanager
+    def launch(self, words: Sequence[str], cwd: Path, sandbox: Sandbox) -> Iterator[Launch]:
+        """bubblewrap with the sandbox as arguments, and the filter in a file of memory."""
+        filter_file = os.memfd_create("seccomp", os.MFD_CLOEXEC)
+        try:
+            os.write(filter_file, program(FAMILIES))
+            os.lseek(filter_file, 0, os.SEEK_SET)
+            yield Launch(
+                argv=(
+                    *self._begin,
+                    *_folders(sandbox),
+                    *("--remount-ro", "/"),
+                    *("--seccomp", str(filter_file)),
+                    *("--chdir", str(cwd)),
+                    "--",
+                    *limited(words, sandbox.limits),
+                ),
+                descriptors=(filter_file,),
+            )
+        finally:
+            os.close(filter_file)
+
+
+def _namespaces() -> tuple[str, ...]:
+    return (
+        *("--unshare-user", "--unshare-ipc", "--unshare-pid", "--unshare-net", "--unshare-uts"),
+        "--unshare-cgroup-try",
+        "--die-with-parent",
+        "--new-session",
+        *("--cap-drop", "ALL"),
+        *("--hostname", "sandbox"),
+    )
+
+
+def _system() -> tuple[str, ...]:
+    words = list[str]()
+    for path in filter(os.path.exists, _SYSTEM):
+        words += ("--ro-bind", path, path)
+    for path in filter(os.path.lexists, _MERGED):
+        if Path(path).is_symlink():  # into /usr, which is there
+            words += ("--symlink", str(Path(path).readlink()), path)
+        else:
+            words += ("--ro-bind", path, path)
+    words += ("--proc", "/proc", "--dev", "/dev")
+    for path in filter(os.path.exists, _PROC_READ_ONLY):
+        words += ("--ro-bind", path, path)
+    for path in filter(os.path.exists, _PROC_HIDDEN):
+        words += ("--ro-bind", "/dev/null", path)
+    for path in ("/run", "/dev/shm"):
+        words += ("--size", str(TMPFS_BYTES), "--tmpfs", path)
+    return (*words, "--dir", "/var", "--symlink", str(TEMPORARY), "/var/tmp")
+
+
+def _folders(sandbox: Sandbox) -> tuple[str, ...]:
+    """What differs from command to command; what is mounted later lies over what came before."""
+    words = list[str]()
+    for inner, outer in ((TEMPORARY, sandbox.temporary), (HOME, sandbox.home)):
+        words += ("--bind", str(outer), str(inner))
+    for path in sandbox.read_only:
+        words += ("--ro-bind-try", str(path), str(path))
+    worktree = str(sandbox.worktree)
+    words += ("--bind", worktree, worktree)
+    if sandbox.shadow is not None:
+        folder = str(sandbox.shadow.folder)
+        for path in sandbox.shadow.borrowed:
+            words += ("--ro-bind-try", str(path), str(path))
+        words += ("--bind", folder, folder)
+    pointer = f"{worktree}/.git"
+    if os.path.lexists(pointer):
+        own = pointer if sandbox.shadow is None else str(sandbox.shadow.pointer)
+        words += ("--ro-bind", own, pointer)
+    return tuple(words)
