@@ -193,7 +193,7 @@ def _add_rescue(parser: argparse.ArgumentParser) -> None:
 
 def _while_it_runs(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
-        "--no-sandbox", action="store_true", help="run commands unconfined (as they always are now)"
+        "--no-sandbox", action="store_true", help="let agents' commands touch whatever you can"
     )
     parser.add_argument(
         "--no-wait", action="store_true", help="end with exit code 3 when only you can go on"

@@ -15,6 +15,7 @@ from .agents.executors.scripted_client import script_path
 from .agents.runner import AgentRunner
 from .agents.sandbox.policy import CommandLimits
 from .agents.sandbox.runner import CommandRunner
+from .agents.sandbox.tiers import Choice
 from .agents.scripted.script_file import read_script
 from .fsm.lifecycle import WORKING
 from .fsm.ports import Agents, Commands, Ports, Repository, Store
@@ -23,7 +24,7 @@ from .gitops.target import Target, open_target
 from .policy.ledger import account, attempts_of
 from .policy.names import RESERVED_NAMES, default_run_name, run_name_problems
 from .state.clock import SystemClock
-from .state.config import Config, Limits
+from .state.config import Config, Limits, SandboxConfig
 from .state.config_file import load_config
 from .state.disk import disk_errors
 from .state.document import DOCUMENT, DocumentStore, load_run_of
@@ -32,7 +33,7 @@ from .state.enums import Role, RunStatus
 from .state.errors import LockedError, RefMoved, UsageError
 from .state.journal import EventJournal
 from .state.operator_channel import OperatorChannel
-from .state.records import Identity, Run
+from .state.records import Confinement, Identity, Run
 from .state.streams import Stream
 from .state.terminal import Terminal
 
@@ -58,7 +59,7 @@ class Start:
     warnings: tuple[str, ...]
     clock: SystemClock
 
-    def open_store(self, tier: str) -> DocumentStore:
+    def open_store(self, confinement: Confinement) -> DocumentStore:
         """The run's document, made when the run is new; the caller holds the run's lock.
 
         Raises LockedError when another process began the run after this one had looked.
@@ -70,7 +71,7 @@ class Start:
             )
         if not self.is_new:
             store = DocumentStore.open(self.folder)
-            store.update(self._with_caps)
+            store.update(lambda run: _confined(self._with_caps(run), confinement))
             return store
         # A copy, so that an interrupted run goes on with the spec that it began with.
         write_text_atomic(self.folder / SPEC, self.spec_text)
@@ -93,7 +94,7 @@ class Start:
                 setup=self.config.setup,
                 share=self.config.share,
                 hub_files=self.config.hub_files,
-                sandbox=tier,
+                sandboxes=(confinement,),
                 created_at=self.clock.now(),
                 skip_baseline=self.skip_baseline,
                 # A branch that is there already stands at HEAD: see ``_require_no_other_branch``.
@@ -109,6 +110,13 @@ class Start:
         if (run.run_limits, run.task_limits) == caps:
             return run
         return evolve(run, run_limits=caps[0], task_limits=caps[1])
+
+
+def _confined(run: Run, confinement: Confinement) -> Run:
+    """The run with how its commands are held from now on."""
+    if run.sandboxes[-1:] == (confinement,):
+        return run
+    return evolve(run, sandboxes=(*run.sandboxes, confinement))
 
 
 def branch_of(name: str) -> str:
@@ -176,6 +184,7 @@ def make_run_folder(start: Start) -> None:
 async def open_ports(
     start: Start,
     store: Store,
+    choice: Choice,
     *,
     keyboard: TextIO | None,
     stream: TextIO,
@@ -195,7 +204,7 @@ async def open_ports(
     )
     # A short path outside the repository: sockets in it must not exceed 107 bytes.
     with tempfile.TemporaryDirectory(prefix="dispatch-", ignore_cleanup_errors=True) as scratch:
-        runner = command_runner(start, Path(scratch))
+        runner = command_runner(start, choice, Path(scratch))
         agents = AgentRunner(
             config=start.config,
             journal=journal,
@@ -235,13 +244,46 @@ async def open_ports(
             journal.close()
 
 
-def command_runner(start: Start, scratch: Path) -> CommandRunner:
-    """The runner of the run's commands, with the limits of the configuration."""
+def command_runner(start: Start, choice: Choice, scratch: Path) -> CommandRunner:
+    """The runner of the run's commands, with the sandbox and the limits of the configuration."""
+    allowed = start.config.sandbox
     limits = CommandLimits(
         timeout_seconds=start.config.command_timeout_seconds,
         output_bytes=start.config.output_limit_bytes,
+        processes=allowed.processes,
+        memory_bytes=allowed.memory_bytes,
+        file_bytes=allowed.file_bytes,
+        cpu_seconds=allowed.cpu_seconds,
     )
-    return CommandRunner(start.folder, scratch, limits=limits)
+    return CommandRunner(
+        start.folder,
+        scratch,
+        launcher=choice.launcher,
+        limits=limits,
+        network=allowed.network,
+        setup_network=allowed.setup_network,
+        read_only=_visible(allowed),
+    )
+
+
+def confinement_of(config: Config, choice: Choice) -> Confinement:
+    """How commands are held under a configuration, as the document keeps it."""
+    allowed = config.sandbox
+    return Confinement(
+        tier=choice.launcher.tier,
+        reasons=choice.reasons,
+        network=allowed.network,
+        setup_network=allowed.setup_network,
+        read_only=tuple(map(str, _visible(allowed))),
+        processes=allowed.processes,
+        memory_bytes=allowed.memory_bytes,
+        file_bytes=allowed.file_bytes,
+        cpu_seconds=allowed.cpu_seconds,
+    )
+
+
+def _visible(allowed: SandboxConfig) -> tuple[Path, ...]:
+    return tuple(map(Path, allowed.read_only))
 
 
 def models_of(config: Config) -> Mapping[str, tuple[str, ...]]:

@@ -15,6 +15,7 @@ from attrs import frozen
 
 from ..agents.executors.litellm_client import known_model, missing_key
 from ..agents.executors.scripted_client import script_path
+from ..agents.sandbox.tiers import INSTALL, tried
 from ..agents.tools.beneath import openat2_works
 from ..gitops.program import OLDEST_GIT, check_git_version, git
 from ..gitops.target import open_target
@@ -31,7 +32,6 @@ from .init import UNKNOWN_GATE
 
 JSON_VERSION: Final = 1
 MIN_FREE_BYTES: Final = 1024**3  # worktrees and logs of a small run; a large one says so itself
-USER_NAMESPACES: Final = Path("/proc/sys/user/max_user_namespaces")
 
 
 class Result(StrEnum):
@@ -151,18 +151,19 @@ def _kernel() -> Iterator[Check]:
 
 
 def _sandbox() -> Iterator[Check]:
-    """What could confine commands is only told: this version confines none."""
-    bwrap = shutil.which("bwrap") or "not installed"
-    try:
-        namespaces = USER_NAMESPACES.read_text(encoding="ascii").strip()
-    except OSError:
-        namespaces = "unknown"
-    yield Check(
-        "sandbox",
-        Result.NOTE,
-        "commands run unconfined in this version, with your rights "
-        f"(bubblewrap: {bwrap}; user namespaces allowed: {namespaces})",
-    )
+    """Every tier is tried with the probe, so that what is told was seen to hold."""
+    found = tuple(tried())
+    taken = next((each for each in found if each.launcher is not None), None)
+    for each in found:
+        if each.launcher is not None:
+            yield Check("sandbox", Result.OK, f"{each.tier}: the probe could not get out of it")
+        else:
+            result = Result.NOTE if taken is not None else Result.MISSING
+            yield Check("sandbox", result, f"{each.tier} does not hold here: {each.reason}")
+    if taken is None:
+        yield Check("sandbox", Result.MISSING, INSTALL)
+    elif taken is not found[0]:
+        yield Check("sandbox", Result.NOTE, f"runs are reduced to {taken.tier}. {INSTALL}")
 
 
 def _graphviz() -> Iterator[Check]:

@@ -17,6 +17,7 @@ def run(args: Namespace) -> int:
         verbose=args.verbose,
         grace=args.grace,
         wait=not args.no_wait,
+        sandboxed=not args.no_sandbox,
         begin=lambda run: retried(run, start.clock.now(), args.task),
     )
     return tell(start, status)

@@ -7,8 +7,8 @@ from collections.abc import Callable
 
 from attrs import evolve
 
-from ..agents.sandbox.launcher import PlainLauncher
 from ..agents.sandbox.processes import end_run
+from ..agents.sandbox.tiers import Choice, choose, unconfined
 from ..fsm.engine import drive, tell_transition
 from ..fsm.report_file import REPORT, write_report
 from ..fsm.stopping import GRACE_SECONDS
@@ -16,12 +16,12 @@ from ..fsm.timing import TimedStore
 from ..state.alive import AliveLoop
 from ..state.clean_text import clean
 from ..state.document import DocumentStore
-from ..state.enums import RunStatus
+from ..state.enums import RunStatus, SandboxTier
 from ..state.errors import ExitCode, Interrupted
 from ..state.lock import hold
 from ..state.marks import marking
 from ..state.records import Run
-from ..wiring import Start, make_run_folder, open_ports, prepare_start
+from ..wiring import Start, confinement_of, make_run_folder, open_ports, prepare_start
 from .signals import heed_signals
 from .unexpected import say_refusals_once
 
@@ -31,7 +31,14 @@ def run(args: Namespace) -> int:
     start = prepare_start(
         args.repo, name=args.name, spec=args.spec, skip_baseline=args.skip_baseline
     )
-    return tell(start, carry(start, verbose=args.verbose, grace=args.grace, wait=not args.no_wait))
+    status = carry(
+        start,
+        verbose=args.verbose,
+        grace=args.grace,
+        wait=not args.no_wait,
+        sandboxed=not args.no_sandbox,
+    )
+    return tell(start, status)
 
 
 def tell(start: Start, status: RunStatus) -> ExitCode:
@@ -47,26 +54,29 @@ def carry(
     grace: float = GRACE_SECONDS,
     begin: Callable[[Run], Run] | None = None,
     wait: bool = True,
+    sandboxed: bool = True,
 ) -> RunStatus:
     """Start a run or go on with it until it is final, and see that its report is there.
 
     ``begin`` is an event that changes the document first; ``grace`` is what agents at work get
-    when a signal asks the run to stop.  Raises Interrupted after one, with the document saved, and
+    when a signal asks the run to stop; ``sandboxed``: commands run in the strongest sandbox there
+    is, or nothing is begun.  Raises Interrupted after one, with the document saved, and
     Paused where the run cannot go on now: for an answer, a budget or a provider.
     """
     say_refusals_once()
+    choice = choose() if sandboxed else unconfined()
     with hold(start.folder, start.clock.now()), marking(start.folder):
         make_run_folder(start)
-        store = start.open_store(PlainLauncher().tier)
+        store = start.open_store(confinement_of(start.config, choice))
         if begin is not None:
             store.update(begin)
         end_run(str(start.folder))  # what a killed predecessor started must not meet what we start
-        for warning in (*start.warnings, *_unsandboxed(store)):
+        for warning in (*start.warnings, *_announced(choice)):
             print(f"dispatch: warning: {clean(warning)}", file=sys.stderr)
         try:
             with asyncio.Runner(loop_factory=AliveLoop) as runner:
                 return runner.run(
-                    _carry(start, store, verbose, grace, began=begin is not None, wait=wait)
+                    _carry(start, store, choice, verbose, grace, began=begin is not None, wait=wait)
                 )
         except asyncio.CancelledError:
             raise Interrupted(
@@ -75,12 +85,19 @@ def carry(
 
 
 async def _carry(
-    start: Start, store: DocumentStore, verbose: bool, grace: float, *, began: bool, wait: bool
+    start: Start,
+    store: DocumentStore,
+    choice: Choice,
+    verbose: bool,
+    grace: float,
+    *,
+    began: bool,
+    wait: bool,
 ) -> RunStatus:
     stopping = heed_signals(start.folder, grace)
     timed = TimedStore(store)
     async with open_ports(
-        start, timed, keyboard=sys.stdin, stream=sys.stderr, verbose=verbose, wait=wait
+        start, timed, choice, keyboard=sys.stdin, stream=sys.stderr, verbose=verbose, wait=wait
     ) as opened:
         ports = evolve(opened, stopping=stopping, worked=timed.worked)
         status = store.run.status
@@ -97,10 +114,22 @@ async def _carry(
         return status
 
 
-def _unsandboxed(store: DocumentStore) -> tuple[str, ...]:
-    if store.run.sandbox != PlainLauncher().tier:
-        return ()
-    return (
-        "commands that agents run are not confined in this version: they can read and write what "
-        "you can. Their environment holds no keys; they get a time limit and end as a whole tree.",
-    )
+def _announced(choice: Choice) -> tuple[str, ...]:
+    """What the operator must know of how commands are held; nothing when it is the best there is.
+
+    Of a tier below the first, what it does not hold.
+    """
+    reasons = "; ".join(choice.reasons)
+    match choice.launcher.tier:
+        case SandboxTier.BUBBLEWRAP:
+            return ()
+        case SandboxTier.LANDLOCK:
+            return (
+                f"the sandbox is reduced to landlock ({reasons}): commands see the names of "
+                "processes, and share the machine's temporary folder names with others.",
+            )
+        case SandboxTier.NONE:
+            return (
+                "commands of agents are not confined, as you said: they can read and write what "
+                "you can. Their environment holds no keys, and they end as a whole tree.",
+            )

@@ -68,6 +68,7 @@ MEANINGS: Final[Mapping[str, str]] = {
     "prices.MODEL.cached": "tokens sent that the provider had cached",
     "authorName": "who stands on commits; null: the repository's user.name",
     "authorEmail": "null: the repository's user.email",
+    "sandbox": "what commands may reach and use, see below; only in your own file",
     "notify": "words of a command that gets each question as JSON; only in your own file",
     "escalationTimeoutSeconds": "how long an answer is waited for; null: for ever",
     "attributionRuns": "commands run again, per round, to find who broke the build gate; 0: none",

@@ -66,9 +66,12 @@ class Agents(Protocol):
 class Commands(Protocol):
     """Runs a shell command that a repository or an agent wrote, sandboxed and bounded."""
 
-    async def run(self, command: str, cwd: Path, output: Path) -> CommandResult:
+    async def run(
+        self, command: str, cwd: Path, output: Path, *, is_setup: bool = False
+    ) -> CommandResult:
         """Run it in ``cwd``, all output into the file ``output`` (capped, the cap is marked in it).
 
+        ``is_setup``: one that prepares a worktree; it may have more of the network than others.
         ``output_path`` of the result is ``output`` relative to the run folder.
         """
         ...

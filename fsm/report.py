@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Final
 
-from ..state.enums import RunStatus
+from ..state.enums import RunStatus, SandboxTier
 from ..state.hubs import Receipt
 from ..state.judgements import Decision, Escalation, Finding
 from ..state.records import Run, Task
@@ -77,7 +77,7 @@ def _summary(run: Run, now: str) -> str:
     ]
     if run.paused:
         lines.append(f"Paused: {inline(run.paused)}")
-    if run.sandbox == "none":
+    if any(each.tier is SandboxTier.NONE for each in run.sandboxes):
         lines.append("Sandbox: none; commands of agents and of the build gate ran unconfined")
     return bullets(lines, "")
 

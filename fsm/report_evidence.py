@@ -8,7 +8,7 @@ from ..policy.culprits import distinct_failures
 from ..state.enums import HunkFate
 from ..state.hubs import WorkReceipt
 from ..state.judgements import VerificationRound
-from ..state.records import Run, Task
+from ..state.records import Confinement, Run, Task
 from ..state.work import Attempt, CommandResult, FileChange, Usage
 from .attribution_file import explained
 from .markdown import block, bullets, code, inline, nested
@@ -129,12 +129,28 @@ def provenance(run: Run) -> str:
             f"Published: {code(run.published_commit) if run.published_commit else 'nothing yet'}",
             f"Author of commits: {inline(run.identity.name)} {code(run.identity.email)}",
             f"Isolation: {run.isolation}",
-            f"Sandbox: {inline(run.sandbox)}",
+            *(f"Sandbox: {confinement(each)}" for each in run.sandboxes),
             f"Document version: {inline(run.schema_version)}",
             *(f"{role}: {code(model)} through {code(by)}" for role, by, model in used),
         ),
         "",
     )
+
+
+def confinement(each: Confinement) -> str:
+    """How commands were held, in a line."""
+    reduced = f" because {inline('; '.join(each.reasons))}" if each.reasons else ""
+    hosts = ", ".join(map(code, each.network)) or "none"
+    setup = f", for `setup` also {', '.join(map(code, each.setup_network))}"
+    return (
+        f"{each.tier}{reduced}; network: {hosts}{setup if each.setup_network else ''}; "
+        f"{each.processes} processes, {_size(each.memory_bytes)} of memory and "
+        f"{each.cpu_seconds} s of computing a process, {_size(each.file_bytes)} a file"
+    )
+
+
+def _size(count: int) -> str:
+    return f"{count / 1024**3:g} GiB"
 
 
 def _receipt(work: WorkReceipt) -> str:

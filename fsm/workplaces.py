@@ -66,7 +66,7 @@ async def prepare(ports: Ports, name: str, commit: str, branch: str | None = Non
     for number, command in enumerate(run.setup, 1):
         await ports.stopping.admit()
         output = ports.folder / "builds" / f"setup-{name}" / f"{number}.log"
-        result = await ports.commands.run(command, path, output)
+        result = await ports.commands.run(command, path, output, is_setup=True)
         if result.exit_code != 0:
             raise RunStopped(
                 FailureKind.COMMAND_FAILED,

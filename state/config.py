@@ -91,6 +91,23 @@ class Price:
 
 
 @frozen(kw_only=True)
+class SandboxConfig:
+    """What commands of agents and repositories may reach and use; only the user's own file says so.
+
+    ``setup_network`` are hosts that the commands of ``setup`` may reach besides; limits as in
+    ``agents.sandbox.policy``.
+    """
+
+    network: tuple[str, ...] = ()
+    setup_network: tuple[str, ...] = ()
+    read_only: tuple[str, ...] = ()  # folders besides the toolchains that were found
+    processes: int = 1024
+    memory_bytes: int = 16 * 1024**3
+    file_bytes: int = 8 * 1024**3
+    cpu_seconds: int = 4 * 3600
+
+
+@frozen(kw_only=True)
 class Config:
     """Everything a user can set in a file."""
 
@@ -116,4 +133,5 @@ class Config:
     notify: tuple[str, ...] = ()  # words of a command; only the user's own file may name one
     escalation_timeout_seconds: float | None = None  # null: a question is waited for for ever
     attribution_runs: int = 24  # commands run again, per round, to find who broke the build gate
+    sandbox: SandboxConfig = field(factory=SandboxConfig)
     verify_submissions: bool = True  # run verifyCommands, or the gate, on every submission

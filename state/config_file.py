@@ -25,7 +25,8 @@ MAX_PARALLEL: Final = 64
 MAX_BYTES: Final = 1024 * 1024
 
 _REPOSITORY_ONLY: Final = "buildGate"  # what is good is the repository's to say
-_USER_ONLY: Final = "notify"  # a repository must not choose what runs outside the sandbox
+# A repository must not choose what runs outside the sandbox, nor what is in it.
+_USER_ONLY: Final = frozenset({"notify", "sandbox"})
 _HINT: Final = "Correct it, then start again; `dispatch init` writes a file to start from."
 
 Rule = Callable[[object], str | None]  # what is wrong with a value of the right type
@@ -79,7 +80,7 @@ def _config(repository: _Source, user: _Source) -> Config:
     """Both files as one configuration, or everything that is wrong with them."""
     gate = user.keys.keys() & {_REPOSITORY_ONLY}
     user = evolve(user, keys={key: user.keys[key] for key in user.keys.keys() - gate})
-    foreign = repository.keys.keys() & {_USER_ONLY}
+    foreign = repository.keys.keys() & _USER_ONLY
     raw = {**user.keys, **repository.keys}
     found = list(_broken_rules(raw))
     said = {problem.path for problem in found}
@@ -92,9 +93,9 @@ def _config(repository: _Source, user: _Source) -> Config:
     if gate:
         what = f"belongs into the repository's {CONFIG_FILE}, not here"
         lines.append(_located(Problem((_REPOSITORY_ONLY,), what), user, user))
-    if foreign:
+    for key in foreign:
         what = f"belongs into your own {user.path}, not into the repository's file"
-        lines.append(_located(Problem((_USER_ONLY,), what), repository, repository))
+        lines.append(_located(Problem((key,), what), repository, repository))
     if config is None or lines:
         texts = tuple(f"{path}:{line}: {what}" for path, line, what in sorted(lines))
         raise _invalid(repository.path, texts) from ShapeError(found, CONFIG_FILE)
@@ -173,6 +174,12 @@ def _an_adapter(value: object) -> str | None:
     return f"{value!r} is not one of {', '.join(ADAPTERS)}"
 
 
+def _absolute(value: object) -> str | None:
+    if not isinstance(value, str) or PurePosixPath(value).is_absolute():
+        return None
+    return f"{value!r} is not an absolute path"
+
+
 def _parallel(value: object) -> str | None:
     if type(value) is not int or 1 <= value <= MAX_PARALLEL:
         return None
@@ -238,6 +245,8 @@ _RULES: Final[Mapping[tuple[str, ...], Rule]] = {
     ("hubFiles", "*", "command"): _not_blank,
     ("commandTimeoutSeconds",): _positive,
     ("notify", "*"): _not_blank,
+    ("sandbox", "*"): _positive,
+    ("sandbox", "readOnly", "*"): _absolute,
     ("escalationTimeoutSeconds",): _positive,
     ("outputLimitBytes",): _positive,
     ("attributionRuns",): _not_negative,

@@ -17,6 +17,7 @@ from .enums import (
     FixingSource,
     Isolation,
     RunStatus,
+    SandboxTier,
     TaskClass,
     TaskStatus,
     VerificationMode,
@@ -137,6 +138,21 @@ class Task(Record):
 
 
 @frozen(kw_only=True)
+class Confinement(Record):
+    """How commands of agents and of the repository were held from a start of the run on."""
+
+    tier: SandboxTier
+    reasons: tuple[str, ...] = ()  # why no stronger tier was taken
+    network: tuple[str, ...] = ()  # hosts that any command may reach
+    setup_network: tuple[str, ...] = ()  # and the commands of ``setup`` besides
+    read_only: tuple[str, ...] = ()  # what is visible besides the system's programs
+    processes: int
+    memory_bytes: int
+    file_bytes: int
+    cpu_seconds: int
+
+
+@frozen(kw_only=True)
 class Run(Record):
     """The whole document of one run."""
 
@@ -156,7 +172,7 @@ class Run(Record):
     setup: tuple[str, ...] = ()
     share: tuple[str, ...] = ()
     hub_files: tuple[HubFile, ...] = ()
-    sandbox: str = "none"  # the tier commands ran in, as announced at the start
+    sandboxes: tuple[Confinement, ...] = ()  # each that differs from the one before
     created_at: str
     skip_baseline: bool = False
     baseline_build_log_path: str = ""  # empty: not captured yet, or skipped

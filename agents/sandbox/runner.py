@@ -39,6 +39,7 @@ class CommandRunner:
         launcher: Launcher | None = None,
         limits: CommandLimits | None = None,
         network: tuple[str, ...] = (),
+        setup_network: tuple[str, ...] = (),
         shadow: MakeShadow | None = None,
         read_only: tuple[Path, ...] = (),
         mark: str | None = None,
@@ -55,6 +56,7 @@ class CommandRunner:
         self._launcher = launcher or PlainLauncher()
         self._limits = limits or CommandLimits()
         self._network = network
+        self._setup_network = setup_network
         self._shadow = shadow
         self._read_only = read_only
         self._mark = mark or str(folder)
@@ -82,9 +84,15 @@ class CommandRunner:
             limits=self._limits,
         )
 
-    async def run(self, command: str, cwd: Path, output: Path) -> CommandResult:
+    async def run(
+        self, command: str, cwd: Path, output: Path, *, is_setup: bool = False
+    ) -> CommandResult:
         """Run it in ``cwd``, which is also its worktree; all output goes into ``output``."""
-        return await self.run_in(self.sandbox(cwd), command, cwd, output)
+        sandbox = self.sandbox(cwd)
+        if is_setup:
+            hosts = dict.fromkeys((*sandbox.network, *self._setup_network))
+            sandbox = evolve(sandbox, network=tuple(hosts))
+        return await self.run_in(sandbox, command, cwd, output)
 
     async def run_in(
         self,

@@ -27,7 +27,7 @@ def folder(user: User) -> Path:
     made = user.root / "dispatch" / "r"
     run = evolve(a_run(), target_repo_path=str(user.root), base_commit=user.head)
     store = DocumentStore.create(made, run)
-    store.update(lambda run: evolve(run, sandbox="none at all"))
+    store.update(lambda run: evolve(run, base_branch="none at all"))
     (made / "spec.md").write_text("# Spec\n")
     return made
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from fakes.git_repos import User, a_user
 
+from dispatch.agents.sandbox.tiers import tried
 from dispatch.commands.doctor import Result, examine
 from dispatch.commands.init import UNKNOWN_GATE
 from dispatch.state.lock import hold
@@ -60,12 +61,17 @@ def test_the_gate_that_init_could_not_find_is_still_missing(user: User) -> None:
     assert found["configuration"] == [(Result.MISSING, "buildGate is not filled in yet")]
 
 
-def test_that_commands_run_unconfined_is_said_plainly(user: User) -> None:
-    (result, text), *_ = _results(user.root, {})["sandbox"]
-    assert (result, text.partition(" (")[0]) == (
-        Result.NOTE,
-        "commands run unconfined in this version, with your rights",
-    )
+def test_every_tier_of_the_sandbox_is_tried_with_the_probe(user: User) -> None:
+    """One line each, and one more where the first does not hold."""
+    told = _results(user.root, {})["sandbox"]
+    expected = [
+        (Result.OK, f"{each.tier}: the probe could not get out of it")
+        if each.launcher is not None
+        else (Result.NOTE, f"{each.tier} does not hold here: {each.reason}")
+        for each in tried()
+    ]
+    assert told[: len(expected)] == expected
+    assert any(result is Result.OK for result, _ in told)
 
 
 def test_a_run_that_is_being_worked_on_is_named(tmp_path: Path) -> None:

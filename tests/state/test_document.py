@@ -141,7 +141,7 @@ def test_a_write_that_fails_leaves_the_old_file_and_no_temporary_one(
     store: DocumentStore, folder: Path, event: str
 ) -> None:
     """[P-10] And the store still says what the file says."""
-    store.update(lambda run: evolve(run, sandbox="bubblewrap"))
+    store.update(lambda run: evolve(run, base_branch="other"))
     before = (folder / DOCUMENT).read_bytes()
     about = DOCUMENT if event == "os.link" else f"{DOCUMENT}.tmp"
     with fail_once(event, about), pytest.raises(StorageError) as caught:
@@ -168,7 +168,7 @@ def die(event, arguments):
         os.kill(os.getpid(), signal.SIGKILL)
 
 sys.addaudithook(die)
-store.update(lambda run: evolve(run, sandbox="changed"))
+store.update(lambda run: evolve(run, base_branch="changed"))
 """
 
 
