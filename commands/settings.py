@@ -68,10 +68,18 @@ MEANINGS: Final[Mapping[str, str]] = {
     "prices.MODEL.cached": "tokens sent that the provider had cached",
     "authorName": "who stands on commits; null: the repository's user.name",
     "authorEmail": "null: the repository's user.email",
-    "sandbox": "what commands may reach and use, see below; only in your own file",
     "notify": "words of a command that gets each question as JSON; only in your own file",
     "escalationTimeoutSeconds": "how long an answer is waited for; null: for ever",
     "attributionRuns": "commands run again, per round, to find who broke the build gate; 0: none",
+    "sandbox": "what commands of agents and of the repository may reach and use; only in your own "
+    "file",
+    "sandbox.network": "hosts that any command may reach",
+    "sandbox.setupNetwork": "hosts that the commands of `setup` may reach besides",
+    "sandbox.readOnly": "folders that commands may read besides the toolchains that are found",
+    "sandbox.processes": "how many processes a command may have at a time",
+    "sandbox.memoryBytes": "private memory of a process",
+    "sandbox.fileBytes": "the size of a file that a command writes",
+    "sandbox.cpuSeconds": "seconds of computing of a process",
     "verifySubmissions": "run the task's commands, or the build gate, on each submission",
 }
 

@@ -66,10 +66,11 @@ class Asking:
         return commands_of(self.folder)
 
     def configure(self, **settings: Any) -> None:
-        """The user's own settings, beside the models and the gate."""
+        """The user's own settings, beside the models and the gate; commands see ``go``'s folder."""
         path = self.user.home / ".config" / "dispatch" / "config.yaml"
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(dumps(settings), encoding="utf-8")
+        seen = {"sandbox": {"readOnly": [str(self.go.parent)]}}
+        path.write_text(dumps({**seen, **settings}), encoding="utf-8")
 
 
 def asking(
@@ -83,7 +84,9 @@ def asking(
     Tasks of ``later`` make a second level, after the first of ``names``.
     """
     user = a_user(folder)
-    asking = Asking(user, Program(user), folder / "go")
+    asking = Asking(user, Program(user), folder / "seen" / "go")
+    asking.go.parent.mkdir()
+    asking.configure()
     proposals = [*map(_proposal, names), *(_proposal(name, names[0]) for name in later)]
     rules = [_rule("plan", (), "proposeTask", 0, *proposals, ("finalizePlan", FINAL))]
     for name in (*names, *later):

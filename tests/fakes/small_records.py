@@ -1,9 +1,17 @@
 """The smallest legal records, for tests that change one thing about them."""
 
-from dispatch.state.enums import AgentType, TaskClass
-from dispatch.state.records import Identity, Run, Task
+from dispatch.state.enums import AgentType, SandboxTier, TaskClass
+from dispatch.state.records import Confinement, Identity, Run, Task
 
 BASE = "1" * 40
+UNCONFINED = Confinement(
+    tier=SandboxTier.NONE,
+    reasons=("the operator said --no-sandbox",),
+    processes=1024,
+    memory_bytes=16 * 1024**3,
+    file_bytes=8 * 1024**3,
+    cpu_seconds=14_400,
+)
 
 
 def a_run(name: str = "r") -> Run:
@@ -16,6 +24,7 @@ def a_run(name: str = "r") -> Run:
         base_commit=BASE,
         identity=Identity(name="A", email="a@example.org"),
         build_gate=("true",),
+        sandboxes=(UNCONFINED,),
         created_at="2026-01-02T03:04:05.678Z",
     )
 
