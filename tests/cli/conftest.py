@@ -4,6 +4,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from fakes.asking_run import Asking, asking
 from fakes.git_repos import User, a_user
 
 from dispatch.cli import main
@@ -28,3 +29,18 @@ def cli(user: User, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.Monk
         return code, said.out, said.err
 
     return call
+
+
+@pytest.fixture(scope="session")
+def straight(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """The branch of ``run`` when nothing came in its way."""
+    run = asking(tmp_path_factory.mktemp("straight"), ("z",))
+    run.go.touch()
+    assert run.program.run("run", "r").code == 0
+    return run.user.git("rev-parse", "dispatch/r")
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> Asking:
+    """A run whose one agent waits for ``go``."""
+    return asking(tmp_path, ("z",))

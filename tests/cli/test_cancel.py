@@ -43,7 +43,11 @@ class Started:
         return subprocess.Popen(
             [sys.executable, "-m", "dispatch", "run", "r", *options],
             cwd=self.root,
-            env={**os.environ, "SOURCE_DATE_EPOCH": "1700000000"},
+            env={
+                **os.environ,
+                "SOURCE_DATE_EPOCH": "1700000000",
+                "XDG_CONFIG_HOME": str(self.go.parent),
+            },
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             start_new_session=True,
@@ -86,7 +90,10 @@ class Started:
 def make(folder: Path, drip: float = 0.0) -> Started:
     """A repository whose agents are played from a script."""
     user = a_user(folder)
-    started = Started(user.root, folder / "go", drip)
+    started = Started(user.root, folder / "seen" / "go", drip)
+    settings = started.go.parent / "dispatch" / "config.yaml"
+    settings.parent.mkdir(parents=True)
+    settings.write_text(dumps({"sandbox": {"readOnly": [str(started.go.parent)]}}), "utf-8")
     waits = {"command": f"test -e {started.go} || sleep 600"}
     rules = [
         _rule("plan", "proposeTask", 0, ("proposeTask", PLAN), ("finalizePlan", FINAL)),
