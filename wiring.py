@@ -13,10 +13,9 @@ from attrs import evolve, frozen
 from .agents.executors.litellm_client import known_model, known_price, missing_key
 from .agents.executors.scripted_client import script_path
 from .agents.runner import AgentRunner
-from .agents.sandbox.policy import CommandLimits
-from .agents.sandbox.runner import CommandRunner
 from .agents.sandbox.tiers import Choice
 from .agents.scripted.script_file import read_script
+from .confining import command_runner, confined
 from .fsm.lifecycle import WORKING
 from .fsm.ports import Agents, Commands, Ports, Repository, Store
 from .gitops.store import RunRepository
@@ -24,7 +23,7 @@ from .gitops.target import Target, open_target
 from .policy.ledger import account, attempts_of
 from .policy.names import RESERVED_NAMES, default_run_name, run_name_problems
 from .state.clock import SystemClock
-from .state.config import Config, Limits, SandboxConfig
+from .state.config import Config, Limits
 from .state.config_file import load_config
 from .state.disk import disk_errors
 from .state.document import DOCUMENT, DocumentStore, load_run_of
@@ -71,7 +70,7 @@ class Start:
             )
         if not self.is_new:
             store = DocumentStore.open(self.folder)
-            store.update(lambda run: _confined(self._with_caps(run), confinement))
+            store.update(lambda run: confined(self._with_caps(run), confinement))
             return store
         # A copy, so that an interrupted run goes on with the spec that it began with.
         write_text_atomic(self.folder / SPEC, self.spec_text)
@@ -110,13 +109,6 @@ class Start:
         if (run.run_limits, run.task_limits) == caps:
             return run
         return evolve(run, run_limits=caps[0], task_limits=caps[1])
-
-
-def _confined(run: Run, confinement: Confinement) -> Run:
-    """The run with how its commands are held from now on."""
-    if run.sandboxes[-1:] == (confinement,):
-        return run
-    return evolve(run, sandboxes=(*run.sandboxes, confinement))
 
 
 def branch_of(name: str) -> str:
@@ -204,7 +196,7 @@ async def open_ports(
     )
     # A short path outside the repository: sockets in it must not exceed 107 bytes.
     with tempfile.TemporaryDirectory(prefix="dispatch-", ignore_cleanup_errors=True) as scratch:
-        runner = command_runner(start, choice, Path(scratch))
+        runner = command_runner(start.config, start.folder, choice, Path(scratch))
         agents = AgentRunner(
             config=start.config,
             journal=journal,
@@ -242,48 +234,6 @@ async def open_ports(
             await asyncio.to_thread(runner.close)
             await asyncio.to_thread(operator.close)
             journal.close()
-
-
-def command_runner(start: Start, choice: Choice, scratch: Path) -> CommandRunner:
-    """The runner of the run's commands, with the sandbox and the limits of the configuration."""
-    allowed = start.config.sandbox
-    limits = CommandLimits(
-        timeout_seconds=start.config.command_timeout_seconds,
-        output_bytes=start.config.output_limit_bytes,
-        processes=allowed.processes,
-        memory_bytes=allowed.memory_bytes,
-        file_bytes=allowed.file_bytes,
-        cpu_seconds=allowed.cpu_seconds,
-    )
-    return CommandRunner(
-        start.folder,
-        scratch,
-        launcher=choice.launcher,
-        limits=limits,
-        network=allowed.network,
-        setup_network=allowed.setup_network,
-        read_only=_visible(allowed),
-    )
-
-
-def confinement_of(config: Config, choice: Choice) -> Confinement:
-    """How commands are held under a configuration, as the document keeps it."""
-    allowed = config.sandbox
-    return Confinement(
-        tier=choice.launcher.tier,
-        reasons=choice.reasons,
-        network=allowed.network,
-        setup_network=allowed.setup_network,
-        read_only=tuple(map(str, _visible(allowed))),
-        processes=allowed.processes,
-        memory_bytes=allowed.memory_bytes,
-        file_bytes=allowed.file_bytes,
-        cpu_seconds=allowed.cpu_seconds,
-    )
-
-
-def _visible(allowed: SandboxConfig) -> tuple[Path, ...]:
-    return tuple(map(Path, allowed.read_only))
 
 
 def models_of(config: Config) -> Mapping[str, tuple[str, ...]]:

@@ -9,6 +9,7 @@ from attrs import evolve
 
 from ..agents.sandbox.processes import end_run
 from ..agents.sandbox.tiers import Choice, choose, unconfined
+from ..confining import confinement_of
 from ..fsm.engine import drive, tell_transition
 from ..fsm.report_file import REPORT, write_report
 from ..fsm.stopping import GRACE_SECONDS
@@ -21,7 +22,7 @@ from ..state.errors import ExitCode, Interrupted
 from ..state.lock import hold
 from ..state.marks import marking
 from ..state.records import Run
-from ..wiring import Start, confinement_of, make_run_folder, open_ports, prepare_start
+from ..wiring import Start, make_run_folder, open_ports, prepare_start
 from .signals import heed_signals
 from .unexpected import say_refusals_once
 

@@ -1,0 +1,60 @@
+"""What a run's commands may touch: its configuration and the launcher that was chosen, together."""
+
+from pathlib import Path
+
+from attrs import evolve
+
+from .agents.sandbox.policy import CommandLimits
+from .agents.sandbox.runner import CommandRunner
+from .agents.sandbox.tiers import Choice
+from .state.config import Config, SandboxConfig
+from .state.records import Confinement, Run
+
+
+def command_runner(config: Config, folder: Path, choice: Choice, scratch: Path) -> CommandRunner:
+    """The runner of the commands of the run in ``folder``, as its configuration allows."""
+    allowed = config.sandbox
+    limits = CommandLimits(
+        timeout_seconds=config.command_timeout_seconds,
+        output_bytes=config.output_limit_bytes,
+        processes=allowed.processes,
+        memory_bytes=allowed.memory_bytes,
+        file_bytes=allowed.file_bytes,
+        cpu_seconds=allowed.cpu_seconds,
+    )
+    return CommandRunner(
+        folder,
+        scratch,
+        launcher=choice.launcher,
+        limits=limits,
+        network=allowed.network,
+        setup_network=allowed.setup_network,
+        read_only=_visible(allowed),
+    )
+
+
+def confinement_of(config: Config, choice: Choice) -> Confinement:
+    """How commands are held under a configuration, as the document keeps it."""
+    allowed = config.sandbox
+    return Confinement(
+        tier=choice.launcher.tier,
+        reasons=choice.reasons,
+        network=allowed.network,
+        setup_network=allowed.setup_network,
+        read_only=tuple(map(str, _visible(allowed))),
+        processes=allowed.processes,
+        memory_bytes=allowed.memory_bytes,
+        file_bytes=allowed.file_bytes,
+        cpu_seconds=allowed.cpu_seconds,
+    )
+
+
+def confined(run: Run, confinement: Confinement) -> Run:
+    """The run with how its commands are held from now on."""
+    if run.sandboxes[-1:] == (confinement,):
+        return run
+    return evolve(run, sandboxes=(*run.sandboxes, confinement))
+
+
+def _visible(allowed: SandboxConfig) -> tuple[Path, ...]:
+    return tuple(map(Path, allowed.read_only))
