@@ -7,14 +7,14 @@ from pathlib import Path
 from typing import Final
 
 MARKER: Final = "DISPATCH_COMMAND"
-_OWN: Final = "program"  # what is not started for one command
+OWN: Final = "program"  # what is not started for one command
 
 
 @contextmanager
 def marking(folder: Path) -> Iterator[None]:
     """Have our own children, such as git, carry the mark of the run in ``folder``."""
     before = os.environ.get(MARKER)
-    os.environ[MARKER] = f"{folder}/{_OWN}"
+    os.environ[MARKER] = f"{folder}/{OWN}"
     try:
         yield
     finally:

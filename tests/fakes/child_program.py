@@ -15,7 +15,7 @@ from attrs import field, frozen
 from fakes.git_repos import TIME, User
 
 from dispatch.state import yaml_text
-from dispatch.state.marks import MARKER
+from dispatch.state.marks import MARKER, OWN
 
 LIMIT_SECONDS = 60.0  # for one process, and for whatever is waited for
 LOOK_SECONDS = 0.02
@@ -156,7 +156,7 @@ def survivors_of(folder: Path) -> list[str]:
 
 def commands_of(folder: Path) -> list[int]:
     """The numbers of those that run a command of an agent or a build, and no git of ours."""
-    return [pid for pid, _, mark in _marked(folder) if not mark.endswith("/program")]
+    return [pid for pid, _, mark in _marked(folder) if not mark.endswith(f"/{OWN}")]
 
 
 def _marked(folder: Path) -> Iterator[tuple[int, list[str], str]]:
