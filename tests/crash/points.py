@@ -64,7 +64,7 @@ class Bench:
     isolated: bool
     planted: Callable[[], None]
     reference: Mapping[str, Any] = field(factory=dict)
-    calls: int = 0  # of the whole run, when nothing disturbs it
+    calls: tuple[str, ...] = ()  # of the whole run, when nothing disturbs it
 
     @property
     def place(self) -> Path:
@@ -98,21 +98,21 @@ class Bench:
         return finding
 
 
-def referred(bench: Bench) -> tuple[dict[str, Any], int]:
-    """In a cell: the end of a run that meets no fault, and how many calls it makes."""
+def referred(bench: Bench) -> tuple[dict[str, Any], tuple[str, ...]]:
+    """In a cell: the end of a run that meets no fault, and the calls it makes."""
     site = bench.site("reference", bench.fresh)
-    counted = 0
+    made: tuple[str, ...] = ()
 
     def start(program: Callable[[], NoReturn]) -> Outcome:
-        nonlocal counted
+        nonlocal made
         outcome = supervise(program)
-        counted += len(outcome.calls)
+        made += outcome.calls
         return outcome
 
     code = site.play(start)
     if code:
         raise AssertionError(f"{bench.story.name} ends with {code}\n{site.tail()}")
-    return end_of(site), counted
+    return end_of(site), made
 
 
 def gone_on(bench: Bench, moment: Moment) -> Finding:
@@ -157,7 +157,7 @@ def met(bench: Bench, mode: str, fault: Fault) -> Finding:
 
 def _second(bench: Bench, at: int) -> Fault:
     """Where a run is killed that goes on from a kill at ``at``."""
-    return Fault(at=1 + at * _SPREAD % max(bench.calls - at, 1), mode=CUT)
+    return Fault(at=1 + at * _SPREAD % max(len(bench.calls) - at, 1), mode=CUT)
 
 
 def _injected(site: Site, fault: Fault) -> tuple[int, str]:

@@ -33,7 +33,7 @@ from crash.recording import TWICE, Moment, Recorder, Stride, faults
 from crash.stories import STORIES, SWEPT, set_up
 from crash.summary import rows, table, write_table
 from crash.syscalls import why_impossible
-from crash.sysfault import CUT, TORN
+from crash.sysfault import CUT, TORN, can_meet
 
 RECORDED: Final = (CUT, TORN, TWICE)
 # Which points are tried by default: a sample that a machine with two cores tries in 6 minutes.
@@ -140,14 +140,19 @@ class Sweep:
             yield evolve(first, mode=moment.mode, at=moment.at, call=moment.call)
 
     def _real(self, bench: Bench, mode: str, stride: Stride) -> Iterator[Finding]:
-        """Let runs meet a fault until one was not reached any more: then every point was."""
+        """Let runs meet a fault until one was not reached any more: then every point was.
+
+        A sample is over where a run that meets none would be.
+        """
         name = mode.rstrip("+")
         name = CUT if name in ("kill", TWICE) else name
+        counted = [call for call in bench.calls if not stride.among or call in stride.among]
+        last = sum(can_meet(name, call) for call in counted) if stride.step > 1 else sys.maxsize
         over = False
 
         def attempts() -> Iterator[partial[Finding]]:
             for fault in faults(name, stride, sticky=mode.endswith("+")):
-                if over:
+                if over or fault.at > last:
                     return
                 yield partial(points.met, bench, mode, fault)
 
