@@ -10,7 +10,7 @@ from pathlib import Path
 from threading import Lock
 
 from ..state.errors import GitError
-from ..state.git_values import Merge, Snapshot
+from ..state.git_values import Merge, Shadow, Snapshot
 from ..state.records import Identity
 from ..state.work import FileChange
 from . import diffs, evidence, integration, objects
@@ -20,6 +20,7 @@ from .names import branch_ref, check_commit, check_ref, check_run_name
 from .program import Place, git
 from .publication import Publication, is_ancestor
 from .refs import Refs
+from .shadow import make_shadow
 from .sharing import share
 from .user_git import UserGit, locate
 from .worktrees import BASE_REF, REMOVED_PREFIX, Worktrees
@@ -140,6 +141,14 @@ class RunRepository:
             raise GitError(f"There is no worktree {name} to share into.")
         for path in paths:
             share(self._layout, self._user.root, name, base, path)
+
+    def shadow(self, worktree: Path, folder: Path) -> Shadow:
+        """The git folder that agents in a worktree get instead of the store's, at ``folder``.
+
+        It stays as they left it until the worktree is handed out anew.  What lies beside
+        ``folder`` must be out of their reach.
+        """
+        return make_shadow(self._layout, self._name(worktree), folder.absolute())
 
     def snapshot(self, worktree: Path, base: str) -> Snapshot:
         """The worktree's tree and its changes since ``base``, by the ignore rules of ``base``."""

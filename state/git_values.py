@@ -1,5 +1,7 @@
 """What git tells the lifecycle, as values; they travel between folders and are never stored."""
 
+from pathlib import Path
+
 from attrs import frozen
 
 from .work import FileChange
@@ -24,3 +26,23 @@ class Merge:
 
     tree: str
     conflicts: tuple[str, ...]
+
+
+@frozen
+class Shadow:
+    """A throw-away git folder in which agents may commit, stash and branch as they like.
+
+    ``folder`` is writable for them; ``objects`` are folders that it reads from, at these very
+    paths.  Git finds it by ``pointer``, a file to lie over ``<worktree>/.git``, or by
+    ``variables``.
+    """
+
+    worktree: Path
+    folder: Path
+    pointer: Path
+    objects: tuple[Path, ...]
+
+    @property
+    def variables(self) -> dict[str, str]:
+        """What leads git there where nothing can lie over the worktree's own pointer."""
+        return {"GIT_DIR": str(self.folder), "GIT_WORK_TREE": str(self.worktree)}
