@@ -10,7 +10,7 @@ from pathlib import Path
 from threading import Lock
 
 from ..state.errors import GitError
-from ..state.git_values import Merge, Shadow, Snapshot
+from ..state.git_values import Fingerprint, Merge, Shadow, Snapshot
 from ..state.records import Identity
 from ..state.work import FileChange
 from . import diffs, evidence, integration, objects
@@ -22,6 +22,7 @@ from .publication import Publication, is_ancestor
 from .refs import Refs
 from .shadow import make_shadow
 from .sharing import share
+from .tripwire import Tripwire
 from .user_git import UserGit, locate
 from .worktrees import BASE_REF, REMOVED_PREFIX, Worktrees
 
@@ -67,6 +68,10 @@ class RunRepository:
         notes = self._user.tip(self._notes)
         if notes is not None and self._refs.tip(self._notes) is None:
             self._refs.move(self._notes, notes, None)  # the store was lost, and is made again
+
+    def fingerprint(self) -> Fingerprint:
+        """What git holds of the user's own in his repository, for a comparison."""
+        return self._tripwire.look()
 
     def user_identity(self) -> Identity:
         """Whose name git would put on commits in the user's repository."""
@@ -223,6 +228,10 @@ class RunRepository:
     @cached_property
     def _user(self) -> UserGit:
         return locate(self._target_root)
+
+    @cached_property
+    def _tripwire(self) -> Tripwire:
+        return Tripwire(self._user)
 
     @cached_property
     def _publication(self) -> Publication:

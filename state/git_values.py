@@ -1,5 +1,6 @@
 """What git tells the lifecycle, as values; they travel between folders and are never stored."""
 
+from collections.abc import Mapping
 from pathlib import Path
 
 from attrs import frozen
@@ -46,3 +47,16 @@ class Shadow:
     def variables(self) -> dict[str, str]:
         """What leads git there where nothing can lie over the worktree's own pointer."""
         return {"GIT_DIR": str(self.folder), "GIT_WORK_TREE": str(self.worktree)}
+
+
+@frozen
+class Fingerprint:
+    """What git holds of the user's own, as it is now: names with what tells one value from another.
+
+    ``settings`` are git's settings and hooks, ``<key>`` or ``hooks/<name>``; ``refs`` are HEAD and
+    the refs but those of runs; ``files`` are the index and what is below ``info``.
+    """
+
+    settings: Mapping[str, str]
+    refs: Mapping[str, str]
+    files: Mapping[str, str]

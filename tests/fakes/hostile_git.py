@@ -40,9 +40,7 @@ _AM: Final = (
     "git format-patch --quiet -1 --stdout side > ../p; git checkout -qf main; git am --quiet ../p"
 )
 _COMMIT: Final = "git commit --allow-empty -m x"
-_LOOSE: Final = (
-    "cd .git/objects && mkdir -p 17 && cd 17 && touch $(printf '%038d ' 1 2); cd ../../.."
-)
+_LOOSE: Final = "mkdir -p .git/objects/17; touch $(printf '.git/objects/17/%038d ' 1 2)"
 HOOKS: Final = {
     "applypatch-msg": _AM,
     "commit-msg": _COMMIT,
@@ -55,7 +53,7 @@ HOOKS: Final = {
     "post-rewrite": "git commit --amend --allow-empty -m x",
     "post-update": _PUSH,
     "pre-applypatch": _AM,
-    "pre-auto-gc": f"{_LOOSE}; git -c gc.auto=1 gc --auto",
+    "pre-auto-gc": f"{_LOOSE}; git -c gc.auto=1 -c gc.autoDetach=false gc --auto",
     "pre-commit": _COMMIT,
     "pre-merge-commit": "git checkout -qf main; git merge --no-ff --no-edit side",
     "pre-push": _PUSH,
