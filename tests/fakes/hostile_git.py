@@ -77,7 +77,7 @@ def _hook(name: str) -> Callable[[Scene], None]:
     return plant
 
 
-VECTORS += [Vector(f"hook_{name}", _hook(name), (run,)) for name, run in HOOKS.items()]
+VECTORS.extend(Vector(f"hook_{name}", _hook(name), (run,)) for name, run in HOOKS.items())
 
 
 @vector()
