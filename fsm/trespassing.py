@@ -6,7 +6,7 @@ from typing import TypeVar
 from attrs import evolve
 
 from ..policy.trespass import reason, user_change
-from ..state.enums import AttemptOutcome
+from ..state.enums import AttemptOutcome, SandboxTier
 from ..state.git_values import Fingerprint
 from ..state.jobs import Result
 from ..state.records import Run
@@ -21,7 +21,9 @@ async def compared(
 ) -> tuple[Result[A], UserChange | None]:
     """An attempt's result, turned into a failure where it may have trespassed, and what changed."""
     after = await asyncio.to_thread(ports.repository.fingerprint)
-    change = user_change(attempt.id, before, after, ports.store.run.sandbox)
+    held = ports.store.run.sandboxes
+    tier = held[-1].tier if held else SandboxTier.NONE
+    change = user_change(attempt.id, before, after, tier)
     if change is None:
         return result, None
     ports.journal.event(

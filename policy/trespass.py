@@ -11,10 +11,13 @@ import re
 from collections.abc import Mapping
 from typing import Final
 
+from ..state.enums import SandboxTier
 from ..state.git_values import Fingerprint
 from ..state.work import UserChange
 
-HELD: Final = frozenset({"bubblewrap"})  # tiers in which no command reaches the repository
+HELD: Final = frozenset(
+    {SandboxTier.BUBBLEWRAP}
+)  # tiers in which no command reaches the repository
 SHOWN_LIMIT: Final = 20  # changes of a kind that are named; the rest is counted
 _HOOKS: Final = "hooks/"
 _ATTRIBUTES: Final = "info/attributes"  # says which files a filter is for
@@ -41,7 +44,7 @@ _PLAIN: Final = re.compile(r"[A-Za-z0-9_./ -]*")
 
 
 def user_change(
-    attempt_id: str, before: Fingerprint, after: Fingerprint, tier: str
+    attempt_id: str, before: Fingerprint, after: Fingerprint, tier: SandboxTier
 ) -> UserChange | None:
     """What changed in the user's repository while an attempt was at work; null: nothing to tell.
 

@@ -9,9 +9,13 @@ from fakes.run_harness import Place, git
 from fakes.scenario_agents import ScenarioAgents, Work, a_plan, planned
 
 from dispatch.fsm.report import render_report
-from dispatch.state.enums import AttemptOutcome, FailureKind, RunStatus, TaskStatus
+from dispatch.state.enums import AttemptOutcome, FailureKind, RunStatus, SandboxTier, TaskStatus
+from dispatch.state.records import Confinement
 from dispatch.state.work import UserChange
 
+HELD = Confinement(
+    tier=SandboxTier.BUBBLEWRAP, processes=1, memory_bytes=1, file_bytes=1, cpu_seconds=1
+)
 NOW = "2026-01-02T03:04:05.678Z"
 
 
@@ -73,7 +77,7 @@ def test_who_does_it_again_fails_the_task(place: Place) -> None:
 
 
 def test_where_commands_are_held_it_was_the_user(place: Place) -> None:
-    place.store().update(lambda run: evolve(run, sandbox="bubblewrap"))
+    place.store().update(lambda run: evolve(run, sandboxes=(HELD,)))
     agents = crew(lambda: git(place.root, "config", "alias.a", "!x"))
     assert place.drive(agents) is RunStatus.DONE
     assert outcomes(place) == [AttemptOutcome.OK]

@@ -3,6 +3,7 @@
 import pytest
 
 from dispatch.policy.trespass import SHOWN_LIMIT, reason, starts_programs, user_change
+from dispatch.state.enums import SandboxTier
 from dispatch.state.git_values import Fingerprint
 from dispatch.state.work import UserChange
 
@@ -24,13 +25,13 @@ OTHERS = (
 
 
 def test_nothing_changed() -> None:
-    for tier in ("none", "landlock", "bubblewrap"):
+    for tier in SandboxTier:
         assert user_change("1a.implementer.1", BEFORE, BEFORE, tier) is None
 
 
-@pytest.mark.parametrize("tier", ["none", "landlock"])
+@pytest.mark.parametrize("tier", [SandboxTier.NONE, SandboxTier.LANDLOCK])
 def test_where_commands_reach_the_repository_what_starts_programs_fails_the_attempt(
-    tier: str,
+    tier: SandboxTier,
 ) -> None:
     assert user_change("a", BEFORE, PLANTED, tier) == UserChange(
         attempt_id="a", programs=PROGRAMS, others=OTHERS, failed=True
@@ -38,20 +39,20 @@ def test_where_commands_reach_the_repository_what_starts_programs_fails_the_atte
 
 
 def test_where_they_do_not_it_is_the_users_own_and_only_programs_are_told() -> None:
-    assert user_change("a", BEFORE, PLANTED, "bubblewrap") == UserChange(
+    assert user_change("a", BEFORE, PLANTED, SandboxTier.BUBBLEWRAP) == UserChange(
         attempt_id="a", programs=PROGRAMS, others=(), failed=False
     )
 
 
-@pytest.mark.parametrize("tier", ["none", "landlock"])
-def test_refs_and_files_that_change_are_told_and_fail_nothing(tier: str) -> None:
+@pytest.mark.parametrize("tier", [SandboxTier.NONE, SandboxTier.LANDLOCK])
+def test_refs_and_files_that_change_are_told_and_fail_nothing(tier: SandboxTier) -> None:
     """The user may commit, switch and stage at any time."""
     after = Fingerprint(settings=BEFORE.settings, refs=PLANTED.refs, files=PLANTED.files)
     others = tuple(each for each in OTHERS if not each.startswith("user."))
     assert user_change("a", BEFORE, after, tier) == UserChange(
         attempt_id="a", programs=(), others=others, failed=False
     )
-    assert user_change("a", BEFORE, after, "bubblewrap") is None
+    assert user_change("a", BEFORE, after, SandboxTier.BUBBLEWRAP) is None
 
 
 @pytest.mark.parametrize(
@@ -84,12 +85,16 @@ def test_no_secret_is_told_and_no_list_is_long() -> None:
     """[W-61] A key can hold an address with a password; values are never told."""
     settings = {f"alias.a{number:03}": "1" for number in range(100)}
     settings["credential.https://u:token@example.org.helper"] = "1"
-    change = user_change("a", BEFORE, Fingerprint({**BEFORE.settings, **settings}, {}, {}), "none")
+    change = user_change(
+        "a", BEFORE, Fingerprint({**BEFORE.settings, **settings}, {}, {}), SandboxTier.NONE
+    )
     assert change is not None
     assert len(change.programs) == SHOWN_LIMIT + 1
     assert change.programs[-1] == "and 81 more"
     only = {"credential.https://u:token@example.org.helper": "1", **BEFORE.settings}
-    change = user_change("a", BEFORE, Fingerprint(only, BEFORE.refs, BEFORE.files), "none")
+    change = user_change(
+        "a", BEFORE, Fingerprint(only, BEFORE.refs, BEFORE.files), SandboxTier.NONE
+    )
     assert change is not None
     assert change.programs == ("credential.(...).helper was added",)
     assert "token" not in reason(change)
