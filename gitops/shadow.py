@@ -53,7 +53,7 @@ def make_shadow(layout: Layout, name: str, folder: Path) -> Shadow:
         worktree=layout.worktree(name),
         folder=folder,
         pointer=folder.with_name(f"{folder.name}.pointer"),
-        objects=tuple(each for each in lenders(layout.store / "objects") if each.is_dir()),
+        borrowed=tuple(each for each in lenders(layout.store / "objects") if each.is_dir()),
     )
     made_for = folder.with_name(f"{folder.name}.made-for")
     wanted = f"{shadow.worktree}\n{commit}\n{_touched(layout.admin(name) / HANDED_OUT)}\n"
@@ -73,7 +73,7 @@ def _make(layout: Layout, name: str, commit: str, shadow: Shadow) -> None:
         remove_folder(old)
     for each in ("objects/info", "objects/pack", "refs/heads", "refs/tags", "info"):
         (made / each).mkdir(parents=True)
-    borrowed = "".join(f"{each}\n" for each in shadow.objects)
+    borrowed = "".join(f"{each}\n" for each in shadow.borrowed)
     (made / "objects/info/alternates").write_bytes(os.fsencode(borrowed))
     (made / "config").write_text(_CONFIG)
     (made / "refs/heads" / BRANCH).write_text(f"{commit}\n")

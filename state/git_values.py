@@ -33,15 +33,15 @@ class Merge:
 class Shadow:
     """A throw-away git folder in which agents may commit, stash and branch as they like.
 
-    ``folder`` is writable for them; ``objects`` are folders that it reads from, at these very
-    paths.  Git finds it by ``pointer``, a file to lie over ``<worktree>/.git``, or by
+    ``folder`` is writable for them; ``borrowed`` are folders of objects that it reads, at these
+    very paths.  Git finds it by ``pointer``, a file to lie over ``<worktree>/.git``, or by
     ``variables``.
     """
 
     worktree: Path
     folder: Path
     pointer: Path
-    objects: tuple[Path, ...]
+    borrowed: tuple[Path, ...]
 
     @property
     def variables(self) -> dict[str, str]:

@@ -126,7 +126,7 @@ def test_it_names_nothing_but_objects(tmp_path: Path) -> None:
     seat = a_seat(tmp_path)
     shadow = seat.shadow
     store, theirs = seat.user.root / "dispatch/run/git/objects", seat.user.root / ".git/objects"
-    assert shadow.objects == (store, theirs)
+    assert shadow.borrowed == (store, theirs)
     texts = {
         path.relative_to(shadow.folder).as_posix(): path.read_bytes()
         for path in sorted(shadow.folder.rglob("*"))
