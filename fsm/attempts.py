@@ -1,5 +1,6 @@
 """Giving a job to an agent: recorded before it starts and when it ends, tried again as allowed."""
 
+import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
@@ -12,11 +13,12 @@ from ..state.enums import AttemptOutcome, FailureKind, Role
 from ..state.errors import BudgetSpent, ProviderStopped
 from ..state.jobs import Job, NotContinued, Refusal, Result
 from ..state.records import Run
-from ..state.work import Attempt
+from ..state.work import Attempt, UserChange
 from .fold import attempts_of, change_attempt, close_attempt, open_attempt
 from .ports import Ports
 from .purse import AttemptPurse
 from .step import RunStopped
+from .trespassing import compared, with_user_change
 
 A = TypeVar("A")
 
@@ -78,6 +80,7 @@ async def carry_out(
             try:
                 if goes_on:
                     tried = _tried(attempts_of(ports.store.run, task_id), attempt, ways)
+                fingerprint = await asyncio.to_thread(ports.repository.fingerprint)
                 result = await ports.agents.run(job)
             except NotContinued as error:
                 _close(ports, task_id, attempt, _not_continued(attempt, error), accept)
@@ -85,18 +88,19 @@ async def carry_out(
                 if tidy is not None:
                     await tidy()
                 continue
+            result, change = await compared(ports, attempt, fingerprint, result)
             refused = purse.refusal_of(result)
             found = remedy(result.outcome, tried, models - 1)
             if refused is not None and refused.of_run:
-                _set_down(ports, task_id, attempt, result)
+                _set_down(ports, task_id, attempt, result, change)
                 raise _out_of_budget(ports, refused, task_id)
             if found.action is Action.STOP:
                 if goes_on and _is_refused_as_it_stands(attempt, result):
-                    _close(ports, task_id, attempt, result, accept)
+                    _close(ports, task_id, attempt, result, accept, change)
                 else:
-                    _set_down(ports, task_id, attempt, result)
+                    _set_down(ports, task_id, attempt, result, change)
                 raise _stopped(ports, attempt, result)
-            _close(ports, task_id, attempt, result, accept)
+            _close(ports, task_id, attempt, result, accept, change)
         if result.value is not None:
             return result.value
         if refused is not None:
@@ -218,17 +222,30 @@ def _open(
     return attempt
 
 
-def _set_down(ports: Ports, task_id: str | None, attempt: Attempt, result: Result[Any]) -> None:
+def _set_down(
+    ports: Ports,
+    task_id: str | None,
+    attempt: Attempt,
+    result: Result[Any],
+    noted: UserChange | None,
+) -> None:
     """Leave an attempt open, with the time of its tools since its last request."""
 
     def change(attempt: Attempt) -> Attempt:
         return evolve(attempt, active_seconds=max(result.active_seconds, attempt.active_seconds))
 
-    ports.store.update(lambda run: change_attempt(run, task_id, attempt.id, change))
+    ports.store.update(
+        lambda run: with_user_change(change_attempt(run, task_id, attempt.id, change), noted)
+    )
 
 
 def _close(
-    ports: Ports, task_id: str | None, attempt: Attempt, result: Result[A], accept: Accept[A]
+    ports: Ports,
+    task_id: str | None,
+    attempt: Attempt,
+    result: Result[A],
+    accept: Accept[A],
+    noted: UserChange | None = None,
 ) -> None:
     at = ports.clock.now()
 
@@ -244,6 +261,7 @@ def _close(
             active_seconds=result.active_seconds,
             session_id=result.session_id,
         )
+        run = with_user_change(run, noted)
         return run if result.value is None else accept(run, result.value)
 
     ports.store.update(change)

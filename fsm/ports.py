@@ -11,7 +11,7 @@ from typing import Protocol, TypeVar
 from attrs import field, frozen
 
 from ..state.config import Config
-from ..state.git_values import Merge, Snapshot
+from ..state.git_values import Fingerprint, Merge, Snapshot
 from ..state.jobs import Job, Result
 from ..state.judgements import Answer, Escalation
 from ..state.records import Identity, Run
@@ -82,6 +82,13 @@ class Repository(Protocol):
 
     def ensure_store(self, base: str, branch: str) -> None:
         """Make the store if it is not there, with ``branch`` at ``base``; pin the base."""
+        ...
+
+    def fingerprint(self) -> Fingerprint:
+        """What git holds of the user's own in his repository: settings, hooks, HEAD, refs, index.
+
+        Fast enough to be asked before and after each attempt.
+        """
         ...
 
     def user_identity(self) -> Identity:

@@ -7,7 +7,7 @@ from ..state.enums import RunStatus, SandboxTier
 from ..state.hubs import Receipt
 from ..state.judgements import Decision, Escalation, Finding
 from ..state.records import Run, Task
-from ..state.work import Deviation
+from ..state.work import Deviation, UserChange
 from .budget_words import budget_lines
 from .markdown import block, bullets, code, inline, nested, section
 from .next_steps import next_steps
@@ -60,6 +60,7 @@ def render_report(run: Run, *, gate_diff: str, now: str) -> str:
         section(
             "Attempts", bullets(map(attempt_line, attempts_of(run)), "(no agents were started)")
         ),
+        _user_changes(run),
         section("Tokens and cost", usage_table(run), bullets(map(inline, budget_lines(run)), "")),
         section("Provenance", provenance(run)),
         section("Where things are", _places(run)),
@@ -244,6 +245,18 @@ def _escalation(question: Escalation) -> str:
         below.append(f"{inline(answer.by)} answered {code(answer.verb)}{note}, {inline(answer.at)}")
     of = f", task {code(question.task_id)}" if question.task_id else ""
     return f"{code(question.id)}{of}: {inline(question.question)}{nested(below)}"
+
+
+def _user_changes(run: Run) -> str:
+    if not run.user_changes:
+        return ""
+    return section("Changes in your repository", bullets(map(_user_change, run.user_changes), ""))
+
+
+def _user_change(change: UserChange) -> str:
+    what = "which failed for it" if change.failed else "which is not held responsible"
+    told = (*change.programs, *change.others)
+    return f"while {code(change.attempt_id)} was at work, {what}:{nested(map(inline, told))}"
 
 
 def _places(run: Run) -> str:

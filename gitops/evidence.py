@@ -19,7 +19,7 @@ from ..state.git_values import Snapshot
 from ..state.work import FileChange
 from .diffs import changes
 from .ignores import rules_of
-from .layout import Layout, pointer_text, set_settings, write_pointer
+from .layout import Layout, restore_pointer, set_settings
 from .objects import adopt, tree_of
 from .program import Place, git, shown
 from .screening import foreign, is_not_text, leaves, unusable
@@ -164,14 +164,9 @@ def _problems_of_changes(
 
 
 def _problem_of_pointer(layout: Layout, name: str) -> dict[bytes, str]:
-    pointer = layout.worktree(name) / ".git"
-    if not os.path.lexists(pointer):
-        write_pointer(layout, name)
-    elif pointer.is_symlink() or not pointer.is_file():
-        return {b".git": "The worktree's .git file was replaced; remove what is there now."}
-    elif pointer.read_bytes() != pointer_text(layout, name):
-        return {b".git": "The worktree's .git file was changed; remove it, it will be made again."}
-    return {}
+    if restore_pointer(layout, name):
+        return {}
+    return {b".git": "The worktree's .git file was replaced; remove what is there now."}
 
 
 def _listed(place: Place, *arguments: str, stdin: bytes = b"") -> list[bytes]:

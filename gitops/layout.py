@@ -6,6 +6,7 @@ again is harmless at any point, so a half-made one is simply finished.
 
 import os
 import shutil
+import stat
 from pathlib import Path
 from threading import get_ident
 from typing import Final
@@ -17,6 +18,7 @@ from ..state.errors import GitError
 from .names import check_worktree_name
 from .program import Place
 
+HANDED_OUT: Final = "handed-out"  # touched whenever a worktree begins to serve somebody
 _ALTERNATES_DEPTH: Final = 5  # how deep git itself follows stores that borrow
 _CONFIG: Final = """\
 [core]
@@ -88,7 +90,8 @@ def make_store(layout: Layout, user_common_dir: Path, head: str) -> None:
         (store / name).mkdir(parents=True, exist_ok=True)
     layout.worktrees.mkdir(exist_ok=True)
     set_settings(layout)
-    _write(store / "objects" / "info" / "alternates", _lenders(user_common_dir / "objects"))
+    borrowed = "".join(f"{each}\n" for each in lenders(user_common_dir / "objects"))
+    _write(store / "objects" / "info" / "alternates", borrowed)
     exclude = store / "info" / "exclude"
     if not exclude.exists():  # fixed at the start, so that the run has one idea of what is ignored
         theirs = user_common_dir / "info" / "exclude"
@@ -123,6 +126,35 @@ def write_pointer(layout: Layout, name: str) -> None:
     made.replace(layout.worktree(name) / ".git")
 
 
+def restore_pointer(layout: Layout, name: str) -> bool:
+    """Write a worktree's ``.git`` file again unless it is as it was; false: a folder is there.
+
+    Who works in the worktree may have put anything there, and nobody's work is in it.
+    """
+    pointer, text = layout.worktree(name) / ".git", pointer_text(layout, name)
+    try:
+        is_ = pointer.lstat()
+    except FileNotFoundError:
+        write_pointer(layout, name)
+        return True
+    if stat.S_ISDIR(is_.st_mode):
+        return False
+    same = stat.S_ISREG(is_.st_mode) and is_.st_size == len(text) and pointer.read_bytes() == text
+    if not same:
+        write_pointer(layout, name)
+    return True
+
+
+def lenders(objects: Path) -> tuple[Path, ...]:
+    """A folder of objects, and those that it borrows from, as far as git itself follows them."""
+    found, level = list[Path](), [objects]
+    for _ in range(_ALTERNATES_DEPTH):
+        new = [each for each in dict.fromkeys(level) if each not in found]
+        found += new
+        level = [borrowed for each in new for borrowed in _alternates(each)]
+    return tuple(found)
+
+
 def replace_file(path: Path, content: bytes) -> None:
     """Give a file its content at once: after a kill or a power cut it has the old or the new."""
     made = path.with_name(f"{path.name}.{get_ident()}.lock")
@@ -142,16 +174,6 @@ def _write(path: Path, text: str) -> None:
     content = os.fsencode(text)
     if not path.is_file() or path.read_bytes() != content:
         replace_file(path, content)
-
-
-def _lenders(objects: Path) -> str:
-    """The object folders to borrow from: the user's, and those the user borrows from."""
-    found, level = list[Path](), [objects]
-    for _ in range(_ALTERNATES_DEPTH):
-        new = [each for each in dict.fromkeys(level) if each not in found]
-        found += new
-        level = [borrowed for each in new for borrowed in _alternates(each)]
-    return "".join(f"{each}\n" for each in found)
 
 
 def _alternates(objects: Path) -> list[Path]:

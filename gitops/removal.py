@@ -1,6 +1,5 @@
 """Takes folders away, whatever agents did to their permissions."""
 
-import os
 import shutil
 import stat
 from collections.abc import Callable
@@ -13,11 +12,14 @@ from ..state.errors import GitError
 def remove_folder(path: Path) -> None:
     """Remove a folder with everything in it, also what is write-protected; none there is fine.
 
-    Raises GitError naming the first thing that stays.
+    Where something else lies there, it is removed, and a link is not followed.  Raises GitError
+    naming the first thing that stays.
     """
     try:
-        if os.path.lexists(path):
+        if is_folder(path):
             shutil.rmtree(path, onerror=_retry_writable)
+        else:
+            path.unlink(missing_ok=True)
     except OSError as error:
         if refused := refusal(error, path):
             raise refused from error

@@ -10,7 +10,7 @@ from pathlib import Path
 from threading import Lock
 
 from ..state.errors import GitError
-from ..state.git_values import Merge, Snapshot
+from ..state.git_values import Fingerprint, Merge, Shadow, Snapshot
 from ..state.records import Identity
 from ..state.work import FileChange
 from . import diffs, evidence, integration, objects
@@ -20,7 +20,9 @@ from .names import branch_ref, check_commit, check_ref, check_run_name
 from .program import Place, git
 from .publication import Publication, is_ancestor
 from .refs import Refs
+from .shadow import make_shadow
 from .sharing import share
+from .tripwire import Tripwire
 from .user_git import UserGit, locate
 from .worktrees import BASE_REF, REMOVED_PREFIX, Worktrees
 
@@ -66,6 +68,10 @@ class RunRepository:
         notes = self._user.tip(self._notes)
         if notes is not None and self._refs.tip(self._notes) is None:
             self._refs.move(self._notes, notes, None)  # the store was lost, and is made again
+
+    def fingerprint(self) -> Fingerprint:
+        """What git holds of the user's own in his repository, for a comparison."""
+        return self._tripwire.look()
 
     def user_identity(self) -> Identity:
         """Whose name git would put on commits in the user's repository."""
@@ -141,6 +147,14 @@ class RunRepository:
         for path in paths:
             share(self._layout, self._user.root, name, base, path)
 
+    def shadow(self, worktree: Path, folder: Path) -> Shadow:
+        """The git folder that agents in a worktree get instead of the store's, at ``folder``.
+
+        It stays as they left it until the worktree is handed out anew.  What lies beside
+        ``folder`` must be out of their reach.
+        """
+        return make_shadow(self._layout, self._name(worktree), folder.absolute())
+
     def snapshot(self, worktree: Path, base: str) -> Snapshot:
         """The worktree's tree and its changes since ``base``, by the ignore rules of ``base``."""
         return evidence.snapshot(self._layout, self._name(worktree), check_commit(base))
@@ -214,6 +228,10 @@ class RunRepository:
     @cached_property
     def _user(self) -> UserGit:
         return locate(self._target_root)
+
+    @cached_property
+    def _tripwire(self) -> Tripwire:
+        return Tripwire(self._user)
 
     @cached_property
     def _publication(self) -> Publication:

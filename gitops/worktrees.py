@@ -18,7 +18,7 @@ from ..state.durable import sync_file_system
 from ..state.errors import GitError, RefMoved
 from ..state.records import Identity
 from .evidence import look
-from .layout import Layout, bring_to_disk, replace_file, set_settings, write_pointer
+from .layout import HANDED_OUT, Layout, bring_to_disk, replace_file, set_settings, write_pointer
 from .names import branch_ref, check_commit
 from .objects import commit_time, make_commit, tree_of
 from .program import Place, git
@@ -65,6 +65,7 @@ class Worktrees:
                 self._take_index(name)
         head = commit if ref is None else f"ref: {ref}"
         self._hand_out(name, commit, head)
+        (self._layout.admin(name) / HANDED_OUT).touch()
         return self._layout.worktree(name)
 
     def restore(self, name: str, tree: str) -> None:

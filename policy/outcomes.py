@@ -84,6 +84,9 @@ POLICIES: Final[Mapping[AttemptOutcome, Policy]] = {
         "See whether the network and the provider are there.",
     ),
     AttemptOutcome.CRASHED: Policy((Action.FRESH, Action.FAIL), "the agent's process ended"),
+    AttemptOutcome.TRESPASS: Policy(
+        (Action.FRESH, Action.FAIL), "what git starts programs by was changed in the repository"
+    ),
     AttemptOutcome.CANCELLED: Policy((Action.STOP,), "the run was stopped"),
 }
 

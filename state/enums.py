@@ -207,6 +207,7 @@ class AttemptOutcome(StrEnum):
     PROVIDER_REFUSED = "provider-refused"
     TRANSPORT = "transport"
     CRASHED = "crashed"
+    TRESPASS = "trespass"
     CANCELLED = "cancelled"
 
 

@@ -42,6 +42,7 @@ from .work import (
     Fix,
     TaskOutput,
     Usage,
+    UserChange,
 )
 
 SCHEMA_VERSION: Final = "1.0"
@@ -195,6 +196,7 @@ class Run(Record):
     task_limits: Caps = field(factory=Caps)
     active_seconds: float = 0.0  # over all processes that worked on it
     attempts: tuple[Attempt, ...] = ()  # those that belong to no single task
+    user_changes: tuple[UserChange, ...] = ()
     usage: Mapping[str, Usage] = field(factory=dict)  # role -> settled total
     history: tuple[HistoryEntry, ...] = ()
     tasks: tuple[Task, ...] = ()

@@ -138,6 +138,20 @@ class Usage(Record):
 
 
 @frozen(kw_only=True)
+class UserChange(Record):
+    """What was changed in the user's repository while an attempt was at work, by whomever.
+
+    ``programs`` are settings and hooks by which git starts programs, ``others`` the rest; each as
+    half a sentence without any value.  ``failed``: the attempt did, for that reason.
+    """
+
+    attempt_id: str
+    programs: tuple[str, ...]
+    others: tuple[str, ...]
+    failed: bool
+
+
+@frozen(kw_only=True)
 class Attempt(Record):
     """One agent given one job; ``id`` is ``<subject>.<role>.<n>`` and names its folder."""
 

@@ -69,6 +69,7 @@ READS: Final = frozenset(
         "unreachable",
         "user_identity",
         "executor_and_model",
+        "fingerprint",
         "sandbox",
     }
 )

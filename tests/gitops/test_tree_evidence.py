@@ -246,10 +246,6 @@ def _not_text(task: Task) -> None:
     (task.path / os.fsdecode(b"caf\xe9")).write_text("x")
 
 
-def _pointer_changed(task: Task) -> None:
-    (task.path / ".git").write_text("gitdir: /elsewhere\n")
-
-
 def _pointer_replaced(task: Task) -> None:
     (task.path / ".git").unlink()
     task.user.git("init", "--quiet", cwd=task.path)
@@ -273,10 +269,6 @@ def _pointer_replaced(task: Task) -> None:
         (_socket, "sock is a socket."),
         (_large, f"large has {SIZE_LIMIT + 1} bytes; at most {SIZE_LIMIT} are allowed."),
         (_not_text, "The name of caf\\xe9 is not UTF-8."),
-        (
-            _pointer_changed,
-            "The worktree's .git file was changed; remove it, it will be made again.",
-        ),
         (_pointer_replaced, "The worktree's .git file was replaced; remove what is there now."),
     ],
 )
@@ -288,12 +280,35 @@ def test_what_must_not_leave_a_task_is_a_problem_in_a_sentence(
     assert task.problems() == (problem,)
 
 
-def test_a_removed_pointer_is_made_again(tmp_path: Path) -> None:
+def _removed(pointer: Path) -> None:
+    pointer.unlink()
+
+
+def _changed(pointer: Path) -> None:
+    pointer.write_text("gitdir: /elsewhere\n")
+
+
+def _linked(pointer: Path) -> None:
+    pointer.unlink()
+    pointer.symlink_to("a.txt")
+
+
+def _piped(pointer: Path) -> None:
+    pointer.unlink()
+    os.mkfifo(pointer)
+
+
+@pytest.mark.parametrize("act", [_removed, _changed, _linked, _piped])
+def test_a_pointer_that_is_not_what_it_was_is_made_again(
+    tmp_path: Path, act: Callable[[Path], None]
+) -> None:
+    """Who looks into the worktree with a git of his own must not be led elsewhere."""
     task = Task(tmp_path)
     text = (task.path / ".git").read_bytes()
-    (task.path / ".git").unlink()
-    assert task.problems() == ()
+    act(task.path / ".git")
+    assert task.snapshot() == Snapshot(task.run.tree_of(task.base), ())
     assert (task.path / ".git").read_bytes() == text
+    assert (task.path / "a.txt").read_text() == BASE_FILES["a.txt"]
 
 
 def test_problems_in_ignored_folders_are_nobodys_business(tmp_path: Path) -> None:

@@ -37,6 +37,7 @@ TABLE = {
     AttemptOutcome.PROVIDER_REFUSED: (OTHER, STOP),
     AttemptOutcome.TRANSPORT: (SAME, OTHER, FRESH, STOP),
     AttemptOutcome.CRASHED: (FRESH, FAIL),
+    AttemptOutcome.TRESPASS: (FRESH, FAIL),
     AttemptOutcome.CANCELLED: (STOP,),
 }
 
