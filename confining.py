@@ -5,13 +5,15 @@ from pathlib import Path
 from attrs import evolve
 
 from .agents.sandbox.policy import CommandLimits
-from .agents.sandbox.runner import CommandRunner
+from .agents.sandbox.runner import CommandRunner, MakeShadow
 from .agents.sandbox.tiers import Choice
 from .state.config import Config, SandboxConfig
 from .state.records import Confinement, Run
 
 
-def command_runner(config: Config, folder: Path, choice: Choice, scratch: Path) -> CommandRunner:
+def command_runner(
+    config: Config, folder: Path, choice: Choice, scratch: Path, shadow: MakeShadow
+) -> CommandRunner:
     """The runner of the commands of the run in ``folder``, as its configuration allows."""
     allowed = config.sandbox
     limits = CommandLimits(
@@ -30,6 +32,7 @@ def command_runner(config: Config, folder: Path, choice: Choice, scratch: Path) 
         network=allowed.network,
         setup_network=allowed.setup_network,
         read_only=_visible(allowed),
+        shadow=shadow,
     )
 
 

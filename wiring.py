@@ -196,7 +196,10 @@ async def open_ports(
     )
     # A short path outside the repository: sockets in it must not exceed 107 bytes.
     with tempfile.TemporaryDirectory(prefix="dispatch-", ignore_cleanup_errors=True) as scratch:
-        runner = command_runner(start.config, start.folder, choice, Path(scratch))
+        repository = RunRepository(start.target.root, start.folder, start.name)
+        runner = command_runner(
+            start.config, start.folder, choice, Path(scratch), repository.shadow
+        )
         agents = AgentRunner(
             config=start.config,
             journal=journal,
@@ -213,14 +216,14 @@ async def open_ports(
             timeout_seconds=start.config.escalation_timeout_seconds,
             notify=start.config.notify,
         )
-        repository: Repository = RunRepository(start.target.root, start.folder, start.name)
+        as_repository: Repository = repository
         as_agents: Agents = agents
         as_commands: Commands = runner
         try:
             yield Ports(
                 store=store,
                 agents=as_agents,
-                repository=repository,
+                repository=as_repository,
                 commands=as_commands,
                 operator=operator,
                 journal=journal,

@@ -1,7 +1,7 @@
 """Where commands run: the policy as data, the launchers that enforce it, the runner."""
 
 from .launcher import Launcher, PlainLauncher
-from .policy import CommandLimits, Sandbox, Shadow
+from .policy import CommandLimits, Sandbox
 from .processes import end_run
 from .runner import CommandRunner
 
@@ -11,6 +11,5 @@ __all__ = [
     "Launcher",
     "PlainLauncher",
     "Sandbox",
-    "Shadow",
     "end_run",
 ]

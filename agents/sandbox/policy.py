@@ -5,6 +5,8 @@ from typing import Final
 
 from attrs import field, frozen
 
+from ...state.git_values import Shadow
+
 MAX_TIMEOUT_SECONDS: Final = 24 * 3600.0
 
 
@@ -29,18 +31,6 @@ class CommandLimits:
 
 
 @frozen(kw_only=True)
-class Shadow:
-    """A throw-away git folder that stands in for a worktree's; ``borrowed``: objects it reads.
-
-    ``pointer`` is a file that says where the folder is, as a worktree's ``.git`` does.
-    """
-
-    folder: Path
-    pointer: Path
-    borrowed: tuple[Path, ...]
-
-
-@frozen(kw_only=True)
 class Sandbox:
     """The world of one command.
 
@@ -60,6 +50,11 @@ class Sandbox:
     def home(self) -> Path:
         """The folder that is the command's home."""
         return self.scratch / "home"
+
+    @property
+    def git(self) -> Path:
+        """Where the folder is that stands in for the worktree's git folder."""
+        return self.scratch / "git"
 
     @property
     def temporary(self) -> Path:

@@ -14,16 +14,16 @@ from attrs import evolve
 
 from ...state.disk import disk_errors, trouble
 from ...state.enums import SandboxTier
+from ...state.git_values import Shadow
 from ...state.work import CommandResult
 from .environment import environment, prepare
 from .launcher import Launcher, PlainLauncher, shell
-from .policy import CommandLimits, Sandbox, Shadow
+from .policy import CommandLimits, Sandbox
 from .process import execute
 
 MAX_COMMANDS: Final = 64  # at a time; more wait their turn
 
-# Makes it for a worktree below its scratch folder; null: the folder is no worktree.
-MakeShadow = Callable[[Path, Path], Shadow | None]
+MakeShadow = Callable[[Path, Path], Shadow]  # of a worktree, as the folder named second
 
 _numbers = itertools.count(1)
 
@@ -157,7 +157,7 @@ class CommandRunner:
             prepare(sandbox)
             if self._shadow is None:
                 return sandbox
-            return evolve(sandbox, shadow=self._shadow(sandbox.worktree, sandbox.scratch))
+            return evolve(sandbox, shadow=self._shadow(sandbox.worktree, sandbox.git))
 
     def _relative(self, output: Path) -> str:
         try:
