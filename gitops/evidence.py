@@ -22,7 +22,7 @@ from .ignores import rules_of
 from .layout import Layout, pointer_text, set_settings, write_pointer
 from .objects import adopt, tree_of
 from .program import Place, git, shown
-from .screening import foreign, is_not_text, leaves, unusable
+from .screening import foreign, is_not_text, is_privileged, leaves, unusable
 
 PROBLEM_LIMIT: Final = 50  # sentences; an agent cannot act on more at once
 _TRIES: Final = 3  # when the user's repository throws away objects while we copy them
@@ -148,6 +148,10 @@ def _problems_of_changes(
     for change in there:
         if change.mode == _LINK and leaves(root, change.path):
             yield f"{change.path} is a symbolic link that leads out of the worktree."
+        if is_privileged(root, change.path):
+            yield (
+                f"{change.path} has a setuid or setgid bit, which no commit can keep; take it away."
+            )
     with tempfile.TemporaryDirectory(prefix="dispatch-index-") as folder:
         place = Place(layout.store, index=Path(folder) / "index")
         git(place, "read-tree", base)

@@ -9,13 +9,16 @@ import sys
 import threading
 import weakref
 from collections.abc import Callable, Iterator, Sequence
+from itertools import islice
 from pathlib import Path
 from typing import Final
 
+from ...state.dot_git import is_like_dot_git
 from .beneath import Opener, by_openat2, by_walk, openat2_works, without_links
-from .paths import Refused, components, is_git_name, outside, shown
+from .paths import Refused, components, outside, shown
 
 MAX_FILE_BYTES: Final = 16 * 1024 * 1024
+MAX_ENTRIES: Final = 100_000  # of folders that are looked at
 NEW_FILE_MODE: Final = 0o644
 NEW_FOLDER_MODE: Final = 0o755
 
@@ -124,10 +127,11 @@ class Tree:
             raise Refused(f"The path {shown(raw)} {reason}.")
         return resolved, False
 
-    def listing(self, names: Sequence[str]) -> list[tuple[str, bool]]:
+    def listing(self, names: Sequence[str], limit: int) -> list[tuple[str, bool]]:
         """Plain files and folders of a folder, sorted, as (name, is a folder); raises OSError.
 
-        Links, git metadata, special files and other file systems are left out.
+        Links, git metadata, special files and other file systems are left out.  Only the first
+        ``limit`` entries are looked at, in no known order.
         """
         descriptor = self._opener(self._descriptor, names, _FOLDER)
         try:
@@ -136,8 +140,8 @@ class Tree:
             with os.scandir(descriptor) as found:
                 return sorted(
                     (entry.name, entry.is_dir(follow_symlinks=False))
-                    for entry in found
-                    if not is_git_name(entry.name)
+                    for entry in islice(found, limit)
+                    if not is_like_dot_git(entry.name)
                     and (
                         entry.is_dir(follow_symlinks=False) or entry.is_file(follow_symlinks=False)
                     )
@@ -155,7 +159,7 @@ class Tree:
     def _resolved(self, raw: str, names: tuple[str, ...]) -> tuple[str, ...]:
         """The place without links; the same names when there are none on the way."""
         resolved = without_links(self._descriptor, names)
-        if any(is_git_name(name) for name in resolved):
+        if any(is_like_dot_git(name) for name in resolved):
             raise outside(raw, self.root, "git metadata is not part of it")
         return resolved
 

@@ -134,7 +134,7 @@ def test_a_catastrophic_pattern_is_killed() -> None:
     """A regular expression cannot be stopped in a thread, so it runs in a process."""
     with (
         pytest.raises(Refused, match=r"used up its 0\.2 seconds"),
-        Pattern("(a+)+$", seconds=0.2) as pattern,
+        Pattern("(a+)+$", 10, seconds=0.2) as pattern,
     ):
         pattern.lines(b"a" * 40 + b"b")
 
