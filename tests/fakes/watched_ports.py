@@ -63,6 +63,7 @@ READS: Final = frozenset(
         "is_ancestor",
         "tree_of",
         "changes",
+        "content",
         "patch",
         "diff",
         "commits_between",
