@@ -87,17 +87,21 @@ class Tree:
         finally:
             os.close(descriptor)
 
-    def replace(self, raw: str, change: Callable[[bytes | None], bytes]) -> bytes:
+    def replace(
+        self, raw: str, change: Callable[[bytes | None], bytes], *, unread: bool = False
+    ) -> bytes:
         """Replace a file by ``change(old content)`` (null: there is none), whole or not at all.
 
-        Missing folders are made, the mode is kept, and nobody else in this process writes between
-        the reading and the replacing.  Returns the new content.
+        Missing folders are made, the mode is kept but for setuid bits, and nobody else in this
+        process writes between the reading and the replacing.  With ``unread`` the new content does
+        not need the old: what must not be read (a pipe, a device, a file with a second name) counts
+        as none and is replaced, never written through.  Returns the new content.
         """
         names = self.names(raw)
         if not names:
             raise Refused(f"The path {shown(raw)} is a directory, not a file.")
         with _WRITING, self._sentences(raw):
-            old = self._content(raw, names)
+            old = self._content(raw, names, unread)
             new = change(old)
             self._write(names, new)
             return new
@@ -163,7 +167,7 @@ class Tree:
             raise outside(raw, self.root, "git metadata is not part of it")
         return resolved
 
-    def _content(self, raw: str, names: tuple[str, ...]) -> bytes | None:
+    def _content(self, raw: str, names: tuple[str, ...], unread: bool) -> bytes | None:
         try:
             descriptor = self._opener(self._descriptor, names[:-1], _FOLDER)
         except FileNotFoundError:
@@ -177,6 +181,8 @@ class Tree:
                     self.root,
                     f"it is a symbolic link to {shown(target)}, and writing follows none",
                 )
+            if unread and not stat.S_ISDIR(found.st_mode) and _not_plain(found):
+                return None
         except FileNotFoundError:
             return None
         finally:
@@ -289,4 +295,4 @@ def _kept_mode(folder: int, name: str) -> int:
         found = os.stat(name, dir_fd=folder, follow_symlinks=False)
     except FileNotFoundError:
         return NEW_FILE_MODE
-    return stat.S_IMODE(found.st_mode) & 0o777
+    return stat.S_IMODE(found.st_mode) & 0o777 if stat.S_ISREG(found.st_mode) else NEW_FILE_MODE
