@@ -12,6 +12,7 @@ from typing import Final
 from ..state.dot_git import as_file_systems_fold, is_like_dot_git
 from .program import shown
 
+LINK: Final = "120000"  # the mode of a link in a tree
 SIZE_LIMIT: Final = 50 * 1024 * 1024  # bytes of one file
 _READ_BY_GIT: Final = frozenset({".gitmodules", ".gitattributes", ".gitignore", ".mailmap"})
 _KINDS: Final = {
@@ -85,13 +86,15 @@ def leaves(root: Path, path: str) -> bool:
         target = link.readlink()
     except OSError:
         return True  # replaced since
+    real = Path(os.path.realpath(link))
+    return target_leaves(path, str(target)) or not real.is_relative_to(os.path.realpath(root))
+
+
+def target_leaves(path: str, target: str) -> bool:
+    """Whether a link leads out of its tree, or into a git folder, by what its target says."""
     parts = os.path.normpath(Path(path).parent / target).split("/")
-    return (
-        target.is_absolute()
-        or parts[0] == ".."
-        or any(is_like_dot_git(part) for part in parts)
-        or not Path(os.path.realpath(link)).is_relative_to(os.path.realpath(root))
-    )
+    is_outside = target.startswith("/") or parts[0] == ".."
+    return is_outside or any(is_like_dot_git(part) for part in parts)
 
 
 def is_privileged(root: Path, path: str) -> bool:
