@@ -125,7 +125,8 @@ class Examiner:
             for path in compared_paths(changes)
         }
         asked_for = f"{self.task.objective}\n{self.task.plan_markdown}"
-        return executable_changes(changes, contents, asked_for)
+        hooks = self.ports.repository.hooks_folder()
+        return executable_changes(changes, contents, asked_for, hooks)
 
     def _outputs(self, results: tuple[CommandResult, ...]) -> tuple[str, ...]:
         """What the failing commands printed last: without it the agent would run them again."""

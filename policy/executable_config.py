@@ -146,9 +146,14 @@ RULES: Final = (
 )
 
 
-def kind_of(path: str) -> ExecutableKind | None:
-    """The kind of the first rule that has a path; null: it is an ordinary file."""
-    names = [as_file_systems_fold(name) for name in path.split("/")]
+def kind_of(path: str, hooks: str = "") -> ExecutableKind | None:
+    """The kind of the first rule that has a path; null: it is an ordinary file.
+
+    ``hooks`` is the folder that the user's git takes its hooks from, if it lies in the tree.
+    """
+    names = _folded(path)
+    if hooks and names[: len(_folded(hooks))] == _folded(hooks):
+        return ExecutableKind.GIT_HOOKS
     return next((kind for kind, pattern in _patterns() if pattern.matches(names)), None)
 
 
@@ -158,21 +163,21 @@ def compared_paths(changes: Iterable[FileChange]) -> tuple[str, ...]:
 
 
 def executable_changes(
-    changes: Sequence[FileChange], contents: Contents, asked_for: str
+    changes: Sequence[FileChange], contents: Contents, asked_for: str, hooks: str = ""
 ) -> tuple[ExecutableChange, ...]:
     """Which changes are executable configuration, sorted by path.
 
     ``contents`` has each of ``compared_paths`` before and after the change (null: it is not there);
     such a file counts only where what it runs differs.  ``asked_for`` is the text of the task: its
-    objective and plan.
+    objective and plan; ``hooks`` as in ``kind_of``.
     """
     found = {}
     for path, change in _touched(changes):
-        kind = kind_of(path)
+        kind = kind_of(path, hooks)
         if kind is None:
             continue
         details: tuple[str, ...] = ()
-        if is_compared(path):
+        if is_compared(path) and kind is not ExecutableKind.GIT_HOOKS:
             details = changed_entries(path, *contents.get(path, (None, None)))
             if not details:
                 continue
@@ -181,7 +186,7 @@ def executable_changes(
             kind=kind,
             change=change,
             details=details,
-            named=is_named(path, asked_for),
+            named=is_named(path, asked_for, hooks),
         )
     return tuple(found[path] for path in sorted(found))
 
@@ -202,13 +207,13 @@ def needs_word(change: ExecutableChange) -> bool:
     return is_there and not change.named and change.kind in ASKED_ABOUT
 
 
-def is_named(path: str, asked_for: str) -> bool:
+def is_named(path: str, asked_for: str, hooks: str = "") -> bool:
     """Whether a text names a path whole, or with a ``/`` a folder of it of the same kind."""
     names = path.split("/")
     folders = ("/".join(names[:end]) for end in range(1, len(names)))
-    kind = kind_of(path)
+    kind = kind_of(path, hooks)
     return _stands_in(asked_for, path, "") or any(
-        _stands_in(asked_for, folder, "/") for folder in folders if kind_of(folder) is kind
+        _stands_in(asked_for, folder, "/") for folder in folders if kind_of(folder, hooks) is kind
     )
 
 
@@ -232,6 +237,10 @@ def _stands_in(text: str, path: str, end: str) -> bool:
         if not (is_tail or continues or has_suffix):
             return True
     return False
+
+
+def _folded(path: str) -> list[str]:
+    return [as_file_systems_fold(name) for name in path.split("/")]
 
 
 @cache

@@ -64,6 +64,7 @@ READS: Final = frozenset(
         "tree_of",
         "changes",
         "content",
+        "hooks_folder",
         "patch",
         "diff",
         "commits_between",

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import pytest
-from fakes.run_harness import AbsentOperator, Place, ScriptedOperator
+from fakes.run_harness import AbsentOperator, Place, ScriptedOperator, git
 from fakes.scenario_agents import ScenarioAgents, Work, a_plan, blocking, planned, writes
 
 from dispatch.state.enums import ChangeKind, DecisionOutcome, ExecutableKind, RunStatus, TaskStatus
@@ -101,6 +101,20 @@ def test_an_unplanned_hook_needs_the_operators_word(
     (task,) = place.run.tasks
     assert (task.status, task.decisions[0].outcome) == (status, outcome)
     assert [each for each in players.asked if "implementer" in each] == ["1a-x.implementer.1"]
+
+
+def test_the_folder_that_the_user_takes_hooks_from_counts_whatever_its_name(
+    place: Place,
+) -> None:
+    """By his own configuration, which no agent can write."""
+    git(place.root, "config", "core.hooksPath", "tools/My-Hooks")
+    players = ScenarioAgents(
+        plans=[a_plan(planned("x"))], works={"1a-x": makes("tools/my-hooks/pre-push", "tools/a")}
+    )
+    place.operator = operator = ScriptedOperator(["continue"])
+    assert place.drive(players) is RunStatus.DONE
+    (question,) = operator.asked
+    assert question.details["affectedFiles"] == ["tools/my-hooks/pre-push"]
 
 
 def test_a_repair_that_adds_agent_settings_is_asked_about_too(place: Place) -> None:
