@@ -13,7 +13,7 @@ from ..state.errors import UsageError
 from .tools.beneath import Opener
 from .tools.outputs import plain
 from .tools.paths import Refused
-from .tools.tree import Tree
+from .tools.tree import MAX_ENTRIES, Tree
 
 MAX_TOTAL_BYTES: Final = 64 * 1024
 MAX_SHOWN_BYTES: Final = 24 * 1024  # of one file
@@ -108,7 +108,7 @@ def _skills(tree: Tree) -> list[str]:
     for folder in SKILL_FOLDERS:
         try:
             names, is_folder = tree.start(folder)
-            listing = tree.listing(names) if is_folder else []
+            listing = tree.listing(names, MAX_ENTRIES) if is_folder else []
         except (Refused, OSError):
             continue
         skills = [name for name, is_skill in listing if is_skill and name != _OWN_SKILL]

@@ -50,5 +50,9 @@ def _lines(name: str, pieces: tuple[Rescued, ...]) -> Iterator[str]:
         more = len(piece.files) - MAX_FILES
         files = ", ".join(map(clean, piece.files[:MAX_FILES])) or "no files"
         yield f"  files  {files}" + (f" and {more} more" if more > 0 else "")
+        for sentence in piece.watch[:MAX_FILES]:
+            yield f"  watch  {clean(sentence)}"
+        if len(piece.watch) > MAX_FILES:
+            yield f"  watch  and {len(piece.watch) - MAX_FILES} more"
         yield f"  look   {piece.look}"
     yield f"To take one: dispatch rescue {name} --restore {clean(pieces[0].name)} --to BRANCH"

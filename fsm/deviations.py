@@ -4,12 +4,21 @@ from pathlib import Path
 
 from attrs import evolve
 
+from ..policy.executable_config import WHY, needs_word
 from ..policy.karen import final_action, initial_action
-from ..state.enums import DecisionOutcome, FailureKind, KarenAction, Role, Verb
+from ..state.enums import (
+    DecisionOutcome,
+    DeviationCategory,
+    DeviationSeverity,
+    FailureKind,
+    KarenAction,
+    Role,
+    Verb,
+)
 from ..state.jobs import GreybeardJob
 from ..state.judgements import Decision, GreybeardVerdict
 from ..state.records import Run, Task
-from ..state.work import Attempt, Deviation
+from ..state.work import Attempt, Deviation, Evidence, TaskOutput
 from .attempts import AgentFailed, carry_out
 from .fold import change_task, task_of
 from .ports import Ports
@@ -39,6 +48,26 @@ async def judge_deviations(ports: Ports, task_id: str) -> None:
             )
         if decision.outcome is not DecisionOutcome.ACCEPTED:
             return
+
+
+def with_unplanned(output: TaskOutput, evidence: Evidence, name: str) -> TaskOutput:
+    """A submission with one more deviation for executable configuration that nobody planned.
+
+    It is major whatever the agent declared, so that the operator decides.  ``name`` begins its id.
+    """
+    found = [each for each in evidence.executable if needs_word(each)]
+    if not found:
+        return output
+    listed = ", ".join(f"{each.path} ({each.kind}: {WHY[each.kind]})" for each in found)
+    deviation = Deviation(
+        id=f"{name}-executable",
+        severity=DeviationSeverity.MAJOR,
+        category=DeviationCategory.SCOPE,
+        description=f"It changes what runs or is obeyed by itself, and the plan does not name it: "
+        f"{listed}.",
+        affected_files=tuple(each.path for each in found),
+    )
+    return evolve(output, deviations=(*output.deviations, deviation))
 
 
 def objection(task: Task) -> tuple[FailureKind, str] | None:

@@ -16,7 +16,7 @@ from ..state.judgements import Escalation, Finding
 from ..state.records import Run, Task
 from ..state.work import Attempt, Evidence, FailedRepair, Fix, TaskOutput
 from .attempts import AgentFailed, carry_out, interrupted
-from .deviations import judge_deviations
+from .deviations import judge_deviations, with_unplanned
 from .fold import change_task, task_of
 from .kept_siblings import broken_commands
 from .ports import Ports
@@ -201,11 +201,13 @@ async def _attempt(ports: Ports, order: Order) -> None:
     def accept(run: Run, output: TaskOutput) -> Run:
         assert examiner is not None  # ``make`` ran before any value could come
         assert examiner.evidence is not None
+        # It is judged beside the implementer's deviations, so its id must differ.
+        begin = f"{order.task_id}-fix-{examiner.attempt_id.rpartition('.')[2]}"
         fix = Fix(
             source=order.source,
             round=order.round,
             base=order.base,
-            output=output,
+            output=with_unplanned(output, examiner.evidence, begin),
             evidence=examiner.evidence,
             commit_time=examiner.commit_time,
         )

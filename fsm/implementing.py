@@ -11,7 +11,7 @@ from ..state.jobs import ImplementJob
 from ..state.records import Failure, Run, Task
 from ..state.work import Attempt, TaskOutput
 from .attempts import AgentFailed, carry_out, interrupted
-from .deviations import judge_deviations
+from .deviations import judge_deviations, with_unplanned
 from .fold import apply_task, change_task, task_of
 from .lifecycle import TaskEvent
 from .ports import Ports
@@ -104,11 +104,13 @@ async def _attempt(ports: Ports, task: Task, worktree: Path, base: str) -> None:
     def accept(run: Run, output: TaskOutput) -> Run:
         assert examiner is not None  # ``make`` ran before any value could come
         evidence, time = examiner.evidence, examiner.commit_time
+        assert evidence is not None  # only accepted values come here
+        told = with_unplanned(output, evidence, task.id)
         return apply_task(
             run,
             task.id,
             TaskEvent.SUBMITTED,
-            lambda task: evolve(task, output=output, evidence=evidence, commit_time=time),
+            lambda task: evolve(task, output=told, evidence=evidence, commit_time=time),
         )
 
     async def tidy() -> None:

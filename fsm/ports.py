@@ -150,6 +150,14 @@ class Repository(Protocol):
         """How two commits or trees differ, sorted by path, renames recognised."""
         ...
 
+    def content(self, tree: str, path: str, limit: int) -> bytes | None:
+        """At most so many bytes of a file of a commit or tree; null: there is no such file."""
+        ...
+
+    def hooks_folder(self) -> str:
+        """The folder of the tree that the user's git takes hooks from; empty: it is elsewhere."""
+        ...
+
     def merge(self, ours: str, theirs_tree: str, base: str, united: Collection[str] = ()) -> Merge:
         """Merge a tree that was made on ``base`` into commit ``ours``.
 

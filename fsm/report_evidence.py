@@ -5,13 +5,14 @@ from collections.abc import Iterable, Iterator
 from itertools import chain
 
 from ..policy.culprits import distinct_failures
+from ..policy.executable_config import WHY, executable_of, needs_word
 from ..state.enums import HunkFate
 from ..state.hubs import WorkReceipt
 from ..state.judgements import VerificationRound
 from ..state.records import Confinement, Run, Task
-from ..state.work import Attempt, CommandResult, FileChange, Usage
+from ..state.work import Attempt, CommandResult, ExecutableChange, FileChange, Usage
 from .attribution_file import explained
-from .markdown import block, bullets, code, inline, nested
+from .markdown import block, bullets, code, inline, nested, section
 from .report_words import duration, money, result_of, turns
 
 
@@ -64,6 +65,12 @@ def evidence_of(task: Task) -> str:
         f"{code(task.id)}: {len(claimed)} files claimed, {len(real)} really changed, "
         f"tree {code(evidence.tree)}: {inline(task.output.summary)}{nested(below)}"
     )
+
+
+def executable_section(run: Run) -> str:
+    """What the run changed that makes programs run by themselves; empty when it is nothing."""
+    lines = [_executable(task, each) for task in run.tasks for each in executable_of(task)]
+    return section("Executable configuration changed", bullets(lines, "")) if lines else ""
 
 
 def receipts(run: Run) -> Iterator[str]:
@@ -151,6 +158,16 @@ def confinement(each: Confinement) -> str:
 
 def _size(count: int) -> str:
     return f"{count / 1024**3:g} GiB"
+
+
+def _executable(task: Task, each: ExecutableChange) -> str:
+    word = "named in the plan" if each.named else "not named in the plan"
+    if needs_word(each):
+        word += "; the operator was asked, see Deviations"
+    return (
+        f"{each.change} {code(each.path)} by {code(task.id)} ({each.kind}: {WHY[each.kind]}), "
+        f"{word}{nested(map(inline, each.details))}"
+    )
 
 
 def _receipt(work: WorkReceipt) -> str:

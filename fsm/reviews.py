@@ -10,6 +10,7 @@ from typing import Final
 from attrs import evolve
 
 from ..policy.critique import level_needs_gate
+from ..policy.executable_config import executable_of
 from ..policy.findings import (
     ASKING_ROUND,
     NOTICE_ROUND,
@@ -239,6 +240,7 @@ async def _critique(ports: Ports, task_id: str, worktree: Path, number: int, sin
             commands=evidence.commands,
             to_settle=still,
             since=since,
+            executable=executable_of(task),
         )
 
     def accept(run: Run, verdict: CritiqueVerdict) -> Run:
@@ -288,6 +290,7 @@ async def _gate(ports: Ports, level: int, worktree: Path, number: int, since: st
             show=show,
             to_settle={task.id: blocking_in(run, task, number - 1) for task in tasks},
             since=since,
+            executable={task.id: executable_of(task) for task in tasks},
         )
 
     verdict = await carry_out(

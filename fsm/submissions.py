@@ -7,10 +7,12 @@ from attrs import define, evolve
 
 from ..policy.attribution import claimed_path
 from ..policy.evidence import claim_problems, command_problems, commands_to_run
+from ..policy.executable_config import compared_paths, executable_changes
+from ..policy.what_runs import MAX_COMPARED
 from ..state.git_values import Snapshot
 from ..state.jobs import Submission
 from ..state.records import Task
-from ..state.work import CommandResult, Evidence, FileChange
+from ..state.work import CommandResult, Evidence, ExecutableChange, FileChange
 from .builds import read_output, run_commands
 from .ports import Ports
 from .stopping import Stopping
@@ -72,7 +74,12 @@ class Examiner:
         if problems:
             return (*problems, *await asyncio.to_thread(self._outputs, results))
         self.evidence = Evidence(
-            tree=tree, base=self.base, changes=changes, builds=submission.builds, commands=results
+            tree=tree,
+            base=self.base,
+            changes=changes,
+            builds=submission.builds,
+            commands=results,
+            executable=await asyncio.to_thread(self._executable, changes, tree),
         )
         self.commit_time = time
         return ()
@@ -107,6 +114,19 @@ class Examiner:
         # What the commands wrote is no work of the agent's and must not meet the next check.
         await asyncio.to_thread(self.ports.repository.restore, self.worktree, snapshot.tree)
         return results
+
+    def _executable(
+        self, changes: tuple[FileChange, ...], tree: str
+    ) -> tuple[ExecutableChange, ...]:
+        """Which of the changes make a program run by itself."""
+        read, limit = self.ports.repository.content, MAX_COMPARED + 1
+        contents = {
+            path: (read(self.base, path, limit), read(tree, path, limit))
+            for path in compared_paths(changes)
+        }
+        asked_for = f"{self.task.objective}\n{self.task.plan_markdown}"
+        hooks = self.ports.repository.hooks_folder()
+        return executable_changes(changes, contents, asked_for, hooks)
 
     def _outputs(self, results: tuple[CommandResult, ...]) -> tuple[str, ...]:
         """What the failing commands printed last: without it the agent would run them again."""

@@ -22,11 +22,10 @@ from .ignores import rules_of
 from .layout import Layout, restore_pointer, set_settings
 from .objects import adopt, tree_of
 from .program import Place, git, shown
-from .screening import foreign, is_not_text, leaves, unusable
+from .screening import LINK, foreign, is_not_text, is_privileged, leaves, unusable
 
 PROBLEM_LIMIT: Final = 50  # sentences; an agent cannot act on more at once
 _TRIES: Final = 3  # when the user's repository throws away objects while we copy them
-_LINK: Final = "120000"
 _REPOSITORY: Final = b"160000"
 
 
@@ -146,8 +145,12 @@ def _problems_of_changes(
     if not there:
         return
     for change in there:
-        if change.mode == _LINK and leaves(root, change.path):
+        if change.mode == LINK and leaves(root, change.path):
             yield f"{change.path} is a symbolic link that leads out of the worktree."
+        if is_privileged(root, change.path):
+            yield (
+                f"{change.path} has a setuid or setgid bit, which no commit can keep; take it away."
+            )
     with tempfile.TemporaryDirectory(prefix="dispatch-index-") as folder:
         place = Place(layout.store, index=Path(folder) / "index")
         git(place, "read-tree", base)

@@ -1,4 +1,4 @@
-"""Which names may become folders and refs, and which file names git could take for its own."""
+"""Which names may become folders and refs."""
 
 import re
 from typing import Final
@@ -9,8 +9,6 @@ RUN_NAME_LIMIT: Final = 64
 _NAME: Final = re.compile(r"[a-z0-9][a-z0-9._-]*")
 _REF: Final = re.compile(r"refs(/[A-Za-z0-9_][A-Za-z0-9._-]*)+")
 _COMMIT: Final = re.compile(r"[0-9a-f]{40}")
-# Code points that HFS+ drops from names: ".g<one of these>it" is ".git" there.
-_INVISIBLE: Final = re.compile("[\u200c-\u200f\u202a-\u202e\u206a-\u206f\ufeff]")
 
 
 def check_run_name(name: str) -> str:
@@ -48,12 +46,6 @@ def check_commit(commit: str) -> str:
 def branch_ref(branch: str) -> str:
     """The full ref name of a branch given by its short or full name; raises GitError."""
     return check_ref(branch if branch.startswith("refs/") else f"refs/heads/{branch}")
-
-
-def is_like_dot_git(name: str) -> bool:
-    """Whether some file system takes this file name for ``.git``."""
-    plain = _INVISIBLE.sub("", name).split(":", 1)[0].rstrip(". ").lower()
-    return plain in (".git", "git~1")
 
 
 def _fits(pattern: re.Pattern[str], name: str) -> bool:

@@ -15,7 +15,7 @@ from threading import Lock
 from typing import Final
 
 from dulwich.object_store import DiskObjectStore
-from dulwich.objects import Blob, Commit, ObjectID, ShaFile, Tree
+from dulwich.objects import S_ISGITLINK, Blob, Commit, ObjectID, ShaFile, Tree
 
 from ..state.disk import disk_errors
 from ..state.errors import GitError
@@ -44,6 +44,28 @@ def tree_of(store: Path, commit: str) -> str:
     """The tree id of a commit; raises GitError."""
     with opened(store) as objects:
         return str(_commit(objects, commit).tree.decode())
+
+
+def content(store: Path, tree: str, path: str, limit: int) -> bytes | None:
+    """At most ``limit`` bytes of a file or link of a commit or tree; null: there is none.
+
+    Raises GitError for an object that is not there.
+    """
+    with opened(store) as objects:
+        try:
+            found = objects[ObjectID(tree.encode())]
+            if isinstance(found, Commit):
+                found = objects[found.tree]
+            for name in path.encode().split(b"/"):
+                if not isinstance(found, Tree) or name not in found:
+                    return None
+                mode, object_id = found[name]
+                if S_ISGITLINK(mode):
+                    return None
+                found = objects[object_id]
+        except KeyError as error:
+            raise GitError(f"Object {error.args[0]!r} of {tree} does not exist.") from None
+        return found.data[:limit] if isinstance(found, Blob) else None
 
 
 def commit_time(store: Path, commit: str) -> int:

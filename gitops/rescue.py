@@ -1,21 +1,29 @@
 """Work that a run kept because it could not be used: listed, and made a branch of the user's."""
 
+import os
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from shlex import quote
 
 from attrs import frozen
 
+from ..policy.executable_config import WHY, kind_of
+from ..state.enums import ChangeKind
 from ..state.errors import GitError, UsageError
+from ..state.work import FileChange
 from .diffs import changes
 from .layout import Layout
 from .names import branch_ref, check_run_name
+from .objects import content
 from .program import Place, git
 from .publication import Publication, swap_ref
 from .refs import Refs
+from .screening import LINK, target_leaves
 from .target import RUN_FOLDER
 from .user_git import UserGit, locate
 from .worktrees import RESCUE_PREFIX
 
+_LONGEST_TARGET = 4096  # bytes, as the kernel
 _OURS = "dispatch/"  # branches below it are runs' own
 
 
@@ -27,6 +35,7 @@ class Rescued:
     ref: str
     commit: str
     files: tuple[str, ...]  # what it changed, sorted
+    watch: tuple[str, ...]  # sentences: nobody accepted it, so what in it needs a look first
     look: str  # a command that shows it
 
 
@@ -90,12 +99,28 @@ def _piece(store: Path, place: Place, name: str, ref: str, commit: str, look: st
     listed = git(place, "rev-parse", "--verify", "--quiet", f"{commit}^", accept=(0, 1))
     parent = listed.stdout.decode().strip()
     files: tuple[str, ...] = ()
+    watch: tuple[str, ...] = ()
     if parent:
         found = changes(store, parent, commit)
         files = tuple(
             sorted({path for each in found for path in (each.path, each.old_path) if path})
         )
-    return Rescued(name=name, ref=ref, commit=commit, files=files, look=look)
+        watch = tuple(_to_watch(store, commit, found))
+    return Rescued(name=name, ref=ref, commit=commit, files=files, watch=watch, look=look)
+
+
+def _to_watch(store: Path, commit: str, found: Iterable[FileChange]) -> Iterator[str]:
+    """What in work that no check let through may do something where it is checked out."""
+    for each in found:
+        if each.kind is ChangeKind.DELETED:
+            continue
+        kind = kind_of(each.path)
+        if kind is not None:
+            yield f"{each.path} may run by itself ({kind}): {WHY[kind]}."
+        if each.mode == LINK:
+            target = content(store, commit, each.path, _LONGEST_TARGET) or b""
+            if target_leaves(each.path, os.fsdecode(target)):
+                yield f"{each.path} is a symbolic link that leads out of the tree."
 
 
 def _new_branch(user: UserGit, branch: str) -> str:

@@ -9,10 +9,12 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
-from .names import is_like_dot_git
+from ..state.dot_git import as_file_systems_fold, is_like_dot_git
 from .program import shown
 
+LINK: Final = "120000"  # the mode of a link in a tree
 SIZE_LIMIT: Final = 50 * 1024 * 1024  # bytes of one file
+_READ_BY_GIT: Final = frozenset({".gitmodules", ".gitattributes", ".gitignore", ".mailmap"})
 _KINDS: Final = {
     stat.S_IFIFO: "a named pipe",
     stat.S_IFSOCK: "a socket",
@@ -65,6 +67,10 @@ def unusable(root: bytes, path: bytes) -> str | None:
         return None
     if stat.S_ISDIR(status.st_mode):
         return f"{shown(path)} is a git repository of its own."
+    name = os.fsdecode(path.rpartition(b"/")[2])
+    if stat.S_ISLNK(status.st_mode) and as_file_systems_fold(name) in _READ_BY_GIT:
+        # It would leave some of them out in silence.
+        return f"{shown(path)} is a symbolic link, which git does not follow; make it a file."
     if stat.S_ISREG(status.st_mode):
         if status.st_size > SIZE_LIMIT:
             return f"{shown(path)} has {status.st_size} bytes; at most {SIZE_LIMIT} are allowed."
@@ -80,13 +86,24 @@ def leaves(root: Path, path: str) -> bool:
         target = link.readlink()
     except OSError:
         return True  # replaced since
+    real = Path(os.path.realpath(link))
+    return target_leaves(path, str(target)) or not real.is_relative_to(os.path.realpath(root))
+
+
+def target_leaves(path: str, target: str) -> bool:
+    """Whether a link leads out of its tree, or into a git folder, by what its target says."""
     parts = os.path.normpath(Path(path).parent / target).split("/")
-    return (
-        target.is_absolute()
-        or parts[0] == ".."
-        or any(is_like_dot_git(part) for part in parts)
-        or not Path(os.path.realpath(link)).is_relative_to(os.path.realpath(root))
-    )
+    is_outside = target.startswith("/") or parts[0] == ".."
+    return is_outside or any(is_like_dot_git(part) for part in parts)
+
+
+def is_privileged(root: Path, path: str) -> bool:
+    """Whether a file has a setuid or setgid bit, which no commit can keep."""
+    try:
+        mode = (root / path).lstat().st_mode
+    except OSError:
+        return False
+    return stat.S_ISREG(mode) and bool(mode & (stat.S_ISUID | stat.S_ISGID))
 
 
 def is_not_text(path: bytes) -> bool:

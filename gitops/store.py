@@ -178,6 +178,14 @@ class RunRepository:
         """How two commits or trees differ, sorted by path, renames recognised."""
         return diffs.changes(self._store, old, new)
 
+    def content(self, tree: str, path: str, limit: int) -> bytes | None:
+        """At most so many bytes of a file of a commit or tree; null: there is no such file."""
+        return objects.content(self._store, check_commit(tree), path, limit)
+
+    def hooks_folder(self) -> str:
+        """The folder of the tree that the user's git takes hooks from; empty: it is elsewhere."""
+        return self._user.hooks_folder()
+
     def diff(self, old: str, new: str) -> str:
         """Two commits or trees as one patch, whole: raises GitError when it is over 256 MiB."""
         return diffs.diff(self._store, old, new)

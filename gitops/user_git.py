@@ -57,13 +57,24 @@ class UserGit:
             email=self._configured("user.email") or FALLBACK_EMAIL,
         )
 
+    def hooks_folder(self) -> str:
+        """``core.hooksPath`` relative to the root, if it is a folder of the tree, else empty."""
+        # The last is ours, by which our own git runs no hook; the user's is the one before it.
+        *known, _ = ("", *self._configured("core.hooksPath", "--get-all").splitlines())
+        configured = known[-1] if known else ""
+        if not configured:
+            return ""
+        folder = os.path.relpath(self.root / Path(configured).expanduser(), self.root)
+        is_inside = folder != "." and folder.split("/")[0] not in ("..", ".git")
+        return folder if is_inside else ""
+
     def tip(self, ref: str) -> str | None:
         """Where a full ref name points; null when it does not exist."""
         return self.text("rev-parse", "--verify", "--quiet", "--end-of-options", ref) or None
 
-    def _configured(self, key: str) -> str:
+    def _configured(self, key: str, how: str = "--get") -> str:
         place, variables = Place(self.git_dir, self.common_dir), user_variables()
-        output = git(place, "config", "--get", key, accept=(0, 1), variables=variables)
+        output = git(place, "config", how, key, accept=(0, 1), variables=variables)
         return output.stdout.decode("utf-8", "replace").strip()
 
     def _switched_off(self) -> dict[str, str]:

@@ -220,6 +220,20 @@ class ChangeKind(StrEnum):
     RENAMED = "renamed"
 
 
+class ExecutableKind(StrEnum):
+    """Why a file is executable configuration: who runs what it says, without being told to."""
+
+    GIT_HOOKS = "git-hooks"
+    GIT_ATTRIBUTES = "git-attributes"
+    SUBMODULES = "submodules"
+    AGENT_SETTINGS = "agent-settings"
+    AGENT_INSTRUCTIONS = "agent-instructions"
+    EDITOR = "editor"
+    SHELL = "shell"
+    CI = "ci"
+    PACKAGE_SCRIPTS = "package-scripts"
+
+
 class FailureCause(StrEnum):
     """Why a failure of the build gate is there that was not in the baseline."""
 

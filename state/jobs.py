@@ -18,6 +18,7 @@ from .work import (
     BuildFailure,
     CommandResult,
     Deviation,
+    ExecutableChange,
     FileChange,
     TaskOutput,
     Usage,
@@ -172,7 +173,7 @@ class CritiqueJob(Job[CritiqueVerdict]):
     """Review one committed task; ``diff`` is its commit as a patch.
 
     In a later round ``to_settle`` is what was to be repaired, ``since`` what the repairs changed in
-    the whole level, as a patch.
+    the whole level, as a patch.  ``executable`` is also what its repairs changed.
     """
 
     task: Task
@@ -182,13 +183,15 @@ class CritiqueJob(Job[CritiqueVerdict]):
     commands: tuple[CommandResult, ...]
     to_settle: tuple[Finding, ...] = ()
     since: str = ""
+    executable: tuple[ExecutableChange, ...] = ()
 
 
 @frozen(kw_only=True)
 class GateJob(Job[GateVerdict]):
     """Judge a whole level; ``show`` gives the work of the task whose commit is given, as a patch.
 
-    ``commits`` are by task id; ``to_settle`` (by task id) and ``since`` are as a critic's.
+    ``commits`` are by task id; ``to_settle``, ``executable`` (by task id) and ``since`` are as a
+    critic's.
     """
 
     level: int
@@ -198,6 +201,7 @@ class GateJob(Job[GateVerdict]):
     show: Callable[[str], Awaitable[str]]
     to_settle: Mapping[str, tuple[Finding, ...]] = field(factory=dict)
     since: str = ""
+    executable: Mapping[str, tuple[ExecutableChange, ...]] = field(factory=dict)
 
 
 @frozen(kw_only=True)

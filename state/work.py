@@ -7,6 +7,7 @@ from .enums import (
     ChangeKind,
     DeviationCategory,
     DeviationSeverity,
+    ExecutableKind,
     FixSource,
     Role,
 )
@@ -61,6 +62,21 @@ class FileChange(Record):
 
 
 @frozen(kw_only=True)
+class ExecutableChange(Record):
+    """A changed file that makes a program run by itself on somebody's machine or CI.
+
+    ``details`` say what in it changed, for files that are compared as data; ``named``: the task's
+    plan asks for the file.
+    """
+
+    path: str
+    kind: ExecutableKind
+    change: ChangeKind
+    details: tuple[str, ...] = ()
+    named: bool
+
+
+@frozen(kw_only=True)
 class Evidence(Record):
     """What the tree and the commands say of a submission.
 
@@ -73,6 +89,7 @@ class Evidence(Record):
     changes: tuple[FileChange, ...]
     builds: tuple[BuildClaim, ...]
     commands: tuple[CommandResult, ...]
+    executable: tuple[ExecutableChange, ...] = ()  # sorted by path
 
 
 @frozen(kw_only=True)

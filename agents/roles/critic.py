@@ -6,6 +6,7 @@ from typing import Annotated, Final
 from attrs import frozen
 from msgspec import Meta
 
+from ...policy.executable_config import WHY
 from ...policy.review import critique_problems
 from ...state.enums import GateOutcome
 from ...state.jobs import CritiqueJob
@@ -68,6 +69,8 @@ def prepare(job: CritiqueJob, workshop: Workshop) -> Session[CritiqueVerdict]:
             round=job.round,
             changes=job.changes,
             commands=job.commands,
+            executable=job.executable,
+            why=WHY,
             to_settle=job.to_settle,
             since=bounded(job.since, MAX_DIFF_CHARACTERS, "Read the remaining files."),
             diff=bounded(job.diff, MAX_DIFF_CHARACTERS, "Read the remaining files with read_file."),

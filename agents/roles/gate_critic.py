@@ -6,6 +6,7 @@ from typing import Annotated, Final
 from attrs import frozen
 from msgspec import Meta
 
+from ...policy.executable_config import WHY
 from ...policy.review import gate_problems
 from ...state.enums import GateOutcome
 from ...state.errors import DispatchError
@@ -76,6 +77,8 @@ def prepare(job: GateJob, workshop: Workshop) -> Session[GateVerdict]:
             tasks=job.tasks,
             commits=job.commits,
             to_settle=job.to_settle,
+            executable=job.executable,
+            why=WHY,
             since=bounded(job.since, MAX_SINCE_CHARACTERS, "Read the remaining files."),
             guidance=workshop.guidance(),
         ),

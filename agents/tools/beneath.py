@@ -46,7 +46,9 @@ def by_walk(root: int, names: Sequence[str], flags: int) -> int:
         for name in names[:-1]:
             current = _step(current, name, device)
         last = names[-1] if names else "."
-        return os.open(last, flags | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=current)
+        return _same_device(
+            os.open(last, flags | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=current), device
+        )
     finally:
         os.close(current)
 
@@ -105,12 +107,17 @@ def _link(root: int, folders: Sequence[str], name: str) -> str | None:
 
 def _step(current: int, name: str, device: int) -> int:
     """The descriptor of a folder in ``current``, which is closed when that worked."""
-    below = os.open(name, _DIRECTORY, dir_fd=current)
-    if os.fstat(below).st_dev != device:
-        os.close(below)
-        raise OSError(errno.EXDEV, "it crosses into another file system")
+    below = _same_device(os.open(name, _DIRECTORY, dir_fd=current), device)
     os.close(current)
     return below
+
+
+def _same_device(descriptor: int, device: int) -> int:
+    """The descriptor, unless it is of another file system; then it is closed."""
+    if os.fstat(descriptor).st_dev != device:
+        os.close(descriptor)
+        raise OSError(errno.EXDEV, "it crosses into another file system")
+    return descriptor
 
 
 _libc = ctypes.CDLL(None, use_errno=True)

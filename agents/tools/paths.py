@@ -4,15 +4,13 @@ import unicodedata
 from pathlib import Path
 from typing import Final
 
+from ...state.dot_git import is_like_dot_git
+
 MAX_COMPONENT_BYTES: Final = 255
 MAX_PATH_BYTES: Final = 3840  # PATH_MAX less room for the name of a temporary file
 MAX_NAMES: Final = 128
 
 _BIDI: Final = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
-# Code points that HFS+ leaves out when it compares names.
-_IGNORED: Final = frozenset(
-    "\u200c\u200d\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u206a\u206b\u206c\u206d\u206e\u206f\ufeff"
-)
 
 
 class Refused(Exception):
@@ -49,14 +47,6 @@ def components(raw: str, root: Path, also: Path | None = None) -> tuple[str, ...
     return tuple(names)
 
 
-def is_git_name(name: str) -> bool:
-    """Whether some file system takes the name for ``.git``."""
-    folded = "".join(letter for letter in name if letter not in _IGNORED)
-    folded = unicodedata.normalize("NFKC", folded).casefold()
-    folded = folded.replace("\\", "/").split("/")[0].split(":")[0].rstrip(" .")
-    return folded == ".git" or (folded.startswith("git~") and folded[4:].isdigit())
-
-
 def shown(raw: str) -> str:
     """A path as a message may hold it: quoted, harmless to a terminal, at most 300 characters."""
     text = raw if len(raw) <= 300 else raw[:300] + "…"
@@ -88,7 +78,7 @@ def _bad_text(raw: str) -> str | None:
 def _bad_name(name: str) -> str | None:
     if name == "..":
         return "'..' is not followed, write the path from the root on"
-    if is_git_name(name):
+    if is_like_dot_git(name):
         return "git metadata is not part of it"
     if len(name.encode()) > MAX_COMPONENT_BYTES:
         return f"a name in it is longer than {MAX_COMPONENT_BYTES} bytes"

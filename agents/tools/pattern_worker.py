@@ -2,20 +2,26 @@
 
 Run as a script by ``patterns``; imports nothing but the standard library.  Frames in both
 directions are a length (4 bytes, big-endian) and as many bytes.  First comes the pattern, answered
-by an empty frame or by what is wrong with it; then texts, each answered by the numbers of the
-matching lines, from 0, as a JSON list.
+by an empty frame or by what is wrong with it; then texts, each answered by a JSON list: how many
+lines match, and the numbers of the first of them, from 0.  How many numbers are wanted at most is
+the script's argument.
 """
 
 import json
+import os
 import re
 import resource
+import signal
 import sys
 
-MAX_MEMORY_BYTES = 1 << 30
+MAX_MEMORY_BYTES = 1 << 29
+PARENT_CHECK_SECONDS = 0.2
 
 
 def main() -> None:
-    """Answer until the input ends."""
+    """Answer until the input ends, or whoever asked is gone."""
+    end_with_parent()
+    most = int(sys.argv[1])
     resource.setrlimit(resource.RLIMIT_AS, (MAX_MEMORY_BYTES, MAX_MEMORY_BYTES))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     first = _receive()
@@ -29,10 +35,30 @@ def main() -> None:
     _send(b"")
     while (data := _receive()) is not None:
         lines = data.decode("utf-8", "replace").split("\n")
-        numbers = [n for n, line in enumerate(lines) if pattern.search(line.removesuffix("\r"))]
-        if lines[-1] == "" and numbers[-1:] == [len(lines) - 1]:
-            numbers.pop()  # what follows the last line end is no line
-        _send(json.dumps(numbers).encode())
+        if lines[-1] == "":
+            lines.pop()  # what follows the last line end is no line
+        total, numbers = 0, list[int]()
+        for number, line in enumerate(lines):
+            if pattern.search(line.removesuffix("\r")):
+                total += 1
+                if len(numbers) < most:
+                    numbers.append(number)
+        _send(json.dumps([total, numbers]).encode())
+
+
+def end_with_parent() -> None:
+    """End soon after the parent was killed: the end of the input is not seen while matching.
+
+    Python looks for signals also inside of a match that backtracks for ever.
+    """
+    parent = os.getppid()
+
+    def look(*_: object) -> None:
+        if os.getppid() != parent:
+            os._exit(1)
+
+    signal.signal(signal.SIGALRM, look)
+    signal.setitimer(signal.ITIMER_REAL, PARENT_CHECK_SECONDS, PARENT_CHECK_SECONDS)
 
 
 def _receive() -> bytes | None:

@@ -21,13 +21,15 @@ class Pattern:
     Raises Refused for a pattern that is wrong, and when the time of the whole search is over.
     """
 
-    def __init__(self, pattern: str, seconds: float = MAX_SECONDS) -> None:
+    def __init__(self, pattern: str, most: int, seconds: float = MAX_SECONDS) -> None:
+        """``most`` is how many lines of one text are told by their numbers."""
         self._pattern = pattern
         self._seconds = seconds
+        self._most = most
 
     def __enter__(self) -> Self:
         self._process = subprocess.Popen(
-            [sys.executable, "-I", "-S", str(_WORKER)],
+            [sys.executable, "-I", "-S", str(_WORKER), str(self._most)],
             env={},
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
@@ -53,10 +55,10 @@ class Pattern:
     ) -> None:
         self._close()
 
-    def lines(self, text: bytes) -> list[int]:
-        """The numbers of the lines that match, from 0."""
-        numbers: list[int] = json.loads(self._ask(text))
-        return numbers
+    def lines(self, text: bytes) -> tuple[int, list[int]]:
+        """How many lines match, and the numbers of the first of them, from 0."""
+        total, numbers = json.loads(self._ask(text))
+        return total, numbers
 
     def _ask(self, data: bytes) -> bytes:
         """One frame there, one back; a child that was killed has nothing to say."""

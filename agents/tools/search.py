@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 from typing import Annotated, Final
 
-from attrs import field, frozen
+from attrs import define, field, frozen
 from msgspec import Meta
 
 from ...state.disk import refusal
@@ -20,6 +20,7 @@ MAX_LINE_CHARS: Final = 500
 MAX_MATCHES: Final = 5000
 MAX_FILES: Final = 20_000
 MAX_CONTEXT: Final = 20
+MAX_REPLY_CHARS: Final = 4_000_000  # of the whole reply, which is kept in a file
 
 _SNIFFED: Final = 8192
 _GREP: Final = (
@@ -54,12 +55,22 @@ class SearchFiles:
     max_results: Annotated[int, Meta(ge=1, le=MAX_FILES, description="Files to show.")] = 1000
 
 
-@frozen
+@define
 class _Found:
     """What a search gathers: ``shown`` are lines of the reply."""
 
     shown: list[str] = field(factory=list)
     notes: list[str] = field(factory=list)
+    _room: int = MAX_REPLY_CHARS
+
+    def add(self, line: str) -> None:
+        """One more line."""
+        self.shown.append(line)
+        self._room -= len(line) + 1
+
+    def has_room(self) -> bool:
+        """Whether more may be added."""
+        return self._room > 0
 
 
 def grep_tool(tree: Tree, outputs: Outputs) -> FileTool[Grep]:
@@ -70,7 +81,7 @@ def grep_tool(tree: Tree, outputs: Outputs) -> FileTool[Grep]:
         walk = Walk(tree, arguments.path)
         found = _Found()
         total = files = large = 0
-        with Pattern(arguments.pattern) as pattern:
+        with Pattern(arguments.pattern, arguments.max_results) as pattern:
             for names in walk:
                 if glob is not None and not glob.matches(names):
                     continue
@@ -87,14 +98,14 @@ def grep_tool(tree: Tree, outputs: Outputs) -> FileTool[Grep]:
                     continue
                 if b"\0" in data[:_SNIFFED]:
                     continue
-                numbers = pattern.lines(data)
-                if not numbers:
+                matches, numbers = pattern.lines(data)
+                if not matches:
                     continue
                 kept = numbers[: max(0, arguments.max_results - total)]
-                total += len(numbers)
+                total += matches
                 files += 1
-                if kept:
-                    _show(found.shown, names, data, kept, arguments.context)
+                if kept and found.has_room():
+                    _show(found, names, data, kept, arguments.context)
         if total > arguments.max_results:
             found.notes.append(
                 f"the first {arguments.max_results} of {total} matches in {files} files"
@@ -121,8 +132,8 @@ def search_files_tool(tree: Tree, outputs: Outputs) -> FileTool[SearchFiles]:
             # From the root or from the folder that was named: both are what a model may mean.
             if glob.matches(names) or glob.matches(names[above:]):
                 total += 1
-                if total <= arguments.max_results:
-                    found.shown.append(display(names))
+                if total <= arguments.max_results and found.has_room():
+                    found.add(display(names))
         if total > arguments.max_results:
             found.notes.append(f"the first {arguments.max_results} of {total} files")
         return _reply(found, walk, "No files match.", outputs)
@@ -145,19 +156,19 @@ def _glob(pattern: str) -> Glob:
         raise Refused(f"The glob {pattern[:80]!a} cannot be used: {error}.") from error
 
 
-def _show(
-    reply: list[str], names: Names, data: bytes, numbers: Sequence[int], context: int
-) -> None:
+def _show(found: _Found, names: Names, data: bytes, numbers: Sequence[int], context: int) -> None:
     """Add the lines of one file; groups that do not touch are parted by ``--``."""
     lines = data.decode("utf-8", errors="replace").removesuffix("\n").split("\n")
     path = display(names)
     matching = frozenset(numbers)
     last = None
     for number in _around(numbers, context, len(lines)):
-        if context and reply and (last is None or number > last + 1):
-            reply.append("--")
+        if not found.has_room():
+            return
+        if context and found.shown and (last is None or number > last + 1):
+            found.add("--")
         mark = ":" if number in matching else "-"
-        reply.append(f"{path}{mark}{number + 1}{mark}{_short(lines[number])}")
+        found.add(f"{path}{mark}{number + 1}{mark}{_short(lines[number])}")
         last = number
 
 
@@ -175,6 +186,8 @@ def _short(line: str) -> str:
 
 
 def _reply(found: _Found, walk: Walk, nothing: str, outputs: Outputs) -> str:
+    if not found.has_room():
+        found.notes.append(f"cut after {MAX_REPLY_CHARS:,} characters; search for less")
     notes = [*found.notes, *([walk.stopped] if walk.stopped else [])]
     text = "\n".join([*(found.shown or [nothing]), *(f"({note})" for note in notes)])
     return outputs.fit(text)

@@ -9,13 +9,16 @@ import sys
 import threading
 import weakref
 from collections.abc import Callable, Iterator, Sequence
+from itertools import islice
 from pathlib import Path
 from typing import Final
 
+from ...state.dot_git import is_like_dot_git
 from .beneath import Opener, by_openat2, by_walk, openat2_works, without_links
-from .paths import Refused, components, is_git_name, outside, shown
+from .paths import Refused, components, outside, shown
 
 MAX_FILE_BYTES: Final = 16 * 1024 * 1024
+MAX_ENTRIES: Final = 100_000  # of folders that are looked at
 NEW_FILE_MODE: Final = 0o644
 NEW_FOLDER_MODE: Final = 0o755
 
@@ -84,17 +87,21 @@ class Tree:
         finally:
             os.close(descriptor)
 
-    def replace(self, raw: str, change: Callable[[bytes | None], bytes]) -> bytes:
+    def replace(
+        self, raw: str, change: Callable[[bytes | None], bytes], *, unread: bool = False
+    ) -> bytes:
         """Replace a file by ``change(old content)`` (null: there is none), whole or not at all.
 
-        Missing folders are made, the mode is kept, and nobody else in this process writes between
-        the reading and the replacing.  Returns the new content.
+        Missing folders are made, the mode is kept but for setuid bits, and nobody else in this
+        process writes between the reading and the replacing.  With ``unread`` the new content does
+        not need the old: what must not be read (a pipe, a device, a file with a second name) counts
+        as none and is replaced, never written through.  Returns the new content.
         """
         names = self.names(raw)
         if not names:
             raise Refused(f"The path {shown(raw)} is a directory, not a file.")
         with _WRITING, self._sentences(raw):
-            old = self._content(raw, names)
+            old = self._content(raw, names, unread)
             new = change(old)
             self._write(names, new)
             return new
@@ -124,10 +131,11 @@ class Tree:
             raise Refused(f"The path {shown(raw)} {reason}.")
         return resolved, False
 
-    def listing(self, names: Sequence[str]) -> list[tuple[str, bool]]:
+    def listing(self, names: Sequence[str], limit: int) -> list[tuple[str, bool]]:
         """Plain files and folders of a folder, sorted, as (name, is a folder); raises OSError.
 
-        Links, git metadata, special files and other file systems are left out.
+        Links, git metadata, special files and other file systems are left out.  Only the first
+        ``limit`` entries are looked at, in no known order.
         """
         descriptor = self._opener(self._descriptor, names, _FOLDER)
         try:
@@ -136,8 +144,8 @@ class Tree:
             with os.scandir(descriptor) as found:
                 return sorted(
                     (entry.name, entry.is_dir(follow_symlinks=False))
-                    for entry in found
-                    if not is_git_name(entry.name)
+                    for entry in islice(found, limit)
+                    if not is_like_dot_git(entry.name)
                     and (
                         entry.is_dir(follow_symlinks=False) or entry.is_file(follow_symlinks=False)
                     )
@@ -155,11 +163,11 @@ class Tree:
     def _resolved(self, raw: str, names: tuple[str, ...]) -> tuple[str, ...]:
         """The place without links; the same names when there are none on the way."""
         resolved = without_links(self._descriptor, names)
-        if any(is_git_name(name) for name in resolved):
+        if any(is_like_dot_git(name) for name in resolved):
             raise outside(raw, self.root, "git metadata is not part of it")
         return resolved
 
-    def _content(self, raw: str, names: tuple[str, ...]) -> bytes | None:
+    def _content(self, raw: str, names: tuple[str, ...], unread: bool) -> bytes | None:
         try:
             descriptor = self._opener(self._descriptor, names[:-1], _FOLDER)
         except FileNotFoundError:
@@ -173,6 +181,8 @@ class Tree:
                     self.root,
                     f"it is a symbolic link to {shown(target)}, and writing follows none",
                 )
+            if unread and not stat.S_ISDIR(found.st_mode) and _not_plain(found):
+                return None
         except FileNotFoundError:
             return None
         finally:
@@ -285,4 +295,4 @@ def _kept_mode(folder: int, name: str) -> int:
         found = os.stat(name, dir_fd=folder, follow_symlinks=False)
     except FileNotFoundError:
         return NEW_FILE_MODE
-    return stat.S_IMODE(found.st_mode) & 0o777
+    return stat.S_IMODE(found.st_mode) & 0o777 if stat.S_ISREG(found.st_mode) else NEW_FILE_MODE

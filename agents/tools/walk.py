@@ -7,9 +7,8 @@ from ...state.alive import alive_seconds
 from ...state.disk import refusal
 from . import ignore
 from .paths import Refused
-from .tree import Tree
+from .tree import MAX_ENTRIES, Tree
 
-MAX_ENTRIES: Final = 100_000
 MAX_DEPTH: Final = 64
 MAX_SECONDS: Final = 15.0  # less than a pattern has, so that a long walk ends with what it found
 ALWAYS_LEFT_OUT: Final = frozenset({"node_modules"})
@@ -44,7 +43,7 @@ class Walk:
 
     def _folder(self, names: Names, above: list[ignore.IgnoreFile]) -> Iterator[Names]:
         try:
-            listing = self._tree.listing(names)
+            listing = self._tree.listing(names, MAX_ENTRIES + 1)
         except OSError as error:
             if refusal(error):
                 raise

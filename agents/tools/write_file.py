@@ -39,7 +39,7 @@ def write_file_tool(tree: Tree, seen: Seen) -> FileTool[WriteFile]:
             seen.check(names, old)
             return data
 
-        tree.replace(arguments.path, change)
+        tree.replace(arguments.path, change, unread=True)
         seen.note(names, data)
         what = "replaced" if existed else "new file"
         return f"Wrote {len(data)} bytes to {shown('/'.join(names))} ({what})."

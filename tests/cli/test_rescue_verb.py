@@ -44,6 +44,28 @@ def test_kept_work_is_listed_with_its_files_and_how_to_look_at_it(
     assert out.endswith("To take one: dispatch rescue foo --restore 1a-x --to BRANCH\n")
 
 
+def test_kept_work_is_told_with_what_may_run_or_lead_out_of_it(user: User, cli: Cli) -> None:
+    """Nobody accepted it: it is looked at before it is checked out."""
+    run = a_run(user, "foo")
+    DocumentStore.create(user.root / "dispatch" / "foo", a_document("foo"))
+    path = run.ensure_worktree("1a-x", user.head, None)
+    write(path, {".vscode/tasks.json": "{}", "plain": "p"})
+    (path / "out").symlink_to("../../secret")
+    (path / "in").symlink_to("plain")
+    ref = "refs/dispatch/foo/rescue/1a-x"
+    commit = run.keep(ref, run.snapshot(path, user.head).tree, user.head, WRITER, TIME)
+    run.publish_ref(ref, commit)
+    watch = [
+        ".vscode/tasks.json may run by itself (editor): an editor runs tasks, tools or containers "
+        "that it names.",
+        "out is a symbolic link that leads out of the tree.",
+    ]
+    _, out, _ = cli("rescue", "foo", "--json")
+    assert json.loads(out)["rescued"][0]["watch"] == watch
+    _, out, _ = cli("rescue", "foo")
+    assert "".join(f"  watch  {each}\n" for each in watch) in out
+
+
 @pytest.mark.parametrize(("name", "path"), [("1a-x", "new"), ("level-1/1", "found")])
 def test_a_branch_is_made_of_it_and_head_and_files_stay(
     name: str, path: str, user: User, kept: str, cli: Cli

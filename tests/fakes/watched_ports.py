@@ -63,6 +63,8 @@ READS: Final = frozenset(
         "is_ancestor",
         "tree_of",
         "changes",
+        "content",
+        "hooks_folder",
         "patch",
         "diff",
         "commits_between",

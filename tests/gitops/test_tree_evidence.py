@@ -246,6 +246,32 @@ def _not_text(task: Task) -> None:
     (task.path / os.fsdecode(b"caf\xe9")).write_text("x")
 
 
+def _numbered_short_name(task: Task) -> None:
+    write(task.path, {"lib/GIT~4": "x"})
+
+
+def _stream(task: Task) -> None:
+    write(task.path, {"lib/.git::$INDEX_ALLOCATION": "x"})
+
+
+def _modules_link(task: Task) -> None:
+    (task.path / ".gitmodules").symlink_to("a.txt")
+
+
+def _attributes_link(task: Task) -> None:
+    (task.path / "lib/.GitAttributes").symlink_to("b.txt")
+
+
+def _setuid(task: Task) -> None:
+    write(task.path, {"tool": "x"})
+    (task.path / "tool").chmod(0o4755)
+
+
+def _setgid(task: Task) -> None:
+    (task.path / "a.txt").write_text("changed\n")
+    (task.path / "a.txt").chmod(0o2755)
+
+
 def _pointer_replaced(task: Task) -> None:
     (task.path / ".git").unlink()
     task.user.git("init", "--quiet", cwd=task.path)
@@ -268,6 +294,18 @@ def _pointer_replaced(task: Task) -> None:
         (_pipe_for_file, "a.txt is a named pipe."),
         (_socket, "sock is a socket."),
         (_large, f"large has {SIZE_LIMIT + 1} bytes; at most {SIZE_LIMIT} are allowed."),
+        (_numbered_short_name, "lib holds GIT~4: no repository inside."),
+        (_stream, "lib holds .git::$INDEX_ALLOCATION: no repository inside."),
+        (
+            _modules_link,
+            ".gitmodules is a symbolic link, which git does not follow; make it a file.",
+        ),
+        (
+            _attributes_link,
+            "lib/.GitAttributes is a symbolic link, which git does not follow; make it a file.",
+        ),
+        (_setuid, "tool has a setuid or setgid bit, which no commit can keep; take it away."),
+        (_setgid, "a.txt has a setuid or setgid bit, which no commit can keep; take it away."),
         (_not_text, "The name of caf\\xe9 is not UTF-8."),
         (_pointer_replaced, "The worktree's .git file was replaced; remove what is there now."),
     ],

@@ -1,5 +1,6 @@
 """Every tool against every hostile path, with the kernel's way and with the walk."""
 
+import contextlib
 import os
 import subprocess
 import sys
@@ -7,7 +8,17 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from fakes.hostile_paths import FINE, HOSTILE, ODD, SECRET, build
+from fakes.hostile_paths import (
+    CLOSED,
+    FINE,
+    HOSTILE,
+    IRREGULAR,
+    ODD,
+    SECRET,
+    build,
+    naive_read,
+)
+from fakes.path_judge import judged, judged_as_nobody
 
 from dispatch.agents.sandbox import CommandRunner
 from dispatch.agents.tools import Tool, ToolResult, toolset
@@ -39,52 +50,28 @@ def tools(root: Path, tmp_path: Path, opener: Opener) -> Iterator[dict[str, Tool
     runner.close()
 
 
-def outside_of(root: Path) -> dict[str, str]:
-    """Everything beside the tree that an escape could have changed."""
-    base = root.parent
-    seen = {
-        str(path.relative_to(base)): path.read_text()
-        for path in sorted(base.rglob("*"))
-        if path.is_file() and not path.is_symlink() and root not in path.parents
-    }
-    seen["git"] = (root / ".git").read_text() + (root / "nested/.git/config").read_text()
-    return seen
+async def test_no_tool_follows_a_hostile_path(tmp_path: Path, opener: Opener) -> None:
+    """[PE-08..17, PE-22, PE-26, PE-28, PE-29] [S2] Refused, not raised, nothing changed outside."""
+    assert len({*HOSTILE, *IRREGULAR, *CLOSED, *ODD}) >= 120
+    assert await judged(tmp_path, opener) == []
 
 
-async def call_all(tools: dict[str, Tool], path: str) -> list[ToolResult]:
-    """Every tool that takes a path, with that path."""
-    edit = {"path": path, "old_string": SECRET, "new_string": "gone"}
-    return [
-        await tools["read_file"].call({"path": path}),
-        await tools["write_file"].call({"path": path, "content": "written"}),
-        await tools["edit_file"].call(edit),
-        await tools["grep"].call({"pattern": "S3CR3T|root:", "path": path}),
-        await tools["search_files"].call({"pattern": "*secret*", "path": path}),
-        await tools["run_shell"].call({"command": "cat secret; pwd", "cwd": path}),
-    ]
+@pytest.mark.skipif(os.geteuid() != 0, reason="the test above already ran as an ordinary user")
+def test_no_tool_follows_a_hostile_path_for_a_user_without_rights(opener: Opener) -> None:
+    """[S2] What is closed to him is said in a sentence."""
+    assert judged_as_nobody(opener) == []
 
 
-async def test_no_tool_follows_a_hostile_path(tools: dict[str, Tool], root: Path) -> None:
-    """[PE-08..17, PE-22, PE-26, PE-28, PE-29] Refused, not raised, and nothing changed outside."""
-    before = outside_of(root)
-    for case in HOSTILE:
-        path = case.format(root=root, base=root.parent)
-        for result in await call_all(tools, path):
-            assert result.is_error, (case, result)
-            assert SECRET not in result.content, case
-            assert "root:x" not in result.content, case
-    assert outside_of(root) == before
-
-
-async def test_an_odd_name_is_a_name_inside_the_tree(tools: dict[str, Tool], root: Path) -> None:
-    """Names that only look like an escape are made where they say."""
-    before = outside_of(root)
-    for path in ODD:
-        wrote = await tools["write_file"].call({"path": path, "content": "odd\n"})
-        read = await tools["read_file"].call({"path": path})
-        assert (wrote.is_error, read) == (False, ToolResult("     1\todd")), path
-        assert (root / path).read_text() == "odd\n"
-    assert outside_of(root) == before
+def test_without_them_many_of_the_paths_leak(root: Path) -> None:
+    """The control: text that is compared, and then opened."""
+    leaks = []
+    for case in (*HOSTILE, *IRREGULAR):
+        with contextlib.suppress(OSError, ValueError):
+            data = naive_read(root, case.format(root=root, base=root.parent))
+            if SECRET.encode() in data or b"root:" in data:
+                leaks.append(case)
+    assert len(leaks) >= 30, leaks
+    assert {"l_rel", "l_dir/secret", "{root}-evil/secret", "hard", ".git"} <= set(leaks)
 
 
 @pytest.mark.parametrize("path", ["l_inside", "l_inside_dir/ok.txt", "l_back"])
@@ -106,43 +93,65 @@ async def test_reading_follows_a_link_inside_and_writing_does_not(
 
 
 async def test_searching_the_whole_tree_finds_nothing_through_links(
-    tools: dict[str, Tool],
+    tools: dict[str, Tool], root: Path
 ) -> None:
     """[PE-27]"""
-    assert await tools["grep"].call({"pattern": "S3CR3T|root:|fine"}) == ToolResult(
-        "ok.txt:1:fine\nsub/deep/ok.txt:1:fine\n(not searched, too large or not plain files: 2)"
+    (root / "closed").chmod(0o755)  # so that root and others see the same
+    assert await tools["grep"].call({"pattern": "S3CR3T|root:|gitdir"}) == ToolResult(
+        "No matches.\n(not searched, too large or not plain files: 2)"
     )
     assert await tools["search_files"].call({"pattern": "**/*"}) == ToolResult(
-        "big\nhard\nok.txt\nsub/deep/ok.txt"
+        "big\nclosed/ok.txt\nhard\nok.txt\nread_only\nsub/deep/ok.txt\nunreadable"
     )
 
 
-def test_a_folder_that_flips_to_a_link_never_leaks(tmp_path: Path, opener: Opener) -> None:
-    """The check and the use are one: swapping a folder for a link outside gains nothing."""
+def test_what_is_mounted_in_the_tree_is_not_part_of_it(tmp_path: Path, opener: Opener) -> None:
+    """Neither as a folder on the way nor as the last name; needs a namespace of its own."""
     root = tmp_path / "wt"
-    (root / "flip").mkdir(parents=True)
-    (root / "flip" / "secret").write_text("inside")
+    (root / "mounted").mkdir(parents=True)
+    (root / "file").write_text(FINE)
     (tmp_path / "secret").write_text(SECRET)
-    (root / "link").symlink_to(tmp_path)
     code = (
-        "import ctypes, sys\n"
-        "libc = ctypes.CDLL(None)\n"
-        "one, two = (name.encode() for name in sys.argv[1:])\n"
-        "while True: libc.renameat2(-100, one, -100, two, 2)\n"
+        "import os, sys\n"
+        "from dispatch.agents.tools.beneath import by_openat2, by_walk\n"
+        "from dispatch.agents.tools.paths import Refused\n"
+        "from dispatch.agents.tools.tree import Tree\n"
+        "from pathlib import Path\n"
+        "tree = Tree(Path(sys.argv[1]), opener={'by_walk': by_walk}.get(sys.argv[2], by_openat2))\n"
+        "for path in ('mounted/secret', 'file'):\n"
+        "    try: print(tree.read(path))\n"
+        "    except Refused as error: print(str(error).rpartition(': ')[2])\n"
+        "try: print(tree.folder('mounted'))\n"
+        "except Refused as error: print(str(error).rpartition(': ')[2])\n"
     )
-    tree = Tree(root, opener=opener)
-    flipping = subprocess.Popen([sys.executable, "-c", code, root / "flip", root / "link"])
-    try:
-        contents = set()
-        for _ in range(3000):
-            try:
-                contents.add(tree.read("flip/secret"))
-            except Exception as error:  # every refusal is fine here, a leak is not
-                contents.add(type(error).__name__.encode())
-    finally:
-        flipping.kill()
-        flipping.wait()
-    assert contents <= {b"inside", b"Refused"}
+    script = (
+        'mount -t tmpfs none "$1/mounted" && echo s > "$1/mounted/secret" && '
+        'mount -t tmpfs none "$2" && echo s > "$2/other" && mount --bind "$2/other" "$1/file" || '
+        'exit 77; exec "$3" -c "$4" "$1" "$5"'
+    )
+    (tmp_path / "other").mkdir()
+    way = "by_walk" if opener is by_walk else "by_openat2"
+    who = [] if os.geteuid() == 0 else ["--user", "--map-root-user"]
+    words: list[str | Path] = [root, tmp_path / "other", sys.executable, code, way]
+    done = subprocess.run(
+        ["unshare", *who, "--mount", "sh", "-c", script, "sh", *words],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if done.returncode == 77 or "unshare" in done.stderr:
+        pytest.skip(f"nothing can be mounted here: {done.stderr.strip()}")
+    reason = "a link or a mount point on the way leads out of it."
+    assert (done.stdout.splitlines(), done.stderr) == ([reason] * 3, "")
+
+
+async def test_a_folder_of_very_many_names_is_bounded(tmp_path: Path, opener: Opener) -> None:
+    """What is looked at, and what is said."""
+    root = tmp_path / "wt"
+    root.mkdir()
+    for number in range(60):
+        (root / f"{number:02}").touch()
+    assert len(Tree(root, opener=opener).listing((), 50)) == 50
 
 
 def test_the_default_way_is_the_kernels_where_it_works() -> None:

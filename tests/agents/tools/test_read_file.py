@@ -1,5 +1,6 @@
 """``read_file``: numbered lines, a page at a time."""
 
+import tracemalloc
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
@@ -85,3 +86,25 @@ async def test_a_saved_output_is_paged_and_an_unknown_one_refused(root: Path, ca
         assert await call("read_file", path=bad) == ToolResult(
             f"There is no saved output named '{bad}'.", is_error=True
         )
+
+
+async def test_a_page_of_a_file_of_line_ends_costs_no_more_than_the_file(
+    root: Path, call: Call
+) -> None:
+    """[S2] Sixteen million lines are not sixteen million objects, at the end neither."""
+    size = 16 * 1024 * 1024
+    (root / "a.txt").write_bytes(b"\n" * (size - 1) + b"x")
+    tracemalloc.start()
+    result = await call("read_file", path="a.txt", offset=size - 2)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert result == ToolResult(f"{size - 1}\t\n{size}\tx")
+    assert peak < 64 * 1024 * 1024
+
+
+async def test_one_line_without_end_is_counted_in_characters(root: Path, call: Call) -> None:
+    """Not in bytes, and not as one string of all of it."""
+    (root / "a.txt").write_text("ä" * 5_000_000)
+    assert await call("read_file", path="a.txt") == ToolResult(
+        f"     1\t{'ä' * 2000}… (4998000 more characters)"
+    )

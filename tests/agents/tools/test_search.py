@@ -1,14 +1,19 @@
 """``grep`` and ``search_files``: format, order, limits, and what is left out."""
 
+import contextlib
+import subprocess
+import sys
+import tracemalloc
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
+import psutil
 import pytest
 
 from dispatch.agents.tools import ToolResult
 from dispatch.agents.tools.paths import Refused
 from dispatch.agents.tools.patterns import Pattern
-from dispatch.agents.tools.search import display
+from dispatch.agents.tools.search import MAX_REPLY_CHARS, display
 
 Call = Callable[..., Awaitable[ToolResult]]
 
@@ -134,9 +139,47 @@ def test_a_catastrophic_pattern_is_killed() -> None:
     """A regular expression cannot be stopped in a thread, so it runs in a process."""
     with (
         pytest.raises(Refused, match=r"used up its 0\.2 seconds"),
-        Pattern("(a+)+$", seconds=0.2) as pattern,
+        Pattern("(a+)+$", 10, seconds=0.2) as pattern,
     ):
         pattern.lines(b"a" * 40 + b"b")
+
+
+def test_a_pattern_that_backtracks_ends_with_whoever_asked() -> None:
+    """[S5] SIGKILL closes its input, which it does not look at while it matches."""
+    code = (
+        "from dispatch.agents.tools.patterns import Pattern\n"
+        "with Pattern('(a+)+$', 10) as pattern:\n"
+        "    print(pattern._process.pid, flush=True)\n"
+        "    pattern.lines(b'a' * 40 + b'b')\n"
+    )
+    asking = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE)
+    assert asking.stdout is not None
+    worker = psutil.Process(int(asking.stdout.readline()))
+    asking.kill()
+    asking.wait()
+    asking.stdout.close()
+    with contextlib.suppress(psutil.NoSuchProcess):
+        worker.wait(timeout=10)
+
+
+async def test_of_matches_without_number_only_the_wanted_are_held(root: Path, call: Call) -> None:
+    """Every line of a file of line ends matches; the count is right all the same."""
+    (root / "a.txt").write_bytes(b"\n" * (2 * 1024 * 1024))
+    tracemalloc.start()
+    result = await call("grep", pattern="^", max_results=2)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert result == ToolResult("a.txt:1:\na.txt:2:\n(the first 2 of 2097152 matches in 1 files)")
+    assert peak < 64 * 1024 * 1024
+
+
+async def test_a_reply_without_end_is_cut_and_says_so(root: Path, call: Call) -> None:
+    """Many matches, each with much around it, would be kept in memory and in a file."""
+    for number in range(20):
+        line = b"y" * 450 + b"\n"
+        (root / f"{number}.txt").write_bytes((b"x" * 450 + b"\n" + line * 40) * 100)
+    result = await call("grep", pattern="x", context=20, max_results=5000)
+    assert f"(cut after {MAX_REPLY_CHARS:,} characters; search for less)" in result.content
 
 
 def test_names_that_a_terminal_must_not_see_are_escaped() -> None:

@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from dispatch.agents.tools.paths import Refused, components, is_git_name
+from dispatch.agents.tools.paths import Refused, components
 from dispatch.agents.tools.tree import Tree
+from dispatch.state.dot_git import is_like_dot_git
 
 
 def refusal(tree: Tree, raw: str) -> str:
@@ -67,7 +68,7 @@ def test_the_components_of_the_root_are_none() -> None:
 @pytest.mark.parametrize("name", [".gitignore", ".github", "git", "git~", "x.git", ".git-blame"])
 def test_a_name_that_only_begins_like_git_metadata_is_allowed(name: str) -> None:
     """Ignore files and workflows are ordinary files."""
-    assert not is_git_name(name)
+    assert not is_like_dot_git(name)
 
 
 def test_replacing_keeps_the_mode_but_no_setuid_bit(root: Path) -> None:

@@ -1,11 +1,13 @@
 """``write_file`` and ``edit_file``: whole, exact, and never over what was not seen."""
 
+import asyncio
+import stat
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 import pytest
 
-from dispatch.agents.tools import ToolResult
+from dispatch.agents.tools import ToolResult, toolset
 
 Call = Callable[..., Awaitable[ToolResult]]
 
@@ -142,3 +144,34 @@ async def test_a_link_that_dangles_out_of_the_tree_is_not_written_through(
         assert result.is_error
         assert f"'{path}' is outside the configured root {root}" in result.content
     assert not target.exists()
+
+
+async def test_of_two_agents_at_one_file_the_later_is_told(root: Path, tmp_path: Path) -> None:
+    """[W-44] Both read it; who writes second has not seen what the first made of it."""
+    (root / "a.txt").write_text("one\ntwo\n")
+    first, second = (
+        {tool.spec.name: tool for tool in toolset(root, tmp_path / name, writable=True)}
+        for name in ("first", "second")
+    )
+    for tools in (first, second):
+        await tools["read_file"].call({"path": "a.txt"})
+    done, late = await asyncio.gather(
+        first["edit_file"].call({"path": "a.txt", "old_string": "one", "new_string": "1"}),
+        second["edit_file"].call({"path": "a.txt", "old_string": "two", "new_string": "2"}),
+    )
+    assert sorted([done.is_error, late.is_error]) == [False, True]
+    assert "has changed since you last read" in (late if late.is_error else done).content
+    assert (root / "a.txt").read_text() in ("1\ntwo\n", "one\n2\n")
+
+
+@pytest.mark.parametrize("mode", [0o444, 0o4755, 0o2750])
+async def test_a_file_is_replaced_whatever_its_mode_which_loses_only_privileges(
+    root: Path, call: Call, mode: int
+) -> None:
+    """The folder is what is written to."""
+    (root / "a.txt").write_text("one\n")
+    (root / "a.txt").chmod(mode)
+    await call("edit_file", path="a.txt", old_string="one", new_string="1")
+    await call("write_file", path="a.txt", content="2\n")
+    assert (root / "a.txt").read_text() == "2\n"
+    assert stat.S_IMODE((root / "a.txt").stat().st_mode) == mode & 0o777
