@@ -73,6 +73,13 @@ class Layout:
         """What the store knows about the worktree of that name."""
         return self.store / "worktrees" / check_worktree_name(name)
 
+    def shadow(self, name: str) -> Path:
+        """What agents in the worktree of that name have in the store's place, and who says so.
+
+        It outlives the program, so that a stash of an interrupted agent is there when it goes on.
+        """
+        return self.folder / "shadows" / check_worktree_name(name)
+
     def place(self, name: str, index: Path | None = None) -> Place:
         """Where git works on a worktree; its ``.git`` pointer is never asked."""
         return Place(self.admin(name), self.store, self.worktree(name), index)

@@ -41,14 +41,15 @@ _CONFIG: Final = """\
 _MAKING: Final = Lock()  # commands of siblings in one worktree may ask at the same time
 
 
-def make_shadow(layout: Layout, name: str, folder: Path) -> Shadow:
-    """The shadow git folder of a worktree at ``folder``; made anew when the worktree was.
+def make_shadow(layout: Layout, name: str) -> Shadow:
+    """The shadow git folder of a worktree; made anew when the worktree was.
 
     Raises GitError when there is no such worktree.
     """
     commit = _text(layout.admin(name) / "built-at").strip()
     if not commit:
         raise GitError(f"There is no worktree {name} to make a git folder for.")
+    folder = layout.shadow(name) / "git"
     shadow = Shadow(
         worktree=layout.worktree(name),
         folder=folder,

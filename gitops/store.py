@@ -147,13 +147,13 @@ class RunRepository:
         for path in paths:
             share(self._layout, self._user.root, name, base, path)
 
-    def shadow(self, worktree: Path, folder: Path) -> Shadow:
-        """The git folder that agents in a worktree get instead of the store's, at ``folder``.
+    def shadow(self, worktree: Path) -> Shadow:
+        """The git folder that agents in a worktree get instead of the store's.
 
-        It stays as they left it until the worktree is handed out anew.  What lies beside
-        ``folder`` must be out of their reach.
+        It stays as they left it until the worktree is handed out anew.  What lies beside it must be
+        out of their reach.
         """
-        return make_shadow(self._layout, self._name(worktree), folder.absolute())
+        return make_shadow(self._layout, self._name(worktree))
 
     def snapshot(self, worktree: Path, base: str) -> Snapshot:
         """The worktree's tree and its changes since ``base``, by the ignore rules of ``base``."""

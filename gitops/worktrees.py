@@ -187,6 +187,7 @@ class Worktrees:
         (self._layout.admin(name) / "built-at").unlink(missing_ok=True)
         remove_folder(self._layout.worktree(name))
         remove_folder(self._layout.admin(name))
+        remove_folder(self._layout.shadow(name))
 
     def _build(self, name: str, treeish: str) -> None:
         self._layout.admin(name).mkdir(parents=True, exist_ok=True)

@@ -52,11 +52,6 @@ class Sandbox:
         return self.scratch / "home"
 
     @property
-    def git(self) -> Path:
-        """Where the folder is that stands in for the worktree's git folder."""
-        return self.scratch / "git"
-
-    @property
     def temporary(self) -> Path:
         """The folder that holds the command's temporary files."""
         return self.scratch / "tmp"

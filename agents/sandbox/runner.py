@@ -23,7 +23,7 @@ from .process import execute
 
 MAX_COMMANDS: Final = 64  # at a time; more wait their turn
 
-MakeShadow = Callable[[Path, Path], Shadow]  # of a worktree, as the folder named second
+MakeShadow = Callable[[Path], Shadow]  # of a worktree
 
 _numbers = itertools.count(1)
 
@@ -157,7 +157,7 @@ class CommandRunner:
             prepare(sandbox)
             if self._shadow is None:
                 return sandbox
-            return evolve(sandbox, shadow=self._shadow(sandbox.worktree, sandbox.git))
+            return evolve(sandbox, shadow=self._shadow(sandbox.worktree))
 
     def _relative(self, output: Path) -> str:
         try:

@@ -141,7 +141,7 @@ def dispatch(scene: Scene) -> None:
     run.ensure_store(base, "dispatch/run")
     if run.existing_worktree("1a") is not None:
         run.snapshot(scene.worktree, base)
-        run.shadow(scene.worktree, scene.evil.parent / "shadow")
+        run.shadow(scene.worktree)
         run.restore(scene.worktree, run.tree_of(base))
     run.ensure_worktree("1a", base, None)
     run.share(scene.worktree, ("cache",))

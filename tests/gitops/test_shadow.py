@@ -5,7 +5,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from attrs import frozen
+from attrs import evolve, frozen
 from fakes.git_repos import User, a_run, a_user, write
 
 from dispatch.gitops.store import RunRepository
@@ -22,13 +22,12 @@ class Seat:
     user: User
     run: RunRepository
     worktree: Path
-    scratch: Path
     by: str  # how git finds the folder
 
     @property
     def shadow(self) -> Shadow:
         """The git folder, as each command gets it."""
-        return self.run.shadow(self.worktree, self.scratch / "git")
+        return self.run.shadow(self.worktree)
 
     def git(self, *arguments: str) -> str:
         """What a git command prints that the agent gives; raises AssertionError where it fails."""
@@ -65,9 +64,7 @@ def a_seat(tmp_path: Path, by: str = "variables") -> Seat:
     user.commit("second")
     user.gc()
     run = a_run(user)
-    scratch = tmp_path / "scratch"
-    scratch.mkdir()
-    return Seat(user, run, run.ensure_worktree("1a", user.head, None), scratch, by)
+    return Seat(user, run, run.ensure_worktree("1a", user.head, None), by)
 
 
 def everything(seat: Seat) -> dict[str, str]:
@@ -101,8 +98,21 @@ def test_git_works_for_an_agent_and_touches_nobody(seat: Seat) -> None:
     seat.git("merge", "--quiet", "work")
     assert seat.git("remote") == ""
     assert seat.git("config", "--list", "--local").find("token") == -1
-    seat.run.shadow(seat.worktree, seat.scratch / "git")
+    seat.run.shadow(seat.worktree)
     assert everything(seat) == before
+
+
+def test_a_stash_outlives_the_program_and_goes_with_the_worktree(tmp_path: Path) -> None:
+    """An interrupted agent goes on with it; nobody else ever finds it."""
+    seat = a_seat(tmp_path)
+    (seat.worktree / "new.txt").write_text("new\n")
+    seat.git("stash", "--quiet", "--include-untracked")
+    later = evolve(seat, run=a_run(seat.user))
+    later.git("stash", "pop", "--quiet")
+    assert (seat.worktree / "new.txt").read_text() == "new\n"
+    folder = later.shadow.folder.parent
+    later.run.remove_worktree("1a")
+    assert not folder.exists()
 
 
 def test_commits_of_an_agent_hide_nothing_and_prove_nothing(seat: Seat) -> None:
@@ -177,4 +187,4 @@ def test_without_a_worktree_there_is_none(tmp_path: Path) -> None:
     seat = a_seat(tmp_path)
     seat.run.remove_worktree("1a")
     with pytest.raises(GitError, match="There is no worktree 1a to make a git folder for"):
-        seat.run.shadow(seat.worktree, seat.scratch / "git")
+        seat.run.shadow(seat.worktree)
