@@ -9,6 +9,7 @@ from .agents.sandbox.runner import CommandRunner
 from .agents.sandbox.tiers import Choice
 from .state.config import Config, SandboxConfig
 from .state.records import Confinement, Run
+from .state.redact import redactor_of
 
 
 def command_runner(config: Config, folder: Path, choice: Choice, scratch: Path) -> CommandRunner:
@@ -30,6 +31,7 @@ def command_runner(config: Config, folder: Path, choice: Choice, scratch: Path) 
         network=allowed.network,
         setup_network=allowed.setup_network,
         read_only=_visible(allowed),
+        redactor=redactor_of(config),
     )
 
 

@@ -33,6 +33,7 @@ from .state.errors import LockedError, RefMoved, UsageError
 from .state.journal import EventJournal
 from .state.operator_channel import OperatorChannel
 from .state.records import Confinement, Identity, Run
+from .state.redact import redactor_of
 from .state.streams import Stream
 from .state.terminal import Terminal
 
@@ -191,9 +192,8 @@ async def open_ports(
     if keyboard is not None and keyboard.isatty() and stream.isatty():
         terminal = Terminal(stream, keyboard.fileno())
     shown: Stream = terminal or stream
-    journal = EventJournal(
-        start.folder, stream=shown, now=start.clock.now, secrets=_secrets(start.config)
-    )
+    redactor = redactor_of(start.config)
+    journal = EventJournal(start.folder, stream=shown, now=start.clock.now, redactor=redactor)
     # A short path outside the repository: sockets in it must not exceed 107 bytes.
     with tempfile.TemporaryDirectory(prefix="dispatch-", ignore_cleanup_errors=True) as scratch:
         runner = command_runner(start.config, start.folder, choice, Path(scratch))
@@ -203,6 +203,7 @@ async def open_ports(
             commands=runner,
             environ=os.environ,
             verbose=verbose,
+            redactor=redactor,
         )
         operator = OperatorChannel(
             start.folder,
@@ -243,6 +244,10 @@ def models_of(config: Config) -> Mapping[str, tuple[str, ...]]:
         for model in dict.fromkeys((config.model_config.of(role), *config.fallback.of(role))):
             found[model] = (*found.get(model, ()), role.value)
     return found
+
+
+def _visible(allowed: SandboxConfig) -> tuple[Path, ...]:
+    return tuple(map(Path, allowed.read_only))
 
 
 def _read_spec(path: Path) -> str:
@@ -334,15 +339,6 @@ def _limits_in_money(config: Config) -> str:
         "runLimits.usd": config.run_limits.usd,
     }
     return " and ".join(key for key, usd in limits.items() if usd is not None)
-
-
-def _secrets(config: Config) -> tuple[str, ...]:
-    """The values that must never be written anywhere."""
-    words = ("KEY", "TOKEN", "SECRET", "PASSWORD")
-    named = {name for name in os.environ if any(word in name.upper() for word in words)}
-    if config.provider is not None:
-        named.add(config.provider.api_key_env)
-    return tuple(sorted({os.environ[name] for name in named if os.environ.get(name)}))
 
 
 def _uncommitted(target: Target) -> tuple[str, ...]:

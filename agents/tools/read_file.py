@@ -44,7 +44,8 @@ def read_file_tool(
             text = plain(outputs.read(arguments.path).decode(errors="replace"))
         else:
             text = _text(arguments.path, tree, seen, extra_files)
-        return _page(text, arguments.offset, arguments.limit)
+        # Whole: a page may begin in the middle of a private key.
+        return _page(outputs.redactor.text(text), arguments.offset, arguments.limit)
 
     return FileTool("read_file", _DESCRIPTION, ReadFile, body)
 
