@@ -70,11 +70,11 @@ class Start:
                 f"To go on with it: dispatch {self.name}",
             )
         if not self.is_new:
-            store = DocumentStore.open(self.folder)
+            store = DocumentStore.open(self.folder, redactor_of(self.config))
             store.update(lambda run: confined(self._with_caps(run), confinement))
             return store
         # A copy, so that an interrupted run goes on with the spec that it began with.
-        write_text_atomic(self.folder / SPEC, self.spec_text)
+        write_text_atomic(self.folder / SPEC, redactor_of(self.config).text(self.spec_text))
         identity = self.target.identity()
         return DocumentStore.create(
             self.folder,
@@ -102,6 +102,7 @@ class Start:
                 run_limits=self.config.run_limits,
                 task_limits=self.config.task_limits,
             ),
+            redactor_of(self.config),
         )
 
     def _with_caps(self, run: Run) -> Run:
@@ -213,6 +214,7 @@ async def open_ports(
             wait=wait,
             timeout_seconds=start.config.escalation_timeout_seconds,
             notify=start.config.notify,
+            redactor=redactor,
         )
         repository: Repository = RunRepository(start.target.root, start.folder, start.name)
         as_agents: Agents = agents
@@ -229,6 +231,7 @@ async def open_ports(
                 config=start.config,
                 folder=start.folder,
                 spec_text=start.spec_text,
+                redactor=redactor,
             )
         finally:
             await agents.aclose()
@@ -244,10 +247,6 @@ def models_of(config: Config) -> Mapping[str, tuple[str, ...]]:
         for model in dict.fromkeys((config.model_config.of(role), *config.fallback.of(role))):
             found[model] = (*found.get(model, ()), role.value)
     return found
-
-
-def _visible(allowed: SandboxConfig) -> tuple[Path, ...]:
-    return tuple(map(Path, allowed.read_only))
 
 
 def _read_spec(path: Path) -> str:

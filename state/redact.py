@@ -14,6 +14,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Final
 
+from .clean_text import clean
 from .config import Config
 from .key_shapes import LONGEST_KEY, key_spans, open_block
 
@@ -43,6 +44,12 @@ def redactor_of(config: Config, environ: Mapping[str, str] = os.environ) -> "Red
     """What takes the operator's secrets out of everything that a run writes, shows and sends."""
     also = () if config.provider is None else (config.provider.api_key_env,)
     return Redactor(secrets_of(environ, also))
+
+
+def shown(text: str) -> str:
+    """Foreign text as a person may see it: without what is not seen, and without secrets."""
+    # Cleaned first: an invisible character inside a secret must not hide it.
+    return Redactor(secrets_of(os.environ)).text(clean(text))
 
 
 class Redactor:
