@@ -19,7 +19,8 @@ SECRET = "correct horse battery"
 REDACTOR = Redactor([SECRET])
 # Texts that are carried out, compared, or name something.
 AS_THEY_ARE = {
-    "author_email", "author_name", "affected_files", "allowed", "at", "attribution", "base", "base_branch",
+    "affected_files", "allowed", "at", "attribution", "author_email", "author_name", "base",
+    "base_branch",
     "base_commit", "baseline_build_log_path", "build_gate", "by", "command",
     "commit_sha", "commit_strategy", "created_at", "depends_on", "deviation_id", "email",
     "ended_at", "escalation_id", "event", "executor", "failure_id", "file", "file_path",
