@@ -9,6 +9,7 @@ from attrs import evolve
 from ..policy.comparison import CommandOutput, compare
 from ..policy.failures import parse_failures
 from ..policy.normalise import normalise
+from ..state.clean_text import clean
 from ..state.durable import write_text_atomic
 from ..state.enums import VerificationMode
 from ..state.records import Run
@@ -145,4 +146,4 @@ def _write_log(ports: Ports, results: Sequence[CommandResult], name: str) -> Non
         + read_output(ports.folder, result)
         for result in results
     ]
-    write_text_atomic(ports.folder / name, ports.redactor.text("\n".join(parts)))
+    write_text_atomic(ports.folder / name, ports.redactor.text(clean("\n".join(parts))))
