@@ -19,18 +19,18 @@ SECRET = "correct horse battery"
 REDACTOR = Redactor([SECRET])
 # Texts that are carried out, compared, or name something.
 AS_THEY_ARE = {
-    "affected_files", "allowed", "at", "attempt_id", "attribution", "author_email", "author_name", "base",
-    "base_branch",
-    "base_commit", "baseline_build_log_path", "build_gate", "by", "command",
-    "commit_sha", "commit_strategy", "created_at", "depends_on", "deviation_id", "email",
-    "ended_at", "escalation_id", "event", "executor", "failure_id", "file", "file_path",
-    "files_modified", "glob", "network", "paths", "per_task", "read_only", "ref", "reviews",
-    "setup_network", "work", "final_build_log_path", "follows", "id", "integration_branch",
-    "level_boundaries", "mode", "model", "name", "new_tests", "old_path", "output_path", "path",
-    "others", "programs", "published_commit", "regressed_commands", "rescue_ref", "schema_version", "sequence",
-    "session_id", "setup", "share", "spec_path", "started_at", "state", "superseded_paths",
-    "superseded_tips", "target_repo_path", "task_id", "task_ids", "tip", "tree", "unknown",
-    "upgraded_from", "usage", "verb", "verify_commands", "worktree_path",
+    "affected_files", "allowed", "at", "attempt_id", "attribution", "author_email",
+    "author_name", "base", "base_branch", "base_commit", "baseline_build_log_path",
+    "build_gate", "by", "command", "commit_sha", "commit_strategy", "created_at", "depends_on",
+    "deviation_id", "email", "ended_at", "escalation_id", "event", "executor", "failure_id",
+    "file", "file_path", "files_modified", "final_build_log_path", "follows", "glob", "id",
+    "integration_branch", "level_boundaries", "mode", "model", "name", "network", "new_tests",
+    "old_path", "others", "output_path", "path", "paths", "per_task", "programs",
+    "published_commit", "read_only", "ref", "regressed_commands", "rescue_ref", "reviews",
+    "schema_version", "sequence", "session_id", "setup", "setup_network", "share", "spec_path",
+    "started_at", "state", "superseded_paths", "superseded_tips", "target_repo_path", "task_id",
+    "task_ids", "tip", "tree", "unknown", "upgraded_from", "usage", "verb", "verify_commands",
+    "work", "worktree_path",
 }  # fmt: skip
 
 
