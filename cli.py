@@ -130,12 +130,12 @@ def _dispatch(arguments: list[str]) -> int:
 
 
 def _refuse(message: str, code: int) -> int:
-    from .state.clean_text import clean
+    from .state.redact import shown
 
     if os.environ.get(DEBUG_VARIABLE):
         traceback.print_exc()
     try:
-        print(f"dispatch: {clean(message)}", file=sys.stderr)
+        print(f"dispatch: {shown(message)}", file=sys.stderr)
     except OSError:  # kept in a file on the disk that is full: the code says it
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stderr.fileno())
     return code

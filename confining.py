@@ -9,6 +9,7 @@ from .agents.sandbox.runner import CommandRunner, MakeShadow
 from .agents.sandbox.tiers import Choice
 from .state.config import Config, SandboxConfig
 from .state.records import Confinement, Run
+from .state.redact import redactor_of
 
 
 def command_runner(
@@ -33,6 +34,7 @@ def command_runner(
         setup_network=allowed.setup_network,
         read_only=_visible(allowed),
         shadow=shadow,
+        redactor=redactor_of(config),
     )
 
 

@@ -33,6 +33,7 @@ from .state.errors import LockedError, RefMoved, UsageError
 from .state.journal import EventJournal
 from .state.operator_channel import OperatorChannel
 from .state.records import Confinement, Identity, Run
+from .state.redact import redactor_of
 from .state.streams import Stream
 from .state.terminal import Terminal
 
@@ -69,11 +70,11 @@ class Start:
                 f"To go on with it: dispatch {self.name}",
             )
         if not self.is_new:
-            store = DocumentStore.open(self.folder)
+            store = DocumentStore.open(self.folder, redactor_of(self.config))
             store.update(lambda run: confined(self._with_caps(run), confinement))
             return store
         # A copy, so that an interrupted run goes on with the spec that it began with.
-        write_text_atomic(self.folder / SPEC, self.spec_text)
+        write_text_atomic(self.folder / SPEC, redactor_of(self.config).text(self.spec_text))
         identity = self.target.identity()
         return DocumentStore.create(
             self.folder,
@@ -101,6 +102,7 @@ class Start:
                 run_limits=self.config.run_limits,
                 task_limits=self.config.task_limits,
             ),
+            redactor_of(self.config),
         )
 
     def _with_caps(self, run: Run) -> Run:
@@ -191,9 +193,8 @@ async def open_ports(
     if keyboard is not None and keyboard.isatty() and stream.isatty():
         terminal = Terminal(stream, keyboard.fileno())
     shown: Stream = terminal or stream
-    journal = EventJournal(
-        start.folder, stream=shown, now=start.clock.now, secrets=_secrets(start.config)
-    )
+    redactor = redactor_of(start.config)
+    journal = EventJournal(start.folder, stream=shown, now=start.clock.now, redactor=redactor)
     # A short path outside the repository: sockets in it must not exceed 107 bytes.
     with tempfile.TemporaryDirectory(prefix="dispatch-", ignore_cleanup_errors=True) as scratch:
         repository = RunRepository(start.target.root, start.folder, start.name)
@@ -206,6 +207,7 @@ async def open_ports(
             commands=runner,
             environ=os.environ,
             verbose=verbose,
+            redactor=redactor,
         )
         operator = OperatorChannel(
             start.folder,
@@ -215,6 +217,7 @@ async def open_ports(
             wait=wait,
             timeout_seconds=start.config.escalation_timeout_seconds,
             notify=start.config.notify,
+            redactor=redactor,
         )
         as_repository: Repository = repository
         as_agents: Agents = agents
@@ -231,6 +234,7 @@ async def open_ports(
                 config=start.config,
                 folder=start.folder,
                 spec_text=start.spec_text,
+                redactor=redactor,
             )
         finally:
             await agents.aclose()
@@ -337,15 +341,6 @@ def _limits_in_money(config: Config) -> str:
         "runLimits.usd": config.run_limits.usd,
     }
     return " and ".join(key for key, usd in limits.items() if usd is not None)
-
-
-def _secrets(config: Config) -> tuple[str, ...]:
-    """The values that must never be written anywhere."""
-    words = ("KEY", "TOKEN", "SECRET", "PASSWORD")
-    named = {name for name in os.environ if any(word in name.upper() for word in words)}
-    if config.provider is not None:
-        named.add(config.provider.api_key_env)
-    return tuple(sorted({os.environ[name] for name in named if os.environ.get(name)}))
 
 
 def _uncommitted(target: Target) -> tuple[str, ...]:

@@ -7,6 +7,7 @@ import msgspec
 from attrs import evolve
 
 from ..state.disk import refusal
+from ..state.redact import Redactor
 from .model import AssistantMessage, ToolCall
 from .tools.base import Tool, ToolResult
 
@@ -39,17 +40,37 @@ def arguments_of(call: ToolCall, *, cut: bool) -> Mapping[str, object] | ToolRes
     return value
 
 
-def storable(turn: AssistantMessage) -> AssistantMessage:
-    """A turn that disk and wire can carry."""
+def storable(turn: AssistantMessage, redactor: Redactor) -> AssistantMessage:
+    """A turn that disk and wire can carry, without the keys that a model made up or put together.
+
+    Arguments keep theirs: they are carried out first.  A provider signs thinking and takes it back
+    only as it was: of thinking with a key in it nothing is sent back.
+    """
+    blocks = turn.thinking_blocks
     return evolve(
         turn,
-        text=encodable(turn.text),
-        thinking=encodable(turn.thinking),
+        text=redactor.text(encodable(turn.text)),
+        thinking=redactor.text(encodable(turn.thinking)),
+        thinking_blocks=blocks if redactor.value(blocks) == list(blocks) else (),
         tool_calls=tuple(
-            evolve(call, name=encodable(call.name), arguments=encodable(call.arguments))
+            evolve(
+                call,
+                id=redactor.text(call.id),
+                name=redactor.text(encodable(call.name)),
+                arguments=encodable(call.arguments),
+            )
             for call in turn.tool_calls
         ),
     )
+
+
+def with_marked_arguments(turn: AssistantMessage, redactor: Redactor) -> AssistantMessage:
+    """A turn as it is kept and sent back: no key is left in its arguments either."""
+    calls = (
+        evolve(call, arguments=_without_secrets(call.arguments, redactor))
+        for call in turn.tool_calls
+    )
+    return evolve(turn, tool_calls=tuple(calls))
 
 
 def encodable(text: str) -> str:
@@ -68,3 +89,13 @@ async def called(tool: Tool, arguments: Mapping[str, object]) -> ToolResult:
             f"{tool.spec.name} failed unexpectedly: {type(error).__name__}: {str(error)[:500]}",
             is_error=True,
         )
+
+
+def _without_secrets(text: str, redactor: Redactor) -> str:
+    # Value by value: what JSON escapes stands in the way of a key's beginning.
+    try:
+        value: object = msgspec.json.decode(text or "{}")
+    except (msgspec.DecodeError, RecursionError):
+        return redactor.text(text)
+    redacted = redactor.value(value)
+    return text if redacted == value else msgspec.json.encode(redacted).decode()

@@ -9,8 +9,9 @@ from attrs import evolve, frozen
 
 from ..state.config import Limits
 from ..state.enums import AttemptOutcome
+from ..state.redact import Redactor
 from . import sentences
-from .calls import arguments_of, called, encodable, storable
+from .calls import arguments_of, called, encodable, storable, with_marked_arguments
 from .fencing import bounded
 from .limits import Spent, Stop, exhausted, nearly_spent, overdue, patience
 from .metering import Meter, NotGranted, WorkClock
@@ -65,8 +66,8 @@ class Conversation(Generic[V]):
     """One agent at work; what it used is in ``meter``, right at any moment.
 
     ``client`` gives turns that ``meter`` counts; ``seconds_left`` says how long the attempt may go
-    on by what is not its own limit; ``event`` takes what happened, for ``events.jsonl``; ``redact``
-    takes known secrets out of what a tool found before the model or the transcript sees it.
+    on by what is not its own limit; ``event`` takes what happened, for ``events.jsonl``;
+    ``redactor`` takes secrets out of everything that the model or the transcript gets to see.
     ``tree`` gives the id of the tree that the agent changes; without it there is none.
     """
 
@@ -86,7 +87,7 @@ class Conversation(Generic[V]):
         log: Log,
         trace: Trace,
         event: Callable[..., None],
-        redact: Callable[[str], str] = str,
+        redactor: Redactor | None = None,
         tree: Callable[[], Awaitable[str | None]] | None = None,
     ) -> None:
         self._client = client
@@ -94,7 +95,8 @@ class Conversation(Generic[V]):
         self._clock = clock
         self._seconds_left = seconds_left
         self._model = model
-        self._system = system
+        self._redactor = redactor or Redactor()
+        self._system = self._redactor.text(system)
         self._seed = seed
         self._tools: dict[str, Tool] = {tool.spec.name: tool for tool in tools}
         self._terminal = terminal
@@ -103,7 +105,6 @@ class Conversation(Generic[V]):
         self._log = log
         self._trace = trace
         self._event = event
-        self._redact = redact
         self._tree = tree
         self._known_tree: str | None = None
         self._messages: list[Message] = []
@@ -211,7 +212,7 @@ class Conversation(Generic[V]):
         self._heard = self._clock()
         call = asyncio.ensure_future(self._client.complete(request, self._on_delta))
         turn = await self._wait_for(call, silence_counts=True)
-        return turn if isinstance(turn, Stop) else storable(turn)
+        return turn if isinstance(turn, Stop) else storable(turn, self._redactor)
 
     def _on_delta(self, delta: Delta) -> None:
         self._heard = self._clock()
@@ -219,8 +220,7 @@ class Conversation(Generic[V]):
 
     def _keep(self, turn: AssistantMessage) -> None:
         """Make a turn durable, before any of its tools runs."""
-        self._log.append(turn)
-        self._messages.append(turn)
+        self._add(with_marked_arguments(turn, self._redactor))
         self._event(
             "turn.completed",
             turn=self._meter.usage.turns,
@@ -273,6 +273,10 @@ class Conversation(Generic[V]):
 
     async def _call(self, call: ToolCall, *, cut: bool) -> ToolResult | Stop:
         arguments = arguments_of(call, cut=cut)
+        if not isinstance(arguments, ToolResult) and self._effect_of(call) is not Effect.TREE:
+            # As the transcript has them: carried out again after a kill they are the same.  What
+            # is written to a file is the agent's work, and stays as it is.
+            arguments = self._redactor.mapping(arguments)
         readable = None if isinstance(arguments, ToolResult) else arguments
         self._trace.tool(call.name, readable)
         started = self._clock.monotonic()
@@ -304,13 +308,13 @@ class Conversation(Generic[V]):
         return result
 
     def _reply(self, call: ToolCall, result: ToolResult) -> None:
-        known = self._redact(result.content)
-        content = bounded(known, MAX_RESULT_CHARACTERS, "Ask for less at a time.")
+        whole = self._redactor.text(encodable(result.content))
+        content = bounded(whole, MAX_RESULT_CHARACTERS, "Ask for less at a time.")
         self._add(
             ToolReply(
                 call_id=call.id,
                 name=call.name,
-                content=encodable(content),
+                content=content,
                 is_error=result.is_error,
             )
         )
@@ -346,7 +350,7 @@ class Conversation(Generic[V]):
         self._say(sentences.nearly_spent(used, self._terminal.spec.name))
 
     def _say(self, text: str) -> None:
-        self._add(UserMessage(text=encodable(text)))
+        self._add(UserMessage(text=self._redactor.text(encodable(text))))
 
     def _add(self, message: Message) -> None:
         self._log.append(message)

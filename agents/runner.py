@@ -19,7 +19,7 @@ from ..state.durable import replace
 from ..state.enums import AttemptOutcome, Isolation
 from ..state.errors import DispatchError, StorageError
 from ..state.jobs import Job, NotContinued, Purse, Result
-from ..state.redact import Redactor
+from ..state.redact import Redactor, secrets_of
 from ..state.work import Usage
 from .calls import encodable
 from .clients import Clients, executor_of
@@ -40,7 +40,6 @@ SEED: Final = "seed.md"
 RESULT: Final = "result.json"
 
 _TIME_OF_DAY: Final = "%H:%M:%S"
-_SECRET_NAMES: Final = ("KEY", "TOKEN", "SECRET", "PASSWORD")
 
 A = TypeVar("A")
 
@@ -79,6 +78,7 @@ class AgentRunner:
         now: Callable[[], float] = time.time,
         sleep: Callable[[float], Awaitable[None]] = sleep_in_the_world,
         chance: Callable[[], float] = random.random,
+        redactor: Redactor | None = None,
     ) -> None:
         self._config = config
         self._journal = journal
@@ -91,9 +91,7 @@ class AgentRunner:
         self._now = now
         self._sleep = sleep
         self._chance = chance
-        self._redactor = Redactor(
-            value for name, value in environ.items() if name.upper().endswith(_SECRET_NAMES)
-        )
+        self._redactor = redactor or Redactor(secrets_of(environ))
 
     def executor_and_model(self, job_type: type[Job[A]], others: int = 0) -> tuple[str, str]:
         """Which executor and model a job of that class gets after so many models of its role."""
@@ -170,8 +168,14 @@ class AgentRunner:
             limits=self._config.limits,
             shared=self._config.isolation is Isolation.LEVEL,
             commands=self._commands,
+            redactor=self._redactor,
         )
         session: Session[A] = entry_of(type(job)).prepare(job, workshop)
+        session = evolve(
+            session,
+            system=self._redactor.text(session.system),
+            seed=self._redactor.text(session.seed),
+        )
         if not job.interrupted:
             _keep(job.folder / SYSTEM, session.system)
             _keep(job.folder / SEED, session.seed)
@@ -214,7 +218,7 @@ class AgentRunner:
             log=transcript,
             trace=trace,
             event=event,
-            redact=self._redactor.without_known,
+            redactor=self._redactor,
             tree=None if job.tree is None else job.tree.now,
         )
 
@@ -226,7 +230,10 @@ class AgentRunner:
             "value": None if result.value is None else unstructure(result.value),
         }
         try:
-            _keep(folder / RESULT, json.dumps(plain, ensure_ascii=False, indent=2) + "\n")
+            _keep(
+                folder / RESULT,
+                json.dumps(self._redactor.value(plain), ensure_ascii=False, indent=2) + "\n",
+            )
         except StorageError as error:
             # The answer itself goes into the document; this copy is for people.
             trace.note(str(error))

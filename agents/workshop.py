@@ -4,10 +4,11 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Final
 
-from attrs import frozen
+from attrs import field, frozen
 
 from ..state.config import Limits
 from ..state.durable import make_folder, replace
+from ..state.redact import Redactor
 from .guidance import collect
 from .sandbox import CommandRunner
 from .templates import render
@@ -29,14 +30,23 @@ class Workshop:
     limits: Limits
     shared: bool
     commands: CommandRunner | None
+    redactor: Redactor = field(factory=Redactor)
 
     def reading(self, also: Iterable[Path] = ()) -> tuple[Tool, ...]:
         """``grep``, ``read_file`` and ``search_files``; ``also`` are files outside the tree."""
-        return toolset(self.root, self.folder, writable=False, extra_files=also)
+        return toolset(
+            self.root, self.folder, writable=False, extra_files=also, redactor=self.redactor
+        )
 
     def working(self) -> tuple[Tool, ...]:
         """The reading tools, and those that write and run."""
-        return toolset(self.root, self.folder, writable=True, commands=self.commands)
+        return toolset(
+            self.root,
+            self.folder,
+            writable=True,
+            commands=self.commands,
+            redactor=self.redactor,
+        )
 
     def guidance(self) -> str:
         """What the repository tells those who work on it, as a part of a seed.
@@ -47,7 +57,7 @@ class Workshop:
         if kept.exists():
             return kept.read_text(encoding="utf-8")
         text = render("guidance", guidance=collect(self.root)).strip()
-        text = text.encode("utf-8", "backslashreplace").decode()
+        text = self.redactor.text(text.encode("utf-8", "backslashreplace").decode())
         make_folder(self.folder)
         replace(kept, text.encode())
         return text
@@ -56,5 +66,5 @@ class Workshop:
         """Write a file that the agent may read, outside its tree; its absolute path."""
         folder = self.folder.absolute() / EVIDENCE
         make_folder(folder)
-        replace(folder / name, text.encode("utf-8", "backslashreplace"))
+        replace(folder / name, self.redactor.text(text).encode("utf-8", "backslashreplace"))
         return folder / name

@@ -10,6 +10,7 @@ from ..gitops.names import check_run_name
 from ..state.clock import SystemClock
 from ..state.errors import DispatchError, ExitCode, UsageError
 from ..state.lock import hold
+from ..state.redact import shown
 from .folders import run_names, runs_folder
 
 
@@ -36,7 +37,7 @@ def _clean_or_say(repo: Path, folder: Path, name: str, force: bool) -> ExitCode:
     try:
         _clean(repo, folder, name, force)
     except DispatchError as error:
-        print(f"dispatch: {error}", file=sys.stderr)
+        print(f"dispatch: {shown(str(error))}", file=sys.stderr)
         return error.exit_code
     return ExitCode.DONE
 
@@ -48,7 +49,7 @@ def _clean(repo: Path, folder: Path, name: str, force: bool) -> None:
     with alone:
         done = clean(repo, name, force)
     for sentence in done.kept:
-        print(f"dispatch: {sentence}", file=sys.stderr)
+        print(f"dispatch: {shown(sentence)}", file=sys.stderr)
     for ref, commit in done.refs:
         print(f"{ref} at {commit[:12]} went", file=sys.stderr)
     if done.folder or done.refs:

@@ -11,6 +11,7 @@ from ..fsm.report_file import REPORT
 from ..gitops.sample import branch_graph, make_repository
 from ..state.enums import RunStatus, Verb
 from ..state.errors import ExitCode, WaitingForOperator
+from ..state.redact import shown
 from ..wiring import branch_of, prepare_start
 from . import answer
 from .run import carry
@@ -61,7 +62,7 @@ def _with_a_question(root: Path) -> RunStatus:
     try:
         return _carried(root, wait=False)
     except WaitingForOperator as error:
-        print(f"dispatch: {error.message}", file=sys.stderr)
+        print(f"dispatch: {shown(error.message)}", file=sys.stderr)
     asked = Namespace(repo=root, name=NAME, id=None, answer=None, note="", json=False)
     answer.run(asked)
     print(f"dispatch: the demonstration answers: {Verb.CONTINUE}", file=sys.stderr)

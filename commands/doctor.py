@@ -20,12 +20,12 @@ from ..agents.tools.beneath import openat2_works
 from ..gitops.program import OLDEST_GIT, check_git_version, git
 from ..gitops.target import open_target
 from ..gitops.user_git import locate
-from ..state.clean_text import clean
 from ..state.codec import unstructure
 from ..state.config_file import load_config
 from ..state.durable import sync_method
 from ..state.errors import DispatchError, ExitCode
 from ..state.lock import holder
+from ..state.redact import shown
 from ..wiring import models_of
 from .folders import run_names, runs_folder
 from .init import UNKNOWN_GATE
@@ -61,7 +61,7 @@ def run(args: Namespace) -> int:
     else:
         width = max(len(each.name) for each in checks)
         for each in checks:
-            text = clean(each.text).replace("\n", "\n" + " " * (width + 11))
+            text = shown(each.text).replace("\n", "\n" + " " * (width + 11))
             print(f"{each.result:<7}  {each.name:<{width}}  {text}")
     return ExitCode.DONE if healthy else ExitCode.FAILED
 

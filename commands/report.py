@@ -1,5 +1,6 @@
 """``dispatch report RUN``: where a run's report is, or its text."""
 
+import os
 from argparse import Namespace
 from pathlib import Path
 
@@ -10,6 +11,7 @@ from ..state.clock import SystemClock
 from ..state.durable import write_text_atomic
 from ..state.errors import ExitCode
 from ..state.records import Run
+from ..state.redact import Redactor, secrets_of
 from .folders import open_run
 
 
@@ -19,7 +21,8 @@ def run(args: Namespace) -> int:
     path = folder / REPORT
     if not path.is_file():
         diff, end = _difference(document, folder), _end(document)
-        write_text_atomic(path, render_report(document, gate_diff=diff, now=end))
+        text = render_report(document, gate_diff=diff, now=end)
+        write_text_atomic(path, Redactor(secrets_of(os.environ)).text(text))
     print(path if args.format == "path" else path.read_text(encoding="utf-8").rstrip("\n"))
     return ExitCode.DONE
 

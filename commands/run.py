@@ -15,13 +15,13 @@ from ..fsm.report_file import REPORT, write_report
 from ..fsm.stopping import GRACE_SECONDS
 from ..fsm.timing import TimedStore
 from ..state.alive import AliveLoop
-from ..state.clean_text import clean
 from ..state.document import DocumentStore
 from ..state.enums import RunStatus, SandboxTier
 from ..state.errors import ExitCode, Interrupted
 from ..state.lock import hold
 from ..state.marks import marking
 from ..state.records import Run
+from ..state.redact import shown
 from ..wiring import Start, make_run_folder, open_ports, prepare_start
 from .signals import heed_signals
 from .unexpected import say_refusals_once
@@ -73,7 +73,7 @@ def carry(
             store.update(begin)
         end_run(str(start.folder))  # what a killed predecessor started must not meet what we start
         for warning in (*start.warnings, *_announced(choice)):
-            print(f"dispatch: warning: {clean(warning)}", file=sys.stderr)
+            print(f"dispatch: warning: {shown(warning)}", file=sys.stderr)
         try:
             with asyncio.Runner(loop_factory=AliveLoop) as runner:
                 return runner.run(
@@ -111,7 +111,7 @@ async def _carry(
         failure = store.run.failure
         if status is RunStatus.FAILED and failure is not None:
             reason = f"the run failed while {failure.state}: {failure.message}"
-            print(f"dispatch: {clean(reason)}", file=sys.stderr)
+            print(f"dispatch: {shown(reason)}", file=sys.stderr)
         return status
 
 

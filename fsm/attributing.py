@@ -43,7 +43,7 @@ async def attribute(ports: Ports) -> VerificationRound:
         await asyncio.to_thread(ports.repository.remove_worktree, ATTRIBUTION)
         _tell(ports)
     run = ports.store.run
-    await asyncio.to_thread(write_attribution, ports.folder, run)
+    await asyncio.to_thread(write_attribution, ports, run)
     return run.verification_rounds[-1]
 
 

@@ -1,6 +1,5 @@
 """``failure-attribution.md``: every new failure of the build gate, its cause, and who says so."""
 
-from pathlib import Path
 from typing import Final
 
 from ..policy.culprits import distinct_failures
@@ -9,14 +8,16 @@ from ..state.judgements import Explanation, VerificationRound
 from ..state.records import Run
 from ..state.work import BuildFailure
 from .markdown import bullets, code, inline, nested, section
+from .ports import Ports
 from .report_words import place
 
 ATTRIBUTION_FILE: Final = "failure-attribution.md"
 
 
-def write_attribution(folder: Path, run: Run) -> None:
+def write_attribution(ports: Ports, run: Run) -> None:
     """Write the file into the run's folder, whole."""
-    write_text_atomic(folder / ATTRIBUTION_FILE, render_attribution(run))
+    text = ports.redactor.text(render_attribution(run))
+    write_text_atomic(ports.folder / ATTRIBUTION_FILE, text)
 
 
 def render_attribution(run: Run) -> str:

@@ -9,6 +9,7 @@ from attrs import evolve
 from ..policy.comparison import CommandOutput, compare
 from ..policy.failures import parse_failures
 from ..policy.normalise import normalise
+from ..state.clean_text import clean
 from ..state.durable import write_text_atomic
 from ..state.enums import VerificationMode
 from ..state.records import Run
@@ -45,7 +46,7 @@ async def run_commands(
         )
         results.append(result)
     if log is not None:
-        await asyncio.to_thread(_write_log, ports.folder, results, log)
+        await asyncio.to_thread(_write_log, ports, results, log)
     return tuple(results)
 
 
@@ -138,11 +139,11 @@ def read_output(folder: Path, result: CommandResult) -> str:
         return file.read(MAX_COMPARED_BYTES).decode("utf-8", "replace")
 
 
-def _write_log(folder: Path, results: Sequence[CommandResult], name: str) -> None:
+def _write_log(ports: Ports, results: Sequence[CommandResult], name: str) -> None:
     # For people only: agents' output could forge these headers, so nothing is parsed from it.
     parts = [
         f"$ {result.command}\n# {ending(result)}, {result.duration_seconds:.1f} s\n"
-        + read_output(folder, result)
+        + read_output(ports.folder, result)
         for result in results
     ]
-    write_text_atomic(folder / name, "\n".join(parts))
+    write_text_atomic(ports.folder / name, ports.redactor.text(clean("\n".join(parts))))

@@ -15,6 +15,7 @@ from ..state.git_values import Fingerprint, Merge, Snapshot
 from ..state.jobs import Job, Result
 from ..state.judgements import Answer, Escalation
 from ..state.records import Identity, Run
+from ..state.redact import Redactor
 from ..state.work import CommandResult, FileChange
 from .requests import UnderWay
 from .stopping import Stopping
@@ -266,4 +267,5 @@ class Ports:
     spec_text: str
     stopping: Stopping = field(factory=Stopping)
     under_way: UnderWay = field(factory=UnderWay)
+    redactor: Redactor = field(factory=Redactor)
     worked: Callable[[], float] = lambda: 0.0  # seconds, over all processes of the run

@@ -302,7 +302,7 @@ def _write(ports: Ports, receipt: Receipt, lines: Sequence[Line]) -> None:
     folder = ports.folder / FOLDER
     make_folder(folder)
     text = dumps(unstructure({"level": receipt.level, "tip": receipt.tip, "hunks": hunks}))
-    write_text_atomic(folder / f"level-{receipt.level}.yaml", text)
+    write_text_atomic(folder / f"level-{receipt.level}.yaml", ports.redactor.text(text))
 
 
 def _shown(hunk: Hunk) -> str:

@@ -16,7 +16,7 @@ def write_report(run: Run, ports: Ports) -> Path:
     """Render a run and put its report into place by rename; returns the path."""
     path = ports.folder / REPORT
     text = render_report(run, gate_diff=difference(run, ports.folder), now=ports.clock.now())
-    write_text_atomic(path, text)
+    write_text_atomic(path, ports.redactor.text(text))
     return path
 
 

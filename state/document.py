@@ -16,9 +16,11 @@ from . import yaml_text
 from .codec import Problem, ShapeError, key_of, structure, unstructure
 from .durable import make_folder, read_regular, replace, sync_file_system
 from .errors import DocumentError, UsageError
+from .free_text import without_secrets
 from .invariants import problems
 from .record import Record
 from .records import Run
+from .redact import Redactor
 from .schema import upgrade
 from .yaml_text import YamlError, line_of
 
@@ -33,28 +35,30 @@ class DocumentStore:
     """The one writer of a run's document; whoever makes one holds the run's lock.
 
     Thread-safe: changes are applied one after the other, each to the result of the one before.
+    ``redactor`` takes secrets out of the free texts that come in.
     """
 
-    def __init__(self, folder: Path, run: Run) -> None:
+    def __init__(self, folder: Path, run: Run, redactor: Redactor | None = None) -> None:
         self._path = folder / DOCUMENT
         self._run = run
+        self._redactor = redactor or Redactor()
         self._blocks = _Blocks()
         self._one_at_a_time = threading.Lock()
 
     @classmethod
-    def create(cls, folder: Path, run: Run) -> Self:
+    def create(cls, folder: Path, run: Run, redactor: Redactor | None = None) -> Self:
         """Write the first document of a run; raises UsageError when there is one already."""
         if os.path.lexists(folder / DOCUMENT):
             raise UsageError(f"{folder} already holds a run.", "Choose another name for the run.")
         make_folder(folder)
-        store = cls(folder, run)
+        store = cls(folder, run, redactor)
         store._save(run, None)
         return store
 
     @classmethod
-    def open(cls, folder: Path) -> Self:
+    def open(cls, folder: Path, redactor: Redactor | None = None) -> Self:
         """Read the document of a run; raises DocumentError."""
-        return cls(folder, load_run(folder / DOCUMENT))
+        return cls(folder, load_run(folder / DOCUMENT), redactor)
 
     @property
     def run(self) -> Run:
@@ -70,6 +74,7 @@ class DocumentStore:
         with self._one_at_a_time:
             run = change(self._run)
             if run is not self._run:
+                run = without_secrets(run, self._run, self._redactor)
                 self._save(run, self._run)
                 self._run = run
             return run

@@ -11,7 +11,7 @@ import os
 import stat
 import textwrap
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from enum import Enum
 from pathlib import Path
 from typing import Final
@@ -43,8 +43,8 @@ _FLAGS: Final = os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW | os.O_NONB
 class EventJournal:
     """Appends events to ``<folder>/events.jsonl`` and shows the trace on ``stream``.
 
-    Events are numbered from 1 without gaps, over restarts too.  ``secrets`` are values that must
-    appear in neither.  ``compact`` shows each call's text as one paragraph of limited length.
+    Events are numbered from 1 without gaps, over restarts too.  ``redactor`` keeps secrets out
+    of both.  ``compact`` shows each call's text as one paragraph of limited length.
     Thread-safe.
     """
 
@@ -54,13 +54,13 @@ class EventJournal:
         *,
         stream: Stream,
         now: Callable[[], str],
-        secrets: Iterable[str] = (),
+        redactor: Redactor | None = None,
         compact: bool = False,
     ) -> None:
         self._path = folder / EVENTS
         self._stream = stream
         self._now = now
-        self._redactor = Redactor(secrets)
+        self._redactor = redactor or Redactor()
         self._compact = compact
         self._one_at_a_time = threading.Lock()
         self._complained = False

@@ -22,8 +22,10 @@ from .escalation_file import (
     write_question,
     write_reply,
 )
+from .free_text import record_without_secrets
 from .judgements import Answer, Escalation
 from .notifying import Notifier
+from .redact import Redactor
 from .streams import Stream
 from .terminal import Refused, Terminal
 
@@ -39,6 +41,7 @@ class OperatorChannel:
     ``terminal``: where he is asked, if he sits at one.  ``wait`` false: a question without an
     answer raises WaitingForOperator at once.  ``timeout_seconds``: how long each question is waited
     for; null: for ever.  ``notify``: the words of a command that gets each question once.
+    ``redactor`` takes secrets out of all that is told.
     """
 
     def __init__(
@@ -51,8 +54,10 @@ class OperatorChannel:
         wait: bool = True,
         timeout_seconds: float | None = None,
         notify: Sequence[str] = (),
+        redactor: Redactor | None = None,
     ) -> None:
         self._folder = folder
+        self._redactor = redactor or Redactor()
         self._stream = stream
         self._now = now
         self._terminal = terminal if wait else None
@@ -63,6 +68,7 @@ class OperatorChannel:
 
     def announce(self, escalation: Escalation) -> None:
         """Write the question's file, unless it is there, and tell of it."""
+        escalation = record_without_secrets(escalation, self._redactor)
         write_question(self._folder, escalation)
         if self._terminal is None or self._terminal.gone:
             for line in self._asked(escalation):
@@ -73,6 +79,7 @@ class OperatorChannel:
 
     async def answer(self, escalation: Escalation) -> Answer:
         """The first valid answer in the question's file; the terminal is asked meanwhile."""
+        escalation = record_without_secrets(escalation, self._redactor)
         asking = asyncio.ensure_future(self._ask_here(escalation))
         try:
             reply = await self._reply(escalation, asking)
@@ -87,11 +94,13 @@ class OperatorChannel:
 
     def settle(self, escalation: Escalation) -> None:
         """Put the file aside; an answer that came too late is told, not taken."""
+        escalation = record_without_secrets(escalation, self._redactor)
         self._settled[escalation.id] = escalation
         self._put_aside(escalation)
 
     def notice(self, text: str) -> None:
         """Tell something that needs no answer."""
+        text = self._redactor.text(text)
         self._say(text)
         self._notifier.notice(text)
 
@@ -200,7 +209,8 @@ class OperatorChannel:
 
     def _say(self, text: str) -> None:
         with contextlib.suppress(OSError, ValueError):  # the terminal is gone: nobody to tell
-            self._stream.write(f"dispatch: {' '.join(clean(text).splitlines())}\n")
+            line = " ".join(self._redactor.text(clean(text)).splitlines())
+            self._stream.write(f"dispatch: {line}\n")
             self._stream.flush()
 
 

@@ -16,6 +16,7 @@ from attrs import frozen
 
 from ...state.alive import alive_seconds
 from ...state.disk import disk_errors, refusal
+from ...state.redact import Redactor
 from .launcher import Launch
 from .output import OutputFile
 from .policy import MAX_TIMEOUT_SECONDS, CommandLimits
@@ -48,15 +49,16 @@ def execute(
     limits: CommandLimits,
     mark: str,
     cancelled: threading.Event,
+    redactor: Redactor | None = None,
 ) -> Ended:
     """Start a program in a session of its own and see it, and all it started, to the end.
 
-    ``mark`` is its mark in ``variables``.  A program that cannot be started ends with exit code 127
-    and the reason as its output.  Raises StorageError when the machine refuses, OSError when the
-    output cannot be written.
+    ``mark`` is its mark in ``variables``; ``redactor`` takes secrets out of its output.  A program
+    that cannot be started ends with exit code 127 and the reason as its output.  Raises
+    StorageError when the machine refuses, OSError when the output cannot be written.
     """
     started = alive_seconds()
-    with disk_errors(output), OutputFile(output, limits.output_bytes) as file:
+    with disk_errors(output), OutputFile(output, limits.output_bytes, redactor) as file:
         try:
             with launch as start:
                 process = subprocess.Popen(

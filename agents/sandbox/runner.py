@@ -15,6 +15,7 @@ from attrs import evolve
 from ...state.disk import disk_errors, trouble
 from ...state.enums import SandboxTier
 from ...state.git_values import Shadow
+from ...state.redact import Redactor
 from ...state.work import CommandResult
 from .environment import environment, prepare
 from .launcher import Launcher, PlainLauncher, shell
@@ -44,12 +45,14 @@ class CommandRunner:
         read_only: tuple[Path, ...] = (),
         mark: str | None = None,
         outer: Mapping[str, str] | None = None,
+        redactor: Redactor | None = None,
     ) -> None:
         """``folder`` is the run's; ``scratch`` holds the homes, best at a short path.
 
         ``mark`` names the run among the processes of the machine (default: its folder), ``outer``
         are the variables the allow-list picks from (default: ours).  ``shadow`` makes the git
-        folder that stands in for a worktree's in its sandbox.
+        folder that stands in for a worktree's in its sandbox, ``redactor`` takes
+        secrets out of what commands say before it is kept.
         """
         self._folder = folder
         self._scratch = scratch
@@ -61,6 +64,7 @@ class CommandRunner:
         self._read_only = read_only
         self._mark = mark or str(folder)
         self._outer = os.environ if outer is None else outer
+        self._redactor = redactor
         self._threads = ThreadPoolExecutor(MAX_COMMANDS, thread_name_prefix="command")
 
     @property
@@ -123,6 +127,7 @@ class CommandRunner:
                 limits,
                 mark,
                 cancelled,
+                self._redactor,
             )
             if ended.exit_code != 0 and not cancelled.is_set():
                 _require_room(sandbox, cwd, output)

@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from pathlib import Path
 
+from ...state.redact import Redactor
 from ..sandbox import CommandRunner
 from .base import Effect, Tool, ToolResult
 from .beneath import Opener
@@ -26,17 +27,19 @@ def toolset(
     commands: CommandRunner | None = None,
     extra_files: Iterable[Path] = (),
     opener: Opener | None = None,
+    redactor: Redactor | None = None,
 ) -> tuple[Tool, ...]:
     """The tools of one agent, sorted by name; they share what the agent has seen.
 
     ``root`` is its tree, ``folder`` the attempt's own (long results go there).  Who may not write
     gets grep, read_file and search_files only; writers get edit_file and write_file too, and
     run_shell when there are ``commands``.  ``extra_files`` are absolute paths outside the tree that
-    read_file may open.  Raises ValueError for a relative root, OSError for one that is not there.
+    read_file may open, ``redactor`` takes secrets out of what is read.  Raises ValueError for a
+    relative root, OSError for one that is not there.
     """
     folder.mkdir(parents=True, exist_ok=True)
     tree = Tree(root, staging=folder, opener=opener)
-    seen, outputs = Seen(), Outputs(folder)
+    seen, outputs = Seen(), Outputs(folder, redactor)
     extra = {str(path): path for path in extra_files}
     tools: list[Tool] = [
         grep_tool(tree, outputs),
@@ -44,7 +47,8 @@ def toolset(
         search_files_tool(tree, outputs),
     ]
     if writable:
-        tools += [edit_file_tool(tree, seen), write_file_tool(tree, seen)]
+        tools += [edit_file_tool(tree, seen, outputs.redactor)]
+        tools += [write_file_tool(tree, seen, outputs.redactor)]
         if commands is not None:
             tools.append(RunShellTool(tree, outputs, commands))
     return tuple(sorted(tools, key=lambda tool: tool.spec.name))

@@ -6,12 +6,13 @@ from typing import Annotated, Final
 from attrs import frozen
 from msgspec import Meta
 
+from ...state.redact import Redactor
 from .base import Effect
 from .paths import Refused, shown
 from .seen import Seen
 from .tool import FileTool
 from .tree import Tree
-from .write_file import encoded
+from .write_file import encoded, put_back
 
 MAX_HINT_LINES: Final = 20_000  # of the file; beyond that no closest line is looked for
 
@@ -31,7 +32,7 @@ class EditFile:
     replace_all: Annotated[bool, Meta(description="Replace every occurrence.")] = False
 
 
-def edit_file_tool(tree: Tree, seen: Seen) -> FileTool[EditFile]:
+def edit_file_tool(tree: Tree, seen: Seen, redactor: Redactor) -> FileTool[EditFile]:
     """The tool."""
 
     def body(arguments: EditFile) -> str:
@@ -44,7 +45,7 @@ def edit_file_tool(tree: Tree, seen: Seen) -> FileTool[EditFile]:
             seen.check(names, old)
             if old is None:
                 raise Refused(f"The path {shown(arguments.path)} does not exist.")
-            text, count = _edited(old, arguments)
+            text, count = _edited(old, arguments, redactor)
             # Bytes that are not UTF-8 were carried through as they are.
             return encoded(text, "surrogateescape")
 
@@ -55,13 +56,16 @@ def edit_file_tool(tree: Tree, seen: Seen) -> FileTool[EditFile]:
     return FileTool("edit_file", _DESCRIPTION, EditFile, body, Effect.TREE)
 
 
-def _edited(data: bytes, arguments: EditFile) -> tuple[str, int]:
+def _edited(data: bytes, arguments: EditFile, redactor: Redactor) -> tuple[str, int]:
     """The new text and how often the old one was replaced."""
     path = shown(arguments.path)
     if b"\0" in data:
         raise Refused(f"The file {path} is binary: it contains NUL bytes.")
     text = data.decode("utf-8", errors="surrogateescape")
-    old, new = arguments.old_string, arguments.new_string
+    old, new = (
+        put_back(redactor, arguments.path, part, text)
+        for part in (arguments.old_string, arguments.new_string)
+    )
     if old == new:
         raise Refused("old_string and new_string are the same: nothing would change.")
     if "\r\n" in text and "\r" not in old:
@@ -69,7 +73,8 @@ def _edited(data: bytes, arguments: EditFile) -> tuple[str, int]:
         old, new = (part.replace("\r\n", "\n").replace("\n", "\r\n") for part in (old, new))
     count = text.count(old)
     if count == 0:
-        raise Refused(f"old_string does not occur in {path}.{_closest(text, arguments.old_string)}")
+        hint = redactor.text(_closest(text, old))
+        raise Refused(f"old_string does not occur in {path}.{hint}")
     if count > 1 and not arguments.replace_all:
         raise Refused(
             f"old_string occurs {count} times in {path}. Add lines around it until it is unique, "

@@ -5,6 +5,7 @@ import threading
 from pathlib import Path
 from typing import Final
 
+from ...state.redact import Redactor
 from .paths import Refused
 
 MAX_RESULT_CHARS: Final = 30_000
@@ -19,9 +20,13 @@ _CONTROLS: Final = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-
 
 
 class Outputs:
-    """The long results of one attempt, ``outputs/<n>.txt``; a number is never used twice."""
+    """The long results of one attempt, ``outputs/<n>.txt``; a number is never used twice.
 
-    def __init__(self, folder: Path) -> None:
+    ``redactor`` takes the secrets out of all that is read in this attempt, before it is cut.
+    """
+
+    def __init__(self, folder: Path, redactor: Redactor | None = None) -> None:
+        self.redactor = redactor or Redactor()
         self._folder = folder / "outputs"
         self._lock = threading.Lock()
         self._last = max((int(path.stem) for path in self._there()), default=0)
@@ -35,6 +40,7 @@ class Outputs:
 
     def fit(self, text: str) -> str:
         """The text itself, or, over the limit, its head and tail once the whole was saved."""
+        text = self.redactor.text(text)
         if len(text) <= MAX_RESULT_CHARS:
             return text
         path = self.new()

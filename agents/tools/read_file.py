@@ -49,7 +49,9 @@ def read_file_tool(
             data = plain(outputs.read(arguments.path).decode(errors="replace")).encode()
         else:
             data = _content(arguments.path, tree, seen, extra_files)
-        return _page(data, arguments.offset, arguments.limit)
+        # Whole: a page may begin in the middle of a private key.
+        clean = outputs.redactor.text(data.decode(errors="replace")).encode()
+        return _page(clean, arguments.offset, arguments.limit)
 
     return FileTool("read_file", _DESCRIPTION, ReadFile, body)
 

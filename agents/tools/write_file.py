@@ -5,6 +5,7 @@ from typing import Annotated, Final
 from attrs import frozen
 from msgspec import Meta
 
+from ...state.redact import Redactor
 from .base import Effect
 from .paths import Refused, shown
 from .seen import Seen
@@ -25,18 +26,21 @@ class WriteFile:
     content: Annotated[str, Meta(description="The whole new content.")]
 
 
-def write_file_tool(tree: Tree, seen: Seen) -> FileTool[WriteFile]:
+def write_file_tool(tree: Tree, seen: Seen, redactor: Redactor) -> FileTool[WriteFile]:
     """The tool."""
 
     def body(arguments: WriteFile) -> str:
         names = tree.names(arguments.path)
-        data = encoded(arguments.content)
-        existed = False
+        encoded(arguments.content)
+        data, existed = b"", False
 
         def change(old: bytes | None) -> bytes:
-            nonlocal existed
+            nonlocal data, existed
             existed = old is not None
             seen.check(names, old)
+            there = (old or b"").decode("utf-8", "surrogateescape")
+            content = put_back(redactor, arguments.path, arguments.content, there)
+            data = encoded(content, "surrogateescape")
             return data
 
         tree.replace(arguments.path, change, unread=True)
@@ -45,6 +49,19 @@ def write_file_tool(tree: Tree, seen: Seen) -> FileTool[WriteFile]:
         return f"Wrote {len(data)} bytes to {shown('/'.join(names))} ({what})."
 
     return FileTool("write_file", _DESCRIPTION, WriteFile, body, Effect.TREE)
+
+
+def put_back(redactor: Redactor, path: str, text: str, there: str) -> str:
+    """What the model wrote, with the secrets of the file where it has their marks.
+
+    Raises Refused for marks of secrets that the file does not hold: nothing would know them.
+    """
+    if unknown := redactor.unknown_marks(text, there):
+        raise Refused(
+            f"{unknown[0]} stands for a secret that is not in {shown(path)}. Such a mark keeps a "
+            "secret where it is; it cannot bring one into another file."
+        )
+    return redactor.restored(text, there)
 
 
 def encoded(text: str, errors: str = "strict") -> bytes:

@@ -46,7 +46,7 @@ async def _reviewed(ports: Ports) -> Step:
     """Review what was repaired, level by level; each that passes is completed."""
     run = ports.store.run
     record = run.verification_rounds[-1]
-    write_attribution(ports.folder, run)
+    write_attribution(ports, run)
     assert record.rebuild_from_level is not None  # integrated, now or before a kill
     for level in sorted({task.level for task in run.tasks}):
         if str(level) in record.reviews and _is_under_review(ports.store.run, level):
@@ -125,7 +125,7 @@ def _let_stand(ports: Ports, record: VerificationRound, failures: list[str], not
     reason = f"The operator let it stand{f': {note}' if note else '.'}"
     stand = accepted(dict.fromkeys(failures), reason)
     ports.store.update(lambda run: change_round(run, lambda last: with_explanations(last, stand)))
-    write_attribution(ports.folder, ports.store.run)
+    write_attribution(ports, ports.store.run)
 
 
 def _is_under_review(run: Run, level: int) -> bool:

@@ -49,6 +49,7 @@ from dispatch.state.jobs import (
     Result,
 )
 from dispatch.state.judgements import GreybeardVerdict
+from dispatch.state.redact import Redactor
 from dispatch.state.work import Usage
 
 RULING = {
@@ -293,7 +294,8 @@ async def test_keys_of_the_environment_never_reach_the_trace(tmp_path: Path) -> 
         clients=lambda name: ScriptedModel([turn(text="It is very-private-value."), *[RULED]]),
     )
     await runner.run(greybeard_job(tmp_path))
-    assert journal.lines[0][1] == "text: It is [redacted]."
+    mark = Redactor(["very-private-value"]).mark("very-private-value")
+    assert journal.lines[0][1] == f"text: It is {mark}."
 
 
 async def test_a_system_prompt_is_the_same_for_all_jobs_of_a_role(tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from dispatch.fsm.ports import Journal
 from dispatch.state.enums import FailureKind
 from dispatch.state.journal import EVENTS, MAX_EVENT_BYTES, EventJournal, wrapped
-from dispatch.state.redact import REDACTED
+from dispatch.state.redact import Redactor
 
 NOW = "2026-01-02T03:04:05.678Z"
 
@@ -96,13 +96,15 @@ def test_a_large_event_is_cut_to_its_limit(tmp_path: Path, open_journal: Open) -
 def test_secrets_are_in_neither(tmp_path: Path, stream: io.StringIO, open_journal: Open) -> None:
     """[TR-06] Not even with an invisible character inside."""
     key = "ghp_" + "a1B2" * 9
-    journal = open_journal(secrets=["hunter22"])
+    redactor = Redactor(["hunter22"])
+    mark = redactor.mark("hunter22")
+    journal = open_journal(redactor=redactor)
     journal.event("a.b", text="is hunter22", inner={"hunter22": key}, task=key)
     journal.line("hunter22", f"is hun\u200bter22 and {key}")
     whole = (tmp_path / EVENTS).read_text() + stream.getvalue()
     assert "hunter22" not in whole
     assert "a1B2" not in whole
-    assert stream.getvalue() == f"[{REDACTED}] is {REDACTED} and {REDACTED}\n"
+    assert stream.getvalue() == f"[{mark}] is {mark} and {redactor.mark(key)}\n"
 
 
 def test_events_that_cannot_be_written_are_said_once(tmp_path: Path, stream: io.StringIO) -> None:
