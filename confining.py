@@ -1,5 +1,6 @@
 """What a run's commands may touch: its configuration and the launcher that was chosen, together."""
 
+import os
 from pathlib import Path
 
 from attrs import evolve
@@ -7,12 +8,18 @@ from attrs import evolve
 from .agents.sandbox.policy import CommandLimits
 from .agents.sandbox.runner import CommandRunner, MakeShadow
 from .agents.sandbox.tiers import Choice
+from .agents.sandbox.toolchains import Toolchains, find_toolchains
 from .state.config import Config, SandboxConfig
 from .state.records import Confinement, Run
 
 
 def command_runner(
-    config: Config, folder: Path, choice: Choice, scratch: Path, shadow: MakeShadow
+    config: Config,
+    target: Path,
+    folder: Path,
+    choice: Choice,
+    scratch: Path,
+    shadow: MakeShadow,
 ) -> CommandRunner:
     """The runner of the commands of the run in ``folder``, as its configuration allows."""
     allowed = config.sandbox
@@ -33,6 +40,18 @@ def command_runner(
         setup_network=allowed.setup_network,
         read_only=_visible(allowed),
         shadow=shadow,
+        toolchains=toolchains_of(config, target, folder.parent),
+    )
+
+
+def toolchains_of(config: Config, target: Path, runs: Path) -> Toolchains:
+    """The operator's programs that commands may use; ``runs``: the folder of the target's runs."""
+    allowed = config.sandbox
+    return find_toolchains(
+        os.environ,
+        target,
+        hidden=(runs,),
+        network=bool(allowed.network or allowed.setup_network),
     )
 
 

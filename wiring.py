@@ -198,7 +198,12 @@ async def open_ports(
     with tempfile.TemporaryDirectory(prefix="dispatch-", ignore_cleanup_errors=True) as scratch:
         repository = RunRepository(start.target.root, start.folder, start.name)
         runner = command_runner(
-            start.config, start.folder, choice, Path(scratch), repository.shadow
+            start.config,
+            start.target.root,
+            start.folder,
+            choice,
+            Path(scratch),
+            repository.shadow,
         )
         agents = AgentRunner(
             config=start.config,

@@ -20,6 +20,7 @@ from .environment import environment, prepare
 from .launcher import Launcher, PlainLauncher, shell
 from .policy import CommandLimits, Sandbox
 from .process import execute
+from .toolchains import Toolchains, find_toolchains
 
 MAX_COMMANDS: Final = 64  # at a time; more wait their turn
 
@@ -42,14 +43,16 @@ class CommandRunner:
         setup_network: tuple[str, ...] = (),
         shadow: MakeShadow | None = None,
         read_only: tuple[Path, ...] = (),
+        toolchains: Toolchains | None = None,
         mark: str | None = None,
         outer: Mapping[str, str] | None = None,
     ) -> None:
         """``folder`` is the run's; ``scratch`` holds the homes, best at a short path.
 
         ``mark`` names the run among the processes of the machine (default: its folder), ``outer``
-        are the variables the allow-list picks from (default: ours).  ``shadow`` makes the git
-        folder that stands in for a worktree's in its sandbox.
+        are the operator's variables (default: ours).  ``toolchains`` are the operator's programs
+        (default: what ``outer`` leads to), ``read_only`` is what else commands may read.
+        ``shadow`` makes the git folder that stands in for a worktree's in its sandbox.
         """
         self._folder = folder
         self._scratch = scratch
@@ -58,9 +61,11 @@ class CommandRunner:
         self._network = network
         self._setup_network = setup_network
         self._shadow = shadow
-        self._read_only = read_only
         self._mark = mark or str(folder)
-        self._outer = os.environ if outer is None else outer
+        if toolchains is None:
+            toolchains = find_toolchains(os.environ if outer is None else outer, hidden=(folder,))
+        self._toolchains = toolchains
+        self._read_only = tuple(dict.fromkeys((*toolchains.read_only, *read_only)))
         self._threads = ThreadPoolExecutor(MAX_COMMANDS, thread_name_prefix="command")
 
     @property
@@ -118,7 +123,7 @@ class CommandRunner:
             ended = execute(
                 self._launcher.launch((shell(), "-c", command), cwd, held),
                 cwd,
-                environment(self._outer, held, self._launcher.inside(held), mark),
+                environment(self._toolchains, held, self._launcher.inside(held), mark),
                 output,
                 limits,
                 mark,
@@ -154,7 +159,7 @@ class CommandRunner:
     def _prepared(self, sandbox: Sandbox) -> Sandbox:
         """The sandbox with its folders there, its shadow git folder among them."""
         with disk_errors(sandbox.scratch):
-            prepare(sandbox)
+            prepare(sandbox, self._toolchains.links)
             if self._shadow is None:
                 return sandbox
             return evolve(sandbox, shadow=self._shadow(sandbox.worktree, sandbox.git))
