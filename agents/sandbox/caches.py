@@ -12,6 +12,8 @@ from typing import Final
 
 from attrs import field, frozen
 
+from .unseen import is_open
+
 MAX_LINKED: Final = 20_000  # pieces of one cache; what is beyond is downloaded again, or missing
 
 # Below Cargo's home, and how many folders down the pieces lie.
@@ -70,7 +72,7 @@ def folder_of(value: str | None, home: Path | None, below: str | None) -> Path |
         folder = home / below
     else:
         return None
-    return folder if folder.is_dir() else None
+    return folder if is_open(folder) else None
 
 
 def _cargo(folder: Path | None) -> Caches:
@@ -82,7 +84,7 @@ def _cargo(folder: Path | None) -> Caches:
             for below, depth in _CARGO
             for link in _links(folder / below, depth, f".cargo/{below}")
         ),
-        read_only=tuple(each for name in ("registry", "git") if (each := folder / name).is_dir()),
+        read_only=tuple(each for name in ("registry", "git") if is_open(each := folder / name)),
     )
 
 
@@ -106,7 +108,7 @@ def _go(outer: Mapping[str, str], home: Path | None, network: bool) -> Caches:
 
 
 def _gradle(folder: Path | None) -> Caches:
-    if folder is None or not (folder / "caches/modules-2").is_dir():
+    if folder is None or not is_open(folder / "caches/modules-2"):
         return Caches()
     return Caches(
         variables={"GRADLE_RO_DEP_CACHE": str(folder / "caches")},
@@ -128,7 +130,7 @@ def _npm(folder: Path | None, network: bool) -> Caches:
         return Caches()
     # npm fails where it cannot add to what it has fetched, so not where it may fetch.
     parts = tuple(
-        each for name in ("content-v2", "index-v5") if (each := folder / "_cacache" / name).is_dir()
+        each for name in ("content-v2", "index-v5") if is_open(each := folder / "_cacache" / name)
     )
     return Caches(
         links=tuple(Link(inner=f".npm/_cacache/{each.name}", outer=each) for each in parts),
@@ -139,7 +141,7 @@ def _npm(folder: Path | None, network: bool) -> Caches:
 def _pip(folder: Path | None) -> Caches:
     if folder is None:
         return Caches()
-    parts = tuple(each for name in ("http", "http-v2") if (each := folder / name).is_dir())
+    parts = tuple(each for name in ("http", "http-v2") if is_open(each := folder / name))
     return Caches(
         links=tuple(Link(inner=f".cache/pip/{each.name}", outer=each) for each in parts),
         read_only=parts,

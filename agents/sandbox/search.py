@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
-from .unseen import Unseen, secrets_inside
+from .unseen import Unseen, is_open, secrets_inside
 
 MAX_SHOWN: Final = 512  # places; each is a mount of every command
 MAX_ENTRIES: Final = 4096  # of one folder that are looked at
@@ -52,7 +52,7 @@ class Search:
     def show(self, path: Path) -> bool:
         """Make a place visible, here and where it leads; whether it is, but for its secrets."""
         real = path.resolve()
-        if not real.exists():
+        if not os.access(real, os.R_OK):
             return False
         for each in dict.fromkeys((path, real)):
             if self.is_shown(each):
@@ -70,7 +70,7 @@ class Search:
 
     def installation(self, folder: Path) -> bool:
         """Make an installation visible, and the one that a virtual environment was made from."""
-        if not folder.is_dir() or not self.show(folder):
+        if not is_open(folder) or not self.show(folder):
             return False
         base = _base_of(folder)
         if base is not None:
@@ -85,7 +85,7 @@ class Search:
         """
         for entry in value.split(os.pathsep):
             folder = Path(entry)
-            if not entry.startswith("/") or not folder.is_dir():
+            if not entry.startswith("/") or not is_open(folder):
                 continue
             if not any(folder.is_relative_to(each) for each in SYSTEM):
                 folder = folder.resolve()  # what links there may be gone, or lie beside secrets
@@ -98,7 +98,7 @@ class Search:
         """Make visible what a program is linked to, where that is installed, what interprets it."""
         for _ in range(MAX_FOLLOWED):
             path = Path(os.path.normpath(path))
-            if path in self._followed or not path.exists():
+            if path in self._followed or not os.access(path, os.R_OK):
                 return
             self._followed.add(path)
             if path.parent.name not in _PROGRAM_FOLDERS or not self._around(path.parent):
@@ -128,7 +128,7 @@ class Search:
     def _programs(self, folder: Path) -> None:
         """Follow the programs of a folder; of the system's only what it does not know itself."""
         folder = folder.resolve()
-        if folder in self._followed or not folder.is_dir():
+        if folder in self._followed or not is_open(folder):
             return
         self._followed.add(folder)
         is_system = any(folder.is_relative_to(each) for each in SYSTEM)
@@ -150,7 +150,7 @@ class Search:
 def _is_installation(folder: Path) -> bool:
     if any(folder.is_relative_to(each) for each in _SHARED):
         return True
-    return any((folder / name).exists() for name in _INSTALLED)
+    return any(os.access(folder / name, os.F_OK) for name in _INSTALLED)
 
 
 def _leaves(link: str) -> bool:
@@ -166,7 +166,7 @@ def _without(root: Path, secrets: tuple[Path, ...]) -> Iterator[Path]:
     if not any(secret.is_relative_to(root) for secret in secrets):
         yield root
         return
-    for part in sorted(root.iterdir()):
+    for part in sorted(root.iterdir()) if is_open(root) else ():
         yield from _without(part, secrets)
 
 

@@ -1,5 +1,6 @@
 """What no command may see: homes as a whole, and every place that is known to hold credentials."""
 
+import os
 import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -166,6 +167,11 @@ def unseen(
     )
     whole = (Path("/"), *_NEVER_WHOLE, *homes, *_given(target))
     return Unseen(whole=_with_real(whole), secret=_with_real(secret))
+
+
+def is_open(folder: Path) -> bool:
+    """Whether we may look into a folder ourselves; what cannot be said is no."""
+    return os.access(f"{folder}/.", os.R_OK | os.X_OK)
 
 
 def secrets_inside(root: Path) -> tuple[Path, ...]:

@@ -71,7 +71,7 @@ def test_a_virtual_environment_brings_the_interpreter_it_links_to(home: Path) ->
 
 
 def test_links_among_programs_are_followed_to_what_they_start(home: Path) -> None:
-    """As pipx, npm and installers below /opt leave them; a lone script comes without its project."""
+    """As pipx, npm and installers leave them; a lone script comes without its project."""
     tool = home / ".local/share/pipx/venvs/black"
     program(tool / "bin/black", f"#!{tool}/bin/python\n")
     (tool / "bin/python").symlink_to("/usr/bin/env")
@@ -178,7 +178,9 @@ def test_no_search_path_and_no_variable_leads_to_a_secret(
     """Nothing visible is, holds or lies in a home, the target, or a place of credentials."""
     home = tmp_path_factory.mktemp("home")
     secrets = [home / name for name in SECRET_BELOW_HOME]
-    folders = sorted({home, *(p for s in secrets for p in (s / "bin", s) if p.is_relative_to(home))})
+    folders = sorted(
+        {home, *(p for s in secrets for p in (s / "bin", s) if p.is_relative_to(home))}
+    )
     for folder in folders:
         folder.mkdir(parents=True, exist_ok=True)
     near = st.sampled_from([*folders, *(f.parent for f in folders), home / "a/bin", home / "b"])
