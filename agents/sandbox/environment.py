@@ -71,7 +71,7 @@ def environment(
     }
 
 
-def prepare(sandbox: Sandbox, links: tuple[Link, ...]) -> None:
+def prepare(sandbox: Sandbox, links: tuple[Link, ...] = ()) -> None:
     """Make the command's own folders.
 
     The home gets a git identity that is nobody's, and ``links``.  It is complete when it appears,
