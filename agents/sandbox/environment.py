@@ -62,6 +62,7 @@ def environment(
         **(OFFLINE if inside.is_offline and not sandbox.network else {}),
         **toolchains.variables,
         **FIXED,
+        **_proxies(sandbox),
         "PATH": os.pathsep.join(toolchains.path),
         "HOME": str(inside.home),
         "TMPDIR": temporary,
@@ -69,6 +70,15 @@ def environment(
         "TMP": temporary,
         MARKER: mark,
     }
+
+
+def _proxies(sandbox: Sandbox) -> dict[str, str]:
+    if sandbox.proxy is None:
+        return {}
+    address = f"http://127.0.0.1:{sandbox.proxy.port}"
+    none = "localhost,127.0.0.1,::1"
+    names = {"HTTP_PROXY": address, "HTTPS_PROXY": address, "ALL_PROXY": address, "NO_PROXY": none}
+    return names | {name.lower(): value for name, value in names.items()}
 
 
 def prepare(sandbox: Sandbox, links: tuple[Link, ...] = ()) -> None:

@@ -30,6 +30,7 @@ class Inside:
     home: Path
     temporary: Path
     is_offline: bool = True  # unless its sandbox names hosts
+    own_network: bool = False  # the proxy must be reached through a socket
 
 
 class Launcher(Protocol):

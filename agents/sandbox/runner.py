@@ -1,11 +1,12 @@
 """Shell commands of repositories and agents, run outside the event loop, sandboxed and bounded."""
 
 import asyncio
+import contextlib
 import hashlib
 import itertools
 import os
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Final
@@ -17,9 +18,10 @@ from ...state.enums import SandboxTier
 from ...state.git_values import Shadow
 from ...state.work import CommandResult
 from .environment import environment, prepare
-from .launcher import Launcher, PlainLauncher, shell
+from .launcher import Inside, Launcher, PlainLauncher, shell
 from .policy import CommandLimits, Sandbox
 from .process import execute
+from .proxy import Proxy
 from .toolchains import Toolchains, find_toolchains
 
 MAX_COMMANDS: Final = 64  # at a time; more wait their turn
@@ -44,6 +46,7 @@ class CommandRunner:
         shadow: MakeShadow | None = None,
         read_only: tuple[Path, ...] = (),
         toolchains: Toolchains | None = None,
+        proxy: Proxy | None = None,
         mark: str | None = None,
         outer: Mapping[str, str] | None = None,
     ) -> None:
@@ -52,7 +55,8 @@ class CommandRunner:
         ``mark`` names the run among the processes of the machine (default: its folder), ``outer``
         are the operator's variables (default: ours).  ``toolchains`` are the operator's programs
         (default: what ``outer`` leads to), ``read_only`` is what else commands may read.
-        ``shadow`` makes the git folder that stands in for a worktree's in its sandbox.
+        ``proxy`` leads to the hosts that commands may reach.  ``shadow`` makes the git folder that
+        stands in for a worktree's in its sandbox.
         """
         self._folder = folder
         self._scratch = scratch
@@ -66,6 +70,7 @@ class CommandRunner:
             toolchains = find_toolchains(os.environ if outer is None else outer, hidden=(folder,))
         self._toolchains = toolchains
         self._read_only = tuple(dict.fromkeys((*toolchains.read_only, *read_only)))
+        self._proxy = proxy or Proxy()
         self._threads = ThreadPoolExecutor(MAX_COMMANDS, thread_name_prefix="command")
 
     @property
@@ -119,16 +124,19 @@ class CommandRunner:
         cancelled = threading.Event()
 
         def work() -> CommandResult:
-            held = self._prepared(sandbox)
-            ended = execute(
-                self._launcher.launch((shell(), "-c", command), cwd, held),
-                cwd,
-                environment(self._toolchains, held, self._launcher.inside(held), mark),
-                output,
-                limits,
-                mark,
-                cancelled,
-            )
+            prepared = self._prepared(sandbox)
+            inside = self._launcher.inside(prepared)
+            with self._networked(prepared, inside) as (held, refusals):
+                ended = execute(
+                    self._launcher.launch((shell(), "-c", command), cwd, held),
+                    cwd,
+                    environment(self._toolchains, held, inside, mark),
+                    output,
+                    limits,
+                    mark,
+                    cancelled,
+                )
+            _append(output, refusals)
             if ended.exit_code != 0 and not cancelled.is_set():
                 _require_room(sandbox, cwd, output)
             return CommandResult(
@@ -155,6 +163,7 @@ class CommandRunner:
     def close(self) -> None:
         """Give the threads back; commands that still run are seen to their end first."""
         self._threads.shutdown()
+        self._proxy.close()
 
     def _prepared(self, sandbox: Sandbox) -> Sandbox:
         """The sandbox with its folders there, its shadow git folder among them."""
@@ -164,11 +173,28 @@ class CommandRunner:
                 return sandbox
             return evolve(sandbox, shadow=self._shadow(sandbox.worktree, sandbox.git))
 
+    @contextlib.contextmanager
+    def _networked(self, sandbox: Sandbox, inside: Inside) -> Iterator[tuple[Sandbox, list[str]]]:
+        """The sandbox with a way to its hosts, and what is refused there, complete at the end."""
+        if not sandbox.network or not inside.is_offline:
+            yield sandbox, []
+            return
+        path = sandbox.scratch / f"proxy-{next(_numbers)}" if inside.own_network else None
+        with self._proxy.door(sandbox.network, path) as door:
+            yield evolve(sandbox, proxy=door.address), door.refusals
+
     def _relative(self, output: Path) -> str:
         try:
             return output.relative_to(self._folder).as_posix()
         except ValueError:
             return output.as_posix()
+
+
+def _append(output: Path, refusals: list[str]) -> None:
+    """Below what a command said, why it did not get what it asked the network for."""
+    if refusals:
+        with disk_errors(output), output.open("a", encoding="utf-8") as file:
+            file.writelines(f"[dispatch: the network refused {line}]\n" for line in refusals)
 
 
 def _require_room(sandbox: Sandbox, cwd: Path, output: Path) -> None:
