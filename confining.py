@@ -9,7 +9,9 @@ from .agents.sandbox.policy import CommandLimits
 from .agents.sandbox.runner import CommandRunner, MakeShadow
 from .agents.sandbox.tiers import Choice
 from .agents.sandbox.toolchains import Toolchains, find_toolchains
+from .policy.hosts import NotAHost, parse_rule
 from .state.config import Config, SandboxConfig
+from .state.errors import UsageError
 from .state.records import Confinement, Run
 
 
@@ -69,6 +71,20 @@ def confinement_of(config: Config, choice: Choice) -> Confinement:
         file_bytes=allowed.file_bytes,
         cpu_seconds=allowed.cpu_seconds,
     )
+
+
+def require_hosts(allowed: SandboxConfig) -> None:
+    """Raise UsageError for a line of the configuration that names no host."""
+    lists = {"network": allowed.network, "setupNetwork": allowed.setup_network}
+    for key, hosts in lists.items():
+        for text in hosts:
+            try:
+                parse_rule(text)
+            except NotAHost as error:
+                raise UsageError(
+                    f"sandbox.{key} names no host with {text!r}: {error}.",
+                    "Write example.org, *.example.org or example.org:8443.",
+                ) from None
 
 
 def confined(run: Run, confinement: Confinement) -> Run:

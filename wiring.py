@@ -15,12 +15,11 @@ from .agents.executors.scripted_client import script_path
 from .agents.runner import AgentRunner
 from .agents.sandbox.tiers import Choice
 from .agents.scripted.script_file import read_script
-from .confining import command_runner, confined
+from .confining import command_runner, confined, require_hosts
 from .fsm.lifecycle import WORKING
 from .fsm.ports import Agents, Commands, Ports, Repository, Store
 from .gitops.store import RunRepository
 from .gitops.target import Target, open_target
-from .policy.hosts import NotAHost, parse_rule
 from .policy.ledger import account, attempts_of
 from .policy.names import RESERVED_NAMES, default_run_name, run_name_problems
 from .state.clock import SystemClock
@@ -133,7 +132,7 @@ def prepare_start(
     clock = SystemClock(environ)
     target = open_target(repo)
     config = load_config(target.root)
-    _require_hosts(config.sandbox)
+    require_hosts(config.sandbox)
     name = default_run_name(clock.now()) if name is None else name
     if problems := run_name_problems(name, RESERVED_NAMES):
         raise UsageError(problems[0], "Choose another name.")
@@ -285,19 +284,6 @@ def _require_free_branch(target: Target, name: str) -> None:
             f"Branch {branch} is checked out at {at}, where it must not move.",
             "Check out another branch there, or give the run another name.",
         )
-
-
-def _require_hosts(allowed: SandboxConfig) -> None:
-    lists = {"network": allowed.network, "setupNetwork": allowed.setup_network}
-    for key, hosts in lists.items():
-        for text in hosts:
-            try:
-                parse_rule(text)
-            except NotAHost as error:
-                raise UsageError(
-                    f"sandbox.{key} names no host with {text!r}: {error}.",
-                    "Write example.org, *.example.org or example.org:8443.",
-                ) from None
 
 
 def _require_models(config: Config, environ: Mapping[str, str]) -> None:
