@@ -16,14 +16,10 @@ from .unseen import is_open
 
 MAX_LINKED: Final = 20_000  # pieces of one cache; what is beyond is downloaded again, or missing
 
-# Below Cargo's home, and how many folders down the pieces lie.
-_CARGO: Final = (
-    ("registry/index", 1),
-    ("registry/cache", 2),
-    ("registry/src", 2),
-    ("git/db", 1),
-    ("git/checkouts", 2),
-)
+# Below Cargo's home, and how many folders down the pieces lie: what is complete once it is there,
+# and what a download adds to, which must not be a link where there are downloads.
+_CARGO: Final = (("registry/cache", 2), ("registry/src", 2), ("git/checkouts", 2))
+_CARGO_GROWS: Final = (("registry/index", 1), ("git/db", 1))
 
 
 @frozen(kw_only=True)
@@ -46,7 +42,7 @@ class Caches:
 def downloaded(outer: Mapping[str, str], home: Path | None, network: bool) -> Caches:
     """The operator's caches; ``network``: commands may download what these do not have."""
     found = (
-        _cargo(folder_of(outer.get("CARGO_HOME"), home, ".cargo")),
+        _cargo(folder_of(outer.get("CARGO_HOME"), home, ".cargo"), network),
         _go(outer, home, network),
         _gradle(folder_of(outer.get("GRADLE_USER_HOME"), home, ".gradle")),
         _maven(folder_of(None, home, ".m2/repository")),
@@ -75,13 +71,14 @@ def folder_of(value: str | None, home: Path | None, below: str | None) -> Path |
     return folder if is_open(folder) else None
 
 
-def _cargo(folder: Path | None) -> Caches:
+def _cargo(folder: Path | None, network: bool) -> Caches:
     if folder is None:
         return Caches()
+    parts = _CARGO if network else (*_CARGO, *_CARGO_GROWS)
     return Caches(
         links=tuple(
             link
-            for below, depth in _CARGO
+            for below, depth in parts
             for link in _links(folder / below, depth, f".cargo/{below}")
         ),
         read_only=tuple(each for name in ("registry", "git") if is_open(each := folder / name)),

@@ -137,8 +137,13 @@ def test_a_cache_of_cargo_is_linked_piece_by_piece_without_its_credentials(home:
     assert own(found, home) == [".cargo/registry"]
     assert {link.inner: str(link.outer) for link in found.links} == {
         f".cargo/registry/{name}": f"{home}/.cargo/registry/{name}"
-        for name in ("cache/ix/serde-1.crate", "index/ix", "src/ix/serde-1")
+        for name in ("cache/ix/serde-1.crate", "src/ix/serde-1", "index/ix")
     }
+    downloading = find_toolchains({"HOME": str(home)}, network=True)
+    assert [link.inner for link in downloading.links] == [
+        ".cargo/registry/cache/ix/serde-1.crate",
+        ".cargo/registry/src/ix/serde-1",
+    ]
 
 
 def test_caches_that_can_be_shared_are_named_by_variables(home: Path) -> None:
