@@ -9,6 +9,7 @@ import os
 import shutil
 import subprocess
 import sys
+import tempfile
 import threading
 import zipfile
 from collections.abc import Iterator, Mapping
@@ -20,6 +21,7 @@ import pytest
 
 from dispatch.agents.sandbox import CommandRunner, find_toolchains
 from dispatch.agents.sandbox.bubblewrap import BubblewrapLauncher, locate
+from dispatch.agents.sandbox.proxy import Proxy
 
 BUBBLEWRAP = locate()
 pytestmark = pytest.mark.skipif(BUBBLEWRAP is None, reason="bubblewrap is not installed")
@@ -40,21 +42,31 @@ def write(folder: Path, files: Mapping[str, str]) -> Path:
     return folder
 
 
-def inside(tmp_path: Path, tree: Path, command: str, **outer: str) -> tuple[int | None, str]:
+def inside(
+    tmp_path: Path,
+    tree: Path,
+    command: str,
+    outer: Mapping[str, str],
+    hosts: tuple[str, ...] = (),
+    proxy: Proxy | None = None,
+) -> tuple[int | None, str]:
     """Exit code and output of a command in ``tree``, for an operator with these variables."""
     assert BUBBLEWRAP is not None
-    found = find_toolchains({"PATH": os.environ["PATH"], **outer}, tmp_path / "target")
-    runner = CommandRunner(
-        tmp_path / "run",
-        tmp_path / "scratch",
-        launcher=BubblewrapLauncher(BUBBLEWRAP),
-        toolchains=found,
-    )
+    variables = {"PATH": os.environ["PATH"], **outer}
     output = tmp_path / "run/out.txt"
-    try:
-        result = asyncio.run(runner.run(command, tree, output))
-    finally:
-        runner.close()
+    with tempfile.TemporaryDirectory() as scratch:
+        runner = CommandRunner(
+            tmp_path / "run",
+            Path(scratch),
+            launcher=BubblewrapLauncher(BUBBLEWRAP),
+            network=hosts,
+            proxy=proxy,
+            toolchains=find_toolchains(variables, tmp_path / "target", network=bool(hosts)),
+        )
+        try:
+            result = asyncio.run(runner.run(command, tree, output))
+        finally:
+            runner.close()
     return result.exit_code, output.read_text(errors="replace")
 
 
@@ -123,7 +135,7 @@ PYTHON_BUILD = (
 def test_python_with_an_environment_made_outside_and_one_made_inside(tmp_path: Path) -> None:
     """Its interpreter is wherever ours is: below a version manager, of the system."""
     tree, outer = python_project(tmp_path, sys.executable)
-    code, output = inside(tmp_path, tree, PYTHON_BUILD, **outer)
+    code, output = inside(tmp_path, tree, PYTHON_BUILD, outer)
     assert code == 0, output
     assert "1 passed" in output
     assert output.endswith(f"{tree}/made\n")
@@ -134,8 +146,7 @@ def test_python_with_an_environment_made_outside_and_one_made_inside(tmp_path: P
 def test_python_as_an_ordinary_user(tmp_path: Path) -> None:
     """The same, started by a user who may do nothing but what all may."""
     tree, outer = python_project(tmp_path, "/usr/bin/python3")
-    inside(tmp_path, tree, "true", **outer)  # everything is imported now
-    shutil.rmtree(tmp_path / "scratch")
+    inside(tmp_path, tree, "true", outer)  # everything is imported now
     shutil.rmtree(tmp_path / "run")
     for path in (tmp_path, *tmp_path.rglob("*")):
         os.chown(path, 65534, 65534, follow_symlinks=False)
@@ -151,9 +162,7 @@ def test_python_as_an_ordinary_user(tmp_path: Path) -> None:
                 os.setgroups([])
                 os.setresgid(65534, 65534, 65534)
                 os.setresuid(65534, 65534, 65534)
-                code, _ = inside(
-                    tmp_path, tree, f"test $(id -u) = 65534 && {PYTHON_BUILD}", **outer
-                )
+                code, _ = inside(tmp_path, tree, f"test $(id -u) = 65534 && {PYTHON_BUILD}", outer)
             finally:
                 os._exit(99 if code is None else code)
         _, status = os.waitpid(pid, 0)
@@ -191,7 +200,7 @@ def test_node_with_the_dependencies_of_the_target_and_with_a_local_package(tmp_p
         tree,
         "npm pack ./local && npm install ./local-1.0.0.tgz && npm test"
         " && ! npm install missing && ! cat ../../../../secret.env",
-        HOME=str(tmp_path / "home"),
+        {"HOME": str(tmp_path / "home")},
     )
     assert code == 0, output
     assert "ENOTCACHED" in output
@@ -232,39 +241,38 @@ def test_node_takes_what_the_operator_s_cache_holds(
     outside(["npm", "install", "--cache", str(home / ".npm")], tree, HOME=str(home))
     shutil.rmtree(tree / "node_modules")
     command = "npm ci && node -e 'process.exit(require(\"answer\") - 42)'"
-    code, output = inside(tmp_path, tree, command, HOME=str(home))
+    code, output = inside(tmp_path, tree, command, {"HOME": str(home)})
     assert code == 0, output
 
 
-@needs("cargo")
-def test_rust_with_a_crate_from_the_operator_s_cache(
-    tmp_path: Path, files: tuple[Path, str]
-) -> None:
-    """Cargo's home is the command's own; the registry's pieces are linked into it."""
-    served, address = files
+def publish_crate(tmp_path: Path, served: Path, address: str, version: str, value: int) -> None:
+    """One more version of the crate ``answer`` in a registry."""
     crate = write(
-        tmp_path / "answer",
+        tmp_path / f"answer-{version}",
         {
-            "Cargo.toml": '[package]\nname = "answer"\nversion = "0.1.0"\nedition = "2021"\n',
-            "src/lib.rs": "pub fn answer() -> u32 { 42 }\n",
+            "Cargo.toml": f'[package]\nname = "answer"\nversion = "{version}"\nedition = "2021"\n',
+            "src/lib.rs": f"pub fn answer() -> u32 {{ {value} }}\n",
         },
     )
     outside(["cargo", "package", "--no-verify", "--allow-dirty"], crate)
-    packed = (crate / "target/package/answer-0.1.0.crate").read_bytes()
+    packed = (crate / f"target/package/answer-{version}.crate").read_bytes()
     entry = {
         "name": "answer",
-        "vers": "0.1.0",
+        "vers": version,
         "deps": [],
         "cksum": hashlib.sha256(packed).hexdigest(),
         "features": {},
         "yanked": False,
     }
-    write(
-        served,
-        {"config.json": json.dumps({"dl": f"{address}/dl"}), "an/sw/answer": json.dumps(entry)},
-    )
-    (served / "dl/answer/0.1.0").mkdir(parents=True)
-    (served / "dl/answer/0.1.0/download").write_bytes(packed)
+    write(served, {"config.json": json.dumps({"dl": f"{address}/dl"}), "an/sw/.folder": ""})
+    with (served / "an/sw/answer").open("a") as index:
+        index.write(json.dumps(entry) + "\n")
+    (served / f"dl/answer/{version}").mkdir(parents=True)
+    (served / f"dl/answer/{version}/download").write_bytes(packed)
+
+
+def rust_project(tmp_path: Path, address: str) -> tuple[Path, dict[str, str]]:
+    """A project that needs the crate, and the variables of an operator who builds it."""
     tree = write(
         tmp_path / "tree",
         {
@@ -276,20 +284,52 @@ def test_rust_with_a_crate_from_the_operator_s_cache(
             f'[source.local]\nregistry = "sparse+{address}/"\n',
         },
     )
-    home = tmp_path / "home"
     rustup = os.environ.get("RUSTUP_HOME", str(Path.home() / ".rustup"))
-    outside(["cargo", "fetch"], tree, CARGO_HOME=str(home / ".cargo"), RUSTUP_HOME=rustup)
-    write(home, {".cargo/credentials.toml": "canary"})
-    code, output = inside(
-        tmp_path,
-        tree,
-        f"cargo build && cargo test --offline && cargo run -q && ! cat {home}/.cargo/cred*",
-        HOME=str(home),
-        RUSTUP_HOME=rustup,
-    )
+    return tree, {"HOME": str(tmp_path / "home"), "RUSTUP_HOME": rustup}
+
+
+@needs("cargo")
+def test_rust_with_a_crate_from_the_operator_s_cache(
+    tmp_path: Path, files: tuple[Path, str]
+) -> None:
+    """Cargo's home is the command's own; the registry's pieces are linked into it."""
+    served, address = files
+    publish_crate(tmp_path, served, address, "0.1.0", 42)
+    tree, operator = rust_project(tmp_path, address)
+    cargo_home = tmp_path / "home/.cargo"
+    outside(["cargo", "fetch"], tree, CARGO_HOME=str(cargo_home), **operator)
+    write(cargo_home, {"credentials.toml": "canary"})
+    command = f"cargo build && cargo test --offline && cargo run -q && ! cat {cargo_home}/cred*"
+    code, output = inside(tmp_path, tree, command, operator)
     assert code == 0, output
     assert "\n42\n" in output
     assert "canary" not in output
+
+
+@needs("cargo")
+def test_rust_downloads_through_the_proxy_what_the_operator_s_cache_does_not_have(
+    tmp_path: Path, files: tuple[Path, str]
+) -> None:
+    """It goes beside the links into the command's home, with a newer index."""
+    served, local = files
+
+    async def here(host: str, port: int) -> tuple[str, ...]:
+        return ("127.0.0.1",)
+
+    proxy = Proxy(resolve=here, is_allowed=lambda address: True)
+    host = local.replace("http://127.0.0.1", "registry.example")
+    address = f"http://{host}"
+    publish_crate(tmp_path, served, address, "0.1.0", 42)
+    tree, operator = rust_project(tmp_path, address)
+    with proxy.door((host,), None) as door:
+        variables = {"http_proxy": f"http://127.0.0.1:{door.address.port}", **operator}
+        outside(["cargo", "fetch"], tree, CARGO_HOME=f"{tmp_path}/home/.cargo", **variables)
+    publish_crate(tmp_path, served, address, "0.2.0", 43)
+    os.utime(served / "an/sw/answer", (2_000_000_000, 2_000_000_000))  # servers go by seconds
+    command = "cargo run -q && sed -i '/^answer/s/0.1/0.2/' Cargo.toml && cargo run -q 2>/dev/null"
+    code, output = inside(tmp_path, tree, command, operator, (host,), proxy)
+    assert code == 0, output
+    assert output.endswith("42\n43\n")
 
 
 @needs("go")
@@ -329,7 +369,7 @@ def test_go_with_a_module_from_the_operator_s_cache(tmp_path: Path) -> None:
     }
     outside(["go", "mod", "tidy"], tree, **variables)
     command = "go build ./... && go test ./... && go vet ./..."
-    code, output = inside(tmp_path, tree, command, HOME=str(home))
+    code, output = inside(tmp_path, tree, command, {"HOME": str(home)})
     assert code == 0, output
     assert "ok  \tapp" in output
 
@@ -345,6 +385,6 @@ def test_c_with_make(tmp_path: Path) -> None:
             "answer.c": '#include <stdio.h>\nint main(void) { return puts("42") < 0; }\n',
         },
     )
-    code, output = inside(tmp_path, tree, "make check", HOME=str(tmp_path / "home"))
+    code, output = inside(tmp_path, tree, "make check", {"HOME": str(tmp_path / "home")})
     assert code == 0, output
     assert output.endswith("./answer\n42\n")
