@@ -239,20 +239,18 @@ def confined(
     tree = tmp_path / "tree"
     tree.mkdir(exist_ok=True)
     output = tmp_path / "run/out.txt"
-    with tempfile.TemporaryDirectory() as scratch:
-        runner = CommandRunner(
-            tmp_path / "run",
-            Path(scratch),
-            launcher=BubblewrapLauncher(BUBBLEWRAP),
-            proxy=proxy,
-            network=network,
-            setup_network=setup_network,
-        )
-        is_setup = bool(setup_network)
-        try:
-            result = asyncio.run(runner.run(command, tree, output, is_setup=is_setup))
-        finally:
-            runner.close()
+    runner = CommandRunner(
+        tmp_path / "run",
+        tmp_path / ("scratch" * 20),  # longer than the address of a socket may be
+        launcher=BubblewrapLauncher(BUBBLEWRAP),
+        proxy=proxy,
+        network=network,
+        setup_network=setup_network,
+    )
+    try:
+        result = asyncio.run(runner.run(command, tree, output, is_setup=bool(setup_network)))
+    finally:
+        runner.close()
     return result.exit_code, output.read_text()
 
 
