@@ -2,6 +2,7 @@
 
 import itertools
 import os
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
@@ -21,6 +22,7 @@ _LOCAL: Final = Path("/usr/local")
 _NIX: Final = Path("/nix/store")  # programs name their libraries there
 _SHARED: Final = tuple(map(Path, ("/opt", "/usr", "/nix", "/snap")))  # nobody keeps sources there
 _PROGRAM_FOLDERS: Final = ("bin", "sbin", "libexec", "shims")
+_PYTHON: Final = re.compile(r"python[0-9.]*t?", re.ASCII)
 # One of these tells an installation from a folder of sources that happens to have a ``bin``.
 _INSTALLED: Final = ("pyvenv.cfg", "conda-meta", "include", "release", "VERSION")
 
@@ -28,8 +30,9 @@ _INSTALLED: Final = ("pyvenv.cfg", "conda-meta", "include", "release", "VERSION"
 class Search:
     """What was found so far; every place goes through ``show``."""
 
-    def __init__(self, forbidden: Unseen) -> None:
-        """``forbidden`` has the last word."""
+    def __init__(self, forbidden: Unseen, target: Path | None) -> None:
+        """``forbidden`` has the last word; nothing in ``target`` is trusted."""
+        self._target = None if target is None else target.resolve()
         self.left_out = dict[str, None]()  # lines, in the order of the search
         self._forbidden = forbidden
         self._shown = dict[Path, None]()
@@ -70,6 +73,8 @@ class Search:
 
     def installation(self, folder: Path) -> bool:
         """Make an installation visible, and the one that a virtual environment was made from."""
+        if self._is_of_target(folder):
+            return self._untrusted(folder)
         if not is_open(folder) or not self.show(folder):
             return False
         base = _base_of(folder)
@@ -86,6 +91,8 @@ class Search:
         for entry in value.split(os.pathsep):
             folder = Path(entry)
             if not entry.startswith("/") or not is_open(folder):
+                continue
+            if self._is_of_target(folder) and folder.is_symlink():
                 continue
             if not any(folder.is_relative_to(each) for each in SYSTEM):
                 folder = folder.resolve()  # what links there may be gone, or lie beside secrets
@@ -111,6 +118,22 @@ class Search:
             else:
                 return
 
+    def _untrusted(self, folder: Path) -> bool:
+        """Make a folder of the target's visible, and the Python it links to; nothing else.
+
+        The repository may have brought it along, with links to whatever its author wants to read.
+        """
+        if folder.is_symlink() or not is_open(folder) or not self.show(folder):
+            return False
+        for programs in (folder / "bin", _base_of(folder)):
+            if programs is not None and _is_python(programs / "python"):
+                self.program(programs / "python")
+        return True
+
+    def _is_of_target(self, folder: Path) -> bool:
+        parent = folder.parent.resolve()  # what it leads to itself is for the target to say
+        return self._target is not None and parent.is_relative_to(self._target)
+
     def _around(self, programs: Path) -> bool:
         """Make a folder of programs visible, with the installation it is part of."""
         prefix = programs.parent
@@ -128,7 +151,7 @@ class Search:
     def _programs(self, folder: Path) -> None:
         """Follow the programs of a folder; of the system's only what it does not know itself."""
         folder = folder.resolve()
-        if folder in self._followed or not is_open(folder):
+        if folder in self._followed or not is_open(folder) or self._is_of_target(folder):
             return
         self._followed.add(folder)
         is_system = any(folder.is_relative_to(each) for each in SYSTEM)
@@ -145,6 +168,17 @@ class Search:
         for interpreter in sorted(each for each in interpreters if each is not None):
             if not self.is_shown(interpreter.resolve()):
                 self.program(interpreter)
+
+
+def _is_python(path: Path) -> bool:
+    """Whether a path leads to an interpreter of Python, by no other name at any link."""
+    for _ in range(MAX_FOLLOWED):
+        if not _PYTHON.fullmatch(path.name) or not os.access(path, os.X_OK):
+            return False
+        if not path.is_symlink():
+            return path.resolve().parent.name == "bin" and path.is_file()
+        path = path.parent.resolve() / path.readlink()
+    return False
 
 
 def _is_installation(folder: Path) -> bool:

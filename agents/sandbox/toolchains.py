@@ -93,7 +93,7 @@ def find_toolchains(
     ``network``: some command of the run may download.  Nothing of ``hidden`` becomes visible.
     """
     home = Path(outer["HOME"]) if outer.get("HOME", "").startswith("/") else None
-    search = Search(unseen(outer, home, target, hidden))
+    search = Search(unseen(outer, home, target, hidden), target)
     search.installation(Path(sys.base_prefix))  # what lets a command reach the proxy runs on it
     variables = {name: outer[name] for name in PLAIN if outer.get(name)}
     for name, below in ROOTS.items():

@@ -175,6 +175,27 @@ def test_of_the_target_only_its_dependencies_are_visible(home: Path) -> None:
     assert len(found.left_out) == 3
 
 
+def test_a_target_cannot_choose_what_of_the_home_is_visible(home: Path) -> None:
+    """Its author may have put links into what looks like an environment."""
+    target = home / "project"
+    program(home / "private/bin/tool")
+    (home / "private/include").mkdir()
+    real = program(home / ".pythons/3.12/bin/python3.12", "ELF").parent
+    (home / ".pythons/3.12/include").mkdir()
+    (real / "python3").symlink_to("python3.12")
+    for name in (".venv", "venv"):
+        (target / name / "bin").mkdir(parents=True)
+        (target / name / "bin/tool").symlink_to(home / "private/bin/tool")
+        program(target / name / "bin/pip", f"#!{home}/private/bin/tool\n")
+    (target / ".venv/bin/python").symlink_to(home / "private/bin/tool")
+    (target / ".venv/pyvenv.cfg").write_text(f"home = {home}/private/bin\n")
+    (target / "venv/bin/python").symlink_to(real / "python3")
+    (target / "node_modules").symlink_to(home / "private")
+    active = {"VIRTUAL_ENV": str(target / ".venv")}
+    found = find(home, target / ".venv/bin", target / "node_modules", target=target, **active)
+    assert own(found, home) == [".pythons/3.12", "project/.venv", "project/venv"]
+
+
 @settings(max_examples=25)
 @given(data=st.data())
 def test_no_search_path_and_no_variable_leads_to_a_secret(
