@@ -1,19 +1,47 @@
 """What a run's commands may touch: its configuration and the launcher that was chosen, together."""
 
+import os
 from pathlib import Path
 
-from attrs import evolve
+from attrs import evolve, frozen
 
 from .agents.sandbox.policy import CommandLimits
 from .agents.sandbox.runner import CommandRunner, MakeShadow
 from .agents.sandbox.tiers import Choice
+from .agents.sandbox.toolchains import Toolchains, find_toolchains
+from .policy.hosts import NotAHost, parse_rule
 from .state.config import Config, SandboxConfig
+from .state.errors import UsageError
 from .state.records import Confinement, Run
 from .state.redact import redactor_of
 
 
+@frozen(kw_only=True)
+class Confining:
+    """The launcher that was chosen, and the operator's programs that commands may use."""
+
+    choice: Choice
+    toolchains: Toolchains
+
+
+def confining_of(config: Config, target: Path, runs: Path, choice: Choice) -> Confining:
+    """Look for the operator's programs; ``runs`` is the folder of the target's runs."""
+    return Confining(choice=choice, toolchains=toolchains_of(config, target, runs))
+
+
+def toolchains_of(config: Config, target: Path, runs: Path) -> Toolchains:
+    """The operator's programs that commands may use, nothing below ``runs`` among them."""
+    allowed = config.sandbox
+    return find_toolchains(
+        os.environ,
+        target,
+        hidden=(runs,),
+        network=bool(allowed.network or allowed.setup_network),
+    )
+
+
 def command_runner(
-    config: Config, folder: Path, choice: Choice, scratch: Path, shadow: MakeShadow
+    config: Config, folder: Path, confining: Confining, scratch: Path, shadow: MakeShadow
 ) -> CommandRunner:
     """The runner of the commands of the run in ``folder``, as its configuration allows."""
     allowed = config.sandbox
@@ -28,25 +56,27 @@ def command_runner(
     return CommandRunner(
         folder,
         scratch,
-        launcher=choice.launcher,
+        launcher=confining.choice.launcher,
         limits=limits,
         network=allowed.network,
         setup_network=allowed.setup_network,
-        read_only=_visible(allowed),
+        toolchains=confining.toolchains,
+        read_only=tuple(map(Path, allowed.read_only)),
         shadow=shadow,
         redactor=redactor_of(config),
     )
 
 
-def confinement_of(config: Config, choice: Choice) -> Confinement:
+def confinement_of(config: Config, confining: Confining) -> Confinement:
     """How commands are held under a configuration, as the document keeps it."""
     allowed = config.sandbox
+    found = map(str, confining.toolchains.read_only)
     return Confinement(
-        tier=choice.launcher.tier,
-        reasons=choice.reasons,
+        tier=confining.choice.launcher.tier,
+        reasons=confining.choice.reasons,
         network=allowed.network,
         setup_network=allowed.setup_network,
-        read_only=tuple(map(str, _visible(allowed))),
+        read_only=tuple(dict.fromkeys((*found, *allowed.read_only))),
         processes=allowed.processes,
         memory_bytes=allowed.memory_bytes,
         file_bytes=allowed.file_bytes,
@@ -54,12 +84,22 @@ def confinement_of(config: Config, choice: Choice) -> Confinement:
     )
 
 
+def require_hosts(allowed: SandboxConfig) -> None:
+    """Raise UsageError for a line of the configuration that names no host."""
+    lists = {"network": allowed.network, "setupNetwork": allowed.setup_network}
+    for key, hosts in lists.items():
+        for text in hosts:
+            try:
+                parse_rule(text)
+            except NotAHost as error:
+                raise UsageError(
+                    f"sandbox.{key} names no host with {text!r}: {error}.",
+                    "Write example.org, *.example.org or example.org:8443.",
+                ) from None
+
+
 def confined(run: Run, confinement: Confinement) -> Run:
     """The run with how its commands are held from now on."""
     if run.sandboxes[-1:] == (confinement,):
         return run
     return evolve(run, sandboxes=(*run.sandboxes, confinement))
-
-
-def _visible(allowed: SandboxConfig) -> tuple[Path, ...]:
-    return tuple(map(Path, allowed.read_only))

@@ -13,9 +13,8 @@ from attrs import evolve, frozen
 from .agents.executors.litellm_client import known_model, known_price, missing_key
 from .agents.executors.scripted_client import script_path
 from .agents.runner import AgentRunner
-from .agents.sandbox.tiers import Choice
 from .agents.scripted.script_file import read_script
-from .confining import command_runner, confined
+from .confining import Confining, command_runner, confined, require_hosts
 from .fsm.lifecycle import WORKING
 from .fsm.ports import Agents, Commands, Ports, Repository, Store
 from .gitops.store import RunRepository
@@ -134,6 +133,7 @@ def prepare_start(
     clock = SystemClock(environ)
     target = open_target(repo)
     config = load_config(target.root)
+    require_hosts(config.sandbox)
     name = default_run_name(clock.now()) if name is None else name
     if problems := run_name_problems(name, RESERVED_NAMES):
         raise UsageError(problems[0], "Choose another name.")
@@ -178,7 +178,7 @@ def make_run_folder(start: Start) -> None:
 async def open_ports(
     start: Start,
     store: Store,
-    choice: Choice,
+    confining: Confining,
     *,
     keyboard: TextIO | None,
     stream: TextIO,
@@ -199,7 +199,7 @@ async def open_ports(
     with tempfile.TemporaryDirectory(prefix="dispatch-", ignore_cleanup_errors=True) as scratch:
         repository = RunRepository(start.target.root, start.folder, start.name)
         runner = command_runner(
-            start.config, start.folder, choice, Path(scratch), repository.shadow
+            start.config, start.folder, confining, Path(scratch), repository.shadow
         )
         agents = AgentRunner(
             config=start.config,

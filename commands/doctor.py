@@ -16,7 +16,9 @@ from attrs import frozen
 from ..agents.executors.litellm_client import known_model, missing_key
 from ..agents.executors.scripted_client import script_path
 from ..agents.sandbox.tiers import INSTALL, tried
+from ..agents.sandbox.toolchains import described
 from ..agents.tools.beneath import openat2_works
+from ..confining import toolchains_of
 from ..gitops.program import OLDEST_GIT, check_git_version, git
 from ..gitops.target import open_target
 from ..gitops.user_git import locate
@@ -110,7 +112,8 @@ def _repository(repo: Path) -> Iterator[Check]:
 
 
 def _config(repo: Path, environ: Mapping[str, str]) -> Iterator[Check]:
-    config = load_config(locate(repo).root)
+    root = locate(repo).root
+    config = load_config(root)
     gate = ", ".join(config.build_gate)
     if UNKNOWN_GATE in config.build_gate:
         yield Check("configuration", Result.MISSING, "buildGate is not filled in yet")
@@ -125,6 +128,8 @@ def _config(repo: Path, environ: Mapping[str, str]) -> Iterator[Check]:
             yield Check("key", Result.OK, f"for {model}: there")
         else:
             yield Check("key", Result.MISSING, f"for {model}: set the variable {missing}")
+    for line in described(toolchains_of(config, root, runs_folder(repo))):
+        yield Check("toolchains", Result.OK, line)
 
 
 def _runs(repo: Path) -> Iterator[Check]:

@@ -9,7 +9,7 @@ from attrs import evolve
 
 from ..agents.sandbox.processes import end_run
 from ..agents.sandbox.tiers import Choice, choose, unconfined
-from ..confining import confinement_of
+from ..confining import Confining, confinement_of, confining_of
 from ..fsm.engine import drive, tell_transition
 from ..fsm.report_file import REPORT, write_report
 from ..fsm.stopping import GRACE_SECONDS
@@ -68,7 +68,8 @@ def carry(
     choice = choose() if sandboxed else unconfined()
     with hold(start.folder, start.clock.now()), marking(start.folder):
         make_run_folder(start)
-        store = start.open_store(confinement_of(start.config, choice))
+        confining = confining_of(start.config, start.target.root, start.folder.parent, choice)
+        store = start.open_store(confinement_of(start.config, confining))
         if begin is not None:
             store.update(begin)
         end_run(str(start.folder))  # what a killed predecessor started must not meet what we start
@@ -77,7 +78,9 @@ def carry(
         try:
             with asyncio.Runner(loop_factory=AliveLoop) as runner:
                 return runner.run(
-                    _carry(start, store, choice, verbose, grace, began=begin is not None, wait=wait)
+                    _carry(
+                        start, store, confining, verbose, grace, began=begin is not None, wait=wait
+                    )
                 )
         except asyncio.CancelledError:
             raise Interrupted(
@@ -88,7 +91,7 @@ def carry(
 async def _carry(
     start: Start,
     store: DocumentStore,
-    choice: Choice,
+    confining: Confining,
     verbose: bool,
     grace: float,
     *,
@@ -98,7 +101,7 @@ async def _carry(
     stopping = heed_signals(start.folder, grace)
     timed = TimedStore(store)
     async with open_ports(
-        start, timed, choice, keyboard=sys.stdin, stream=sys.stderr, verbose=verbose, wait=wait
+        start, timed, confining, keyboard=sys.stdin, stream=sys.stderr, verbose=verbose, wait=wait
     ) as opened:
         ports = evolve(opened, stopping=stopping, worked=timed.worked)
         status = store.run.status

@@ -152,7 +152,8 @@ def confinement(each: Confinement) -> str:
     return (
         f"{each.tier}{reduced}; network: {hosts}{setup if each.setup_network else ''}; "
         f"{each.processes} processes, {_size(each.memory_bytes)} of memory and "
-        f"{each.cpu_seconds} s of computing a process, {_size(each.file_bytes)} a file"
+        f"{each.cpu_seconds} s of computing a process, {_size(each.file_bytes)} a file; "
+        f"visible besides the system: {', '.join(map(code, each.read_only)) or 'nothing'}"
     )
 
 

@@ -4,6 +4,7 @@ from .launcher import Launcher, PlainLauncher
 from .policy import CommandLimits, Sandbox
 from .processes import end_run
 from .runner import CommandRunner
+from .toolchains import Toolchains, find_toolchains
 
 __all__ = [
     "CommandLimits",
@@ -11,5 +12,7 @@ __all__ = [
     "Launcher",
     "PlainLauncher",
     "Sandbox",
+    "Toolchains",
     "end_run",
+    "find_toolchains",
 ]

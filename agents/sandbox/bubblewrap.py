@@ -8,11 +8,13 @@ namespace that dies with its first process, and that dies with our thread.
 import contextlib
 import os
 import shutil
+import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Final
 
 from ...state.enums import SandboxTier
+from . import forwarder
 from .launcher import SYSTEM_PATH, Inside, Launch
 from .limited import limited
 from .policy import Sandbox
@@ -20,6 +22,8 @@ from .seccomp import AF_INET, AF_INET6, AF_NETLINK, AF_UNIX, program
 
 HOME: Final = Path("/home/agent")
 TEMPORARY: Final = Path("/tmp")
+SOCKET: Final = Path("/run/dispatch/proxy.sock")
+FORWARDER: Final = Path("/run/dispatch/forwarder.py")
 TMPFS_BYTES: Final = 64 * 1024 * 1024  # of each folder that is made of memory
 
 # In a network of its own a command may talk to itself; other families, such as the one that
@@ -80,7 +84,7 @@ class BubblewrapLauncher:
 
     def inside(self, sandbox: Sandbox) -> Inside:
         """The same for every command, wherever its folders really are."""
-        return Inside(home=HOME, temporary=TEMPORARY)
+        return Inside(home=HOME, temporary=TEMPORARY, own_network=True)
 
     @contextlib.contextmanager
     def launch(self, words: Sequence[str], cwd: Path, sandbox: Sandbox) -> Iterator[Launch]:
@@ -97,7 +101,7 @@ class BubblewrapLauncher:
                     *("--seccomp", str(filter_file)),
                     *("--chdir", str(cwd)),
                     "--",
-                    *limited(words, sandbox.limits),
+                    *limited(_with_proxy(words, sandbox), sandbox.limits),
                 ),
                 descriptors=(filter_file,),
             )
@@ -142,6 +146,9 @@ def _folders(sandbox: Sandbox) -> tuple[str, ...]:
         words += ("--bind", str(outer), str(inner))
     for path in sandbox.read_only:
         words += ("--ro-bind-try", str(path), str(path))
+    if sandbox.proxy is not None:
+        words += ("--ro-bind", str(sandbox.proxy.socket), str(SOCKET))
+        words += ("--ro-bind", forwarder.__file__, str(FORWARDER))
     worktree = str(sandbox.worktree)
     words += ("--bind", worktree, worktree)
     if sandbox.shadow is not None:
@@ -154,3 +161,11 @@ def _folders(sandbox: Sandbox) -> tuple[str, ...]:
         own = pointer if sandbox.shadow is None else str(sandbox.shadow.pointer)
         words += ("--ro-bind", own, pointer)
     return tuple(words)
+
+
+def _with_proxy(words: Sequence[str], sandbox: Sandbox) -> Sequence[str]:
+    """The command, started once a port of its network leads to the proxy."""
+    if sandbox.proxy is None:
+        return words
+    python = (os.path.realpath(sys.executable), "-I", "-S", str(FORWARDER))
+    return (*python, str(SOCKET), str(sandbox.proxy.port), *words)

@@ -1,62 +1,22 @@
-"""The environment of a command: built from nothing, by an allow-list.
+"""The environment of a command: built from nothing.
 
-What a toolchain needs to be found stays: ``PATH``, the active virtual environment, the variables
-that say where a compiler or an interpreter lives, certificates.  Folders below the operator's home
-that hold programs and nothing secret are named, since the command has a home of its own.  Keys,
-tokens, agents' sockets and everything else of the operator's are not there.
+What a toolchain needs to be found is there, as ``toolchains`` found it, and what is the same for
+every command.  Keys, tokens, agents' sockets and everything else of the operator's are not.
 """
 
 import os
+import shutil
+import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
 from ...state.marks import MARKER
+from .caches import Link
 from .launcher import Inside
 from .policy import Sandbox
+from .toolchains import Toolchains
 
-DEFAULT_PATH: Final = "/usr/local/bin:/usr/bin:/bin"
-
-PASSED: Final = (
-    "CARGO_HOME",
-    "CC",
-    "CONDA_PREFIX",
-    "CXX",
-    "GOFLAGS",
-    "GOMODCACHE",
-    "GOPATH",
-    "GOROOT",
-    "JAVA_HOME",
-    "LD_LIBRARY_PATH",
-    "LOGNAME",
-    "NODE_EXTRA_CA_CERTS",
-    "NVM_DIR",
-    "PYENV_ROOT",
-    "REQUESTS_CA_BUNDLE",
-    "RUSTUP_HOME",
-    "RUSTUP_TOOLCHAIN",
-    "SOURCE_DATE_EPOCH",
-    "SSL_CERT_DIR",
-    "SSL_CERT_FILE",
-    "TZ",
-    "USER",
-    "VIRTUAL_ENV",
-)
-PASSED_WITH_NETWORK: Final = (
-    "HTTPS_PROXY",
-    "HTTP_PROXY",
-    "NO_PROXY",
-    "http_proxy",
-    "https_proxy",
-    "no_proxy",
-)
-# Set when the operator's home has the folder and the variable is not set.
-FROM_HOME: Final[Mapping[str, str]] = {
-    "GOPATH": "go",
-    "NVM_DIR": ".nvm",
-    "PYENV_ROOT": ".pyenv",
-    "RUSTUP_HOME": ".rustup",
-}
 FIXED: Final[Mapping[str, str]] = {
     "CI": "1",
     "GIT_ASKPASS": "false",
@@ -69,10 +29,19 @@ FIXED: Final[Mapping[str, str]] = {
     "LC_ALL": "C.UTF-8",
     "NO_COLOR": "1",
     "PAGER": "cat",
+    "PIP_DISABLE_PIP_VERSION_CHECK": "1",
     # Byte code beside sources would look like an agent's work where nothing ignores it.
     "PYTHONDONTWRITEBYTECODE": "1",
     "SSH_ASKPASS": "false",
     "TERM": "dumb",
+}
+# Without the network: take what is there, and say at once what is not.
+OFFLINE: Final[Mapping[str, str]] = {
+    "CARGO_NET_OFFLINE": "true",
+    "GOPROXY": "off",
+    "PIP_NO_INDEX": "1",
+    "UV_OFFLINE": "1",
+    "npm_config_offline": "true",
 }
 
 _GIT_CONFIG: Final = """\
@@ -85,22 +54,16 @@ _GIT_CONFIG: Final = """\
 
 
 def environment(
-    outer: Mapping[str, str], sandbox: Sandbox, inside: Inside, mark: str
+    toolchains: Toolchains, sandbox: Sandbox, inside: Inside, mark: str
 ) -> dict[str, str]:
-    """The variables of a command; ``outer`` are ours, ``mark`` tells its processes from others."""
-    passed = PASSED + (PASSED_WITH_NETWORK if sandbox.network else ())
-    home = Path(outer["HOME"]) if outer.get("HOME") else None
-    found = {
-        name: str(home / folder)
-        for name, folder in FROM_HOME.items()
-        if home is not None and (home / folder).is_dir()
-    }
-    found |= {name: outer[name] for name in passed if outer.get(name)}
+    """The variables of a command; ``mark`` tells its processes from others."""
     temporary = str(inside.temporary)
     return {
-        **found,
+        **(OFFLINE if inside.is_offline and not sandbox.network else {}),
+        **toolchains.variables,
         **FIXED,
-        "PATH": _search_path(outer.get("PATH", "")),
+        **_proxies(sandbox),
+        "PATH": os.pathsep.join(toolchains.path),
         "HOME": str(inside.home),
         "TMPDIR": temporary,
         "TEMP": temporary,
@@ -109,16 +72,35 @@ def environment(
     }
 
 
-def prepare(sandbox: Sandbox) -> None:
-    """Make the command's own folders, with a git identity that is nobody's."""
-    for folder in (sandbox.scratch, sandbox.home, sandbox.temporary):
+def _proxies(sandbox: Sandbox) -> dict[str, str]:
+    if sandbox.proxy is None:
+        return {}
+    address = f"http://127.0.0.1:{sandbox.proxy.port}"
+    none = "localhost,127.0.0.1,::1"
+    names = {"HTTP_PROXY": address, "HTTPS_PROXY": address, "ALL_PROXY": address, "NO_PROXY": none}
+    return names | {name.lower(): value for name, value in names.items()}
+
+
+def prepare(sandbox: Sandbox, links: tuple[Link, ...] = ()) -> None:
+    """Make the command's own folders.
+
+    The home gets a git identity that is nobody's, and ``links``.  It is complete when it appears,
+    and nothing is written into it later: by then a command may have put a link there that leads
+    out.
+    """
+    for folder in (sandbox.scratch, sandbox.temporary):
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    config = sandbox.home / ".gitconfig"
-    if not config.exists():
-        config.write_text(_GIT_CONFIG, encoding="utf-8")
-
-
-def _search_path(path: str) -> str:
-    """Without relative entries: a ``git`` in the worktree must not stand in for git."""
-    kept = [entry for entry in path.split(os.pathsep) if entry.startswith("/")]
-    return os.pathsep.join(kept) or DEFAULT_PATH
+    if sandbox.home.exists():
+        return
+    made = Path(tempfile.mkdtemp(prefix="home-", dir=sandbox.scratch))
+    (made / ".gitconfig").write_text(_GIT_CONFIG, encoding="utf-8")
+    for link in links:
+        place = made / link.inner
+        place.parent.mkdir(parents=True, exist_ok=True)
+        place.symlink_to(link.outer)
+    try:
+        made.rename(sandbox.home)
+    except OSError:  # a command beside this one was faster
+        shutil.rmtree(made, ignore_errors=True)
+        if not sandbox.home.is_dir():
+            raise

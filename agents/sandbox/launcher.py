@@ -25,10 +25,12 @@ class Launch:
 
 @frozen(kw_only=True)
 class Inside:
-    """Where a command finds its own folders."""
+    """Where a command finds its own folders, and whether the network is kept from it."""
 
     home: Path
     temporary: Path
+    is_offline: bool = True  # unless its sandbox names hosts
+    own_network: bool = False  # the proxy must be reached through a socket
 
 
 class Launcher(Protocol):
@@ -56,8 +58,8 @@ class PlainLauncher:
     tier = SandboxTier.NONE
 
     def inside(self, sandbox: Sandbox) -> Inside:
-        """They are where they are."""
-        return Inside(home=sandbox.home, temporary=sandbox.temporary)
+        """They are where they are, and so is the network."""
+        return Inside(home=sandbox.home, temporary=sandbox.temporary, is_offline=False)
 
     def launch(
         self, words: Sequence[str], cwd: Path, sandbox: Sandbox

@@ -31,11 +31,24 @@ class CommandLimits:
 
 
 @frozen(kw_only=True)
+class ProxyAddress:
+    """Where a command's way out is: a port of its loopback address.
+
+    With ``socket`` the port is one of the command's own network, and whoever starts the command
+    sees to it that it leads to that socket.
+    """
+
+    port: int
+    socket: Path | None = None
+
+
+@frozen(kw_only=True)
 class Sandbox:
     """The world of one command.
 
     ``worktree`` is the tree it works in, ``scratch`` a folder of its own that holds its home and
-    its temporary files, ``read_only`` what else it may read, ``network`` the hosts it may reach.
+    its temporary files, ``read_only`` what else it may read, ``network`` the hosts it may reach,
+    through ``proxy`` while it runs.
     How much of this is enforced is the launcher's to say.
     """
 
@@ -43,6 +56,7 @@ class Sandbox:
     scratch: Path
     shadow: Shadow | None = None
     network: tuple[str, ...] = ()
+    proxy: ProxyAddress | None = None
     read_only: tuple[Path, ...] = ()
     limits: CommandLimits = field(factory=CommandLimits)
 

@@ -20,6 +20,7 @@ from .environment import environment, prepare
 from .launcher import Launcher, shell
 from .policy import Sandbox
 from .processes import end_command
+from .toolchains import Toolchains
 
 LIMIT_SECONDS: Final = 10.0  # it takes some 20 ms; a machine under load may take longer
 MAX_OUTPUT_BYTES: Final = 1 << 20
@@ -80,7 +81,7 @@ def _tried(
     """What the command said, and whether something of it was still alive after it had ended."""
     words = (shell(), "-c", _SCRIPT, "probe", *map(str, arguments))
     mark = f"probe/{os.getpid()}.{secrets.token_hex(4)}"
-    variables = environment(os.environ, sandbox, launcher.inside(sandbox), mark)
+    variables = environment(Toolchains(), sandbox, launcher.inside(sandbox), mark)
     assert MARKER in variables  # by which a survivor is found
     try:
         with launcher.launch(words, sandbox.worktree, sandbox) as start:

@@ -1,11 +1,12 @@
 """Shell commands of repositories and agents, run outside the event loop, sandboxed and bounded."""
 
 import asyncio
+import contextlib
 import hashlib
 import itertools
 import os
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Final
@@ -18,9 +19,11 @@ from ...state.git_values import Shadow
 from ...state.redact import Redactor
 from ...state.work import CommandResult
 from .environment import environment, prepare
-from .launcher import Launcher, PlainLauncher, shell
+from .launcher import Inside, Launcher, PlainLauncher, shell
 from .policy import CommandLimits, Sandbox
 from .process import execute
+from .proxy import Proxy
+from .toolchains import Toolchains, find_toolchains
 
 MAX_COMMANDS: Final = 64  # at a time; more wait their turn
 
@@ -43,6 +46,8 @@ class CommandRunner:
         setup_network: tuple[str, ...] = (),
         shadow: MakeShadow | None = None,
         read_only: tuple[Path, ...] = (),
+        toolchains: Toolchains | None = None,
+        proxy: Proxy | None = None,
         mark: str | None = None,
         outer: Mapping[str, str] | None = None,
         redactor: Redactor | None = None,
@@ -50,9 +55,11 @@ class CommandRunner:
         """``folder`` is the run's; ``scratch`` holds the homes, best at a short path.
 
         ``mark`` names the run among the processes of the machine (default: its folder), ``outer``
-        are the variables the allow-list picks from (default: ours).  ``shadow`` makes the git
-        folder that stands in for a worktree's in its sandbox, ``redactor`` takes
-        secrets out of what commands say before it is kept.
+        are the operator's variables (default: ours).  ``toolchains`` are the operator's programs
+        (default: what ``outer`` leads to), ``read_only`` is what else commands may read.
+        ``proxy`` leads to the hosts that commands may reach.  ``shadow`` makes the git folder that
+        stands in for a worktree's in its sandbox, ``redactor`` takes secrets out of what commands
+        say before it is kept.
         """
         self._folder = folder
         self._scratch = scratch
@@ -61,10 +68,13 @@ class CommandRunner:
         self._network = network
         self._setup_network = setup_network
         self._shadow = shadow
-        self._read_only = read_only
         self._mark = mark or str(folder)
-        self._outer = os.environ if outer is None else outer
-        self._redactor = redactor
+        self._redactor = redactor or Redactor()
+        if toolchains is None:
+            toolchains = find_toolchains(os.environ if outer is None else outer, hidden=(folder,))
+        self._toolchains = toolchains
+        self._read_only = tuple(dict.fromkeys((*toolchains.read_only, *read_only)))
+        self._proxy = proxy or Proxy()
         self._threads = ThreadPoolExecutor(MAX_COMMANDS, thread_name_prefix="command")
 
     @property
@@ -118,17 +128,20 @@ class CommandRunner:
         cancelled = threading.Event()
 
         def work() -> CommandResult:
-            held = self._prepared(sandbox)
-            ended = execute(
-                self._launcher.launch((shell(), "-c", command), cwd, held),
-                cwd,
-                environment(self._outer, held, self._launcher.inside(held), mark),
-                output,
-                limits,
-                mark,
-                cancelled,
-                self._redactor,
-            )
+            prepared = self._prepared(sandbox)
+            inside = self._launcher.inside(prepared)
+            with self._networked(prepared, inside) as (held, refusals):
+                ended = execute(
+                    self._launcher.launch((shell(), "-c", command), cwd, held),
+                    cwd,
+                    environment(self._toolchains, held, inside, mark),
+                    output,
+                    limits,
+                    mark,
+                    cancelled,
+                    self._redactor,
+                )
+            _append(output, [self._redactor.text(each) for each in refusals])
             if ended.exit_code != 0 and not cancelled.is_set():
                 _require_room(sandbox, cwd, output)
             return CommandResult(
@@ -155,20 +168,38 @@ class CommandRunner:
     def close(self) -> None:
         """Give the threads back; commands that still run are seen to their end first."""
         self._threads.shutdown()
+        self._proxy.close()
 
     def _prepared(self, sandbox: Sandbox) -> Sandbox:
         """The sandbox with its folders there, its shadow git folder among them."""
         with disk_errors(sandbox.scratch):
-            prepare(sandbox)
+            prepare(sandbox, self._toolchains.links)
             if self._shadow is None:
                 return sandbox
             return evolve(sandbox, shadow=self._shadow(sandbox.worktree))
+
+    @contextlib.contextmanager
+    def _networked(self, sandbox: Sandbox, inside: Inside) -> Iterator[tuple[Sandbox, list[str]]]:
+        """The sandbox with a way to its hosts, and what is refused there, complete at the end."""
+        if not sandbox.network or not inside.is_offline:
+            yield sandbox, []
+            return
+        path = sandbox.scratch / f"proxy-{next(_numbers)}" if inside.own_network else None
+        with self._proxy.door(sandbox.network, path) as door:
+            yield evolve(sandbox, proxy=door.address), door.refusals
 
     def _relative(self, output: Path) -> str:
         try:
             return output.relative_to(self._folder).as_posix()
         except ValueError:
             return output.as_posix()
+
+
+def _append(output: Path, refusals: Sequence[str]) -> None:
+    """Below what a command said, why it did not get what it asked the network for."""
+    if refusals:
+        with disk_errors(output), output.open("a", encoding="utf-8") as file:
+            file.writelines(f"[dispatch: the network refused {line}]\n" for line in refusals)
 
 
 def _require_room(sandbox: Sandbox, cwd: Path, output: Path) -> None:

@@ -39,7 +39,7 @@ def test_the_strongest_tier_is_taken_without_a_word_and_written_down(run: Asking
     assert (held.processes, held.file_bytes) == (300, 2**30)
     line = next(line for line in report(run).splitlines() if line.startswith("- Sandbox: "))
     assert line.startswith("- Sandbox: bubblewrap; network: none; 300 processes, 16 GiB of memory")
-    assert line.endswith(" 1 GiB a file")
+    assert " 1 GiB a file; visible besides the system: " in line
     assert "unconfined" not in report(run)
 
 
@@ -91,3 +91,16 @@ def test_without_bubblewrap_the_run_says_so_before_it_begins(run: Asking) -> Non
         assert "No sandbox holds the commands of agents on this machine" in ended.err
         assert "--no-sandbox" in ended.err
         assert not run.folder.exists()
+
+
+@pytest.mark.parametrize("text", ["10.0.0.1", "https://example.org", "*.org"])
+def test_a_line_that_names_no_host_is_refused_before_anything_is_made(
+    run: Asking, text: str
+) -> None:
+    """It would permit less, or more, than its writer thinks."""
+    run.configure(sandbox={"setupNetwork": [text]})
+    ended = run.program.run("run", "r")
+    assert ended.code == ExitCode.USAGE
+    assert f"sandbox.setupNetwork names no host with '{text}': " in ended.err
+    assert "Write example.org, *.example.org or example.org:8443." in ended.err
+    assert not run.folder.exists()
