@@ -17,6 +17,7 @@ from .launcher import SYSTEM_PATH, Inside, Launch
 from .limited import limited
 from .policy import Sandbox
 from .seccomp import AF_INET, AF_INET6, AF_NETLINK, AF_UNIX, program
+from .system_files import MERGED, SYSTEM
 
 HOME: Final = Path("/home/agent")
 TEMPORARY: Final = Path("/tmp")
@@ -26,31 +27,6 @@ TMPFS_BYTES: Final = 64 * 1024 * 1024  # of each folder that is made of memory
 # reaches the machine below a virtual one, know no namespaces.
 FAMILIES: Final = (AF_UNIX, AF_INET, AF_INET6, AF_NETLINK)
 
-# What programs read of the system; everything else of /etc may hold secrets.
-_SYSTEM: Final = (
-    "/usr",
-    "/etc/alternatives",
-    "/etc/ca-certificates",
-    "/etc/group",
-    "/etc/hosts",
-    "/etc/java-11-openjdk",
-    "/etc/java-17-openjdk",
-    "/etc/java-21-openjdk",
-    "/etc/ld.so.cache",
-    "/etc/ld.so.conf",
-    "/etc/ld.so.conf.d",
-    "/etc/localtime",
-    "/etc/magic",
-    "/etc/mime.types",
-    "/etc/nsswitch.conf",
-    "/etc/passwd",
-    "/etc/protocols",
-    "/etc/python3",
-    "/etc/services",
-    "/etc/ssl/certs",
-    "/etc/ssl/openssl.cnf",
-)
-_MERGED: Final = ("/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32")
 # Real uid 0 may write below /proc/sys without any capability; the rest is what containers mask.
 _PROC_READ_ONLY: Final = ("/proc/sys", "/proc/irq", "/proc/bus", "/proc/fs")
 _PROC_HIDDEN: Final = (
@@ -118,9 +94,9 @@ def _namespaces() -> tuple[str, ...]:
 
 def _system() -> tuple[str, ...]:
     words = list[str]()
-    for path in filter(os.path.exists, _SYSTEM):
+    for path in filter(os.path.exists, SYSTEM):
         words += ("--ro-bind", path, path)
-    for path in filter(os.path.lexists, _MERGED):
+    for path in filter(os.path.lexists, MERGED):
         if Path(path).is_symlink():  # into /usr, which is there
             words += ("--symlink", str(Path(path).readlink()), path)
         else:

@@ -105,6 +105,7 @@ def environment(
         "TMPDIR": temporary,
         "TEMP": temporary,
         "TMP": temporary,
+        **dict(inside.variables),
         MARKER: mark,
     }
 

@@ -25,10 +25,11 @@ class Launch:
 
 @frozen(kw_only=True)
 class Inside:
-    """Where a command finds its own folders."""
+    """Where a command finds its own folders, and the variables that say more of them."""
 
     home: Path
     temporary: Path
+    variables: tuple[tuple[str, str], ...] = ()
 
 
 class Launcher(Protocol):
