@@ -128,10 +128,10 @@ def _end_descendants() -> None:
 
 def _descendants() -> set[int]:
     parents: dict[int, int] = {}
-    for name in os.listdir("/proc"):
+    for name in os.listdir("/proc"):  # noqa: PTH208 - pathlib takes as long to load as we to start
         if name.isdigit():
             try:
-                with open(f"/proc/{name}/stat", "rb") as file:
+                with open(f"/proc/{name}/stat", "rb") as file:  # noqa: PTH123
                     parents[int(name)] = int(file.read().rpartition(b")")[2].split()[1])
             except OSError:
                 continue
@@ -155,7 +155,7 @@ def _end_like(status: int) -> None:
 
 
 def _send(pid: int, number: int) -> None:
-    try:
+    try:  # noqa: SIM105
         os.kill(pid, number)
     except ProcessLookupError:
         pass

@@ -103,5 +103,5 @@ def _folders(sandbox: Sandbox) -> tuple[Rule, ...]:
 
 def _counted_here(limits: CommandLimits) -> CommandLimits:
     """The kernel counts the processes of a user, not of a command: those of now come on top."""
-    tasks = Path("/proc/loadavg").read_text(encoding="ascii").split()[3].partition("/")[2]
+    tasks = Path("/proc/loadavg").read_text(encoding="utf-8").split()[3].partition("/")[2]
     return evolve(limits, processes=limits.processes + int(tasks))
