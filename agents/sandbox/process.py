@@ -16,6 +16,7 @@ from attrs import frozen
 
 from ...state.alive import alive_seconds
 from ...state.disk import disk_errors, refusal
+from .cgroup import grouped
 from .launcher import Launch
 from .output import OutputFile
 from .policy import MAX_TIMEOUT_SECONDS, CommandLimits
@@ -56,11 +57,15 @@ def execute(
     output cannot be written.
     """
     started = alive_seconds()
-    with disk_errors(output), OutputFile(output, limits.output_bytes) as file:
+    with (
+        disk_errors(output),
+        OutputFile(output, limits.output_bytes) as file,
+        grouped(mark, limits) as into_its_group,
+    ):
         try:
             with launch as start:
                 process = subprocess.Popen(
-                    start.argv,
+                    (*into_its_group, *start.argv),
                     cwd=cwd,
                     env=dict(variables),
                     stdin=subprocess.DEVNULL,
