@@ -36,11 +36,14 @@ _FIXED: Final = (
 )
 
 
-def unavailable() -> str | None:
-    """Why this machine cannot hold commands with Landlock; null: it can."""
+def unavailable(version: int | None = None) -> str | None:
+    """Why this machine cannot hold commands with Landlock; null: it can.
+
+    ``version`` is the kernel's, which is asked by default.
+    """
     if not is_supported():
-        return "there is no filter of system calls for this architecture"
-    found = ruleset.abi()
+        return "there is no filter of system calls for this processor"
+    found = ruleset.abi() if version is None else version
     if found == 0:
         return "the kernel offers no Landlock"
     if found < ruleset.MIN_ABI:

@@ -168,7 +168,8 @@ def test_a_fork_bomb_is_stopped(make: Make) -> None:
         ("head -c 20M /dev/zero > big; stat -c %s big", str(LIMITS.file_bytes)),
         ("(while :; do :; done); echo ended $?", "ended 137"),
         (
-            f"{PYTHON} -c 'f = [open(\"/dev/null\") for _ in range(99)]' 2>&1 | grep -o 'Too many.*:'",
+            f"{PYTHON} -c 'f = [open(\"/dev/null\") for _ in range(99)]' 2>&1 "
+            "| grep -o 'Too many.*:'",
             "Too many open files:",
         ),
         ("ulimit -c", "0"),
