@@ -62,13 +62,12 @@ class LandlockLauncher:
 
     def inside(self, sandbox: Sandbox) -> Inside:
         """They are where they are; git is told of its folder, since no file can stand in."""
-        variables: tuple[tuple[str, str], ...] = ()
-        if sandbox.shadow is not None:
-            variables = (
-                ("GIT_DIR", str(sandbox.shadow.folder)),
-                ("GIT_WORK_TREE", str(sandbox.worktree)),
-            )
-        return Inside(home=sandbox.home, temporary=sandbox.temporary, variables=variables)
+        variables = {} if sandbox.shadow is None else sandbox.shadow.variables
+        return Inside(
+            home=sandbox.home,
+            temporary=sandbox.temporary,
+            variables=tuple(sorted(variables.items())),
+        )
 
     @contextlib.contextmanager
     def launch(self, words: Sequence[str], cwd: Path, sandbox: Sandbox) -> Iterator[Launch]:

@@ -10,11 +10,12 @@ from pathlib import Path
 
 import pytest
 
-from dispatch.agents.sandbox import Sandbox, Shadow, ruleset
+from dispatch.agents.sandbox import Sandbox, ruleset
 from dispatch.agents.sandbox.environment import environment, prepare
 from dispatch.agents.sandbox.landlock import PROGRAM, LandlockLauncher, unavailable
 from dispatch.agents.sandbox.ruleset import READ_AND_RUN, Rule
 from dispatch.agents.sandbox.system_files import MERGED, SYSTEM
+from dispatch.state.git_values import Shadow
 
 pytestmark = pytest.mark.skipif(unavailable() is not None, reason="no Landlock")
 
@@ -99,7 +100,12 @@ def test_what_is_to_be_read_is_read_and_only_the_tree_is_written(
     (tools / "tool").write_text("#!/bin/sh\necho tool runs\n")
     (tools / "tool").chmod(0o755)
     (objects / "one").write_text("an object\n")
-    shadow = Shadow(folder=store, pointer=tmp_path / "pointer", borrowed=(objects,))
+    shadow = Shadow(
+        worktree=sandbox.worktree,
+        folder=store,
+        pointer=tmp_path / "pointer",
+        borrowed=(objects,),
+    )
     held = Sandbox(
         worktree=sandbox.worktree, scratch=sandbox.scratch, read_only=(tools,), shadow=shadow
     )
