@@ -7,7 +7,7 @@ from attrs import evolve, frozen
 
 from .agents.sandbox.policy import CommandLimits
 from .agents.sandbox.runner import CommandRunner, MakeShadow
-from .agents.sandbox.tiers import Choice
+from .agents.sandbox.tiers import INSTALL, Choice
 from .agents.sandbox.toolchains import Toolchains, find_toolchains
 from .policy.hosts import NotAHost, parse_rule
 from .state.config import Config, SandboxConfig
@@ -25,7 +25,18 @@ class Confining:
 
 
 def confining_of(config: Config, target: Path, runs: Path, choice: Choice) -> Confining:
-    """Look for the operator's programs; ``runs`` is the folder of the target's runs."""
+    """Look for the operator's programs; ``runs`` is the folder of the target's runs.
+
+    Raises UsageError for hosts that the launcher cannot lead to.
+    """
+    hosts = (*config.sandbox.network, *config.sandbox.setup_network)
+    if hosts and not choice.launcher.reaches_hosts:
+        raise UsageError(
+            f"sandbox.network and sandbox.setupNetwork name hosts ({', '.join(hosts)}), and no "
+            f"command reaches one in the sandbox {choice.launcher.tier}, the strongest here "
+            f"({'; '.join(choice.reasons)}).",
+            f"Remove the hosts from your configuration. {INSTALL}",
+        )
     return Confining(choice=choice, toolchains=toolchains_of(config, target, runs))
 
 

@@ -66,9 +66,9 @@ def carry(
     """
     say_refusals_once()
     choice = choose() if sandboxed else unconfined()
+    confining = confining_of(start.config, start.target.root, start.folder.parent, choice)
     with hold(start.folder, start.clock.now()), marking(start.folder):
         make_run_folder(start)
-        confining = confining_of(start.config, start.target.root, start.folder.parent, choice)
         store = start.open_store(confinement_of(start.config, confining))
         if begin is not None:
             store.update(begin)
@@ -129,8 +129,9 @@ def _announced(choice: Choice) -> tuple[str, ...]:
             return ()
         case SandboxTier.LANDLOCK:
             return (
-                f"the sandbox is reduced to landlock ({reasons}): commands see the names of "
-                "processes, and share the machine's temporary folder names with others.",
+                f"the sandbox is reduced to landlock ({reasons}). Commands reach no other file's "
+                "content and no network, but see the names of processes, and can change modes and "
+                "times of your files and memory that programs share; spec.md names all of it.",
             )
         case SandboxTier.NONE:
             return (

@@ -19,6 +19,7 @@ from .launcher import SYSTEM_PATH, Inside, Launch
 from .limited import limited
 from .policy import Sandbox
 from .seccomp import AF_INET, AF_INET6, AF_NETLINK, AF_UNIX, program
+from .system_files import MERGED, SYSTEM
 
 HOME: Final = Path("/home/agent")
 TEMPORARY: Final = Path("/tmp")
@@ -30,31 +31,6 @@ TMPFS_BYTES: Final = 64 * 1024 * 1024  # of each folder that is made of memory
 # reaches the machine below a virtual one, know no namespaces.
 FAMILIES: Final = (AF_UNIX, AF_INET, AF_INET6, AF_NETLINK)
 
-# What programs read of the system; everything else of /etc may hold secrets.
-_SYSTEM: Final = (
-    "/usr",
-    "/etc/alternatives",
-    "/etc/ca-certificates",
-    "/etc/group",
-    "/etc/hosts",
-    "/etc/java-11-openjdk",
-    "/etc/java-17-openjdk",
-    "/etc/java-21-openjdk",
-    "/etc/ld.so.cache",
-    "/etc/ld.so.conf",
-    "/etc/ld.so.conf.d",
-    "/etc/localtime",
-    "/etc/magic",
-    "/etc/mime.types",
-    "/etc/nsswitch.conf",
-    "/etc/passwd",
-    "/etc/protocols",
-    "/etc/python3",
-    "/etc/services",
-    "/etc/ssl/certs",
-    "/etc/ssl/openssl.cnf",
-)
-_MERGED: Final = ("/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32")
 # Real uid 0 may write below /proc/sys without any capability; the rest is what containers mask.
 _PROC_READ_ONLY: Final = ("/proc/sys", "/proc/irq", "/proc/bus", "/proc/fs")
 _PROC_HIDDEN: Final = (
@@ -77,6 +53,7 @@ class BubblewrapLauncher:
     """Starts commands through the system's bubblewrap."""
 
     tier = SandboxTier.BUBBLEWRAP
+    reaches_hosts = True
 
     def __init__(self, bubblewrap: str) -> None:
         """``bubblewrap``: the program, by an absolute path."""
@@ -84,7 +61,7 @@ class BubblewrapLauncher:
 
     def inside(self, sandbox: Sandbox) -> Inside:
         """The same for every command, wherever its folders really are."""
-        return Inside(home=HOME, temporary=TEMPORARY, own_network=True)
+        return Inside(home=HOME, temporary=TEMPORARY)
 
     @contextlib.contextmanager
     def launch(self, words: Sequence[str], cwd: Path, sandbox: Sandbox) -> Iterator[Launch]:
@@ -122,9 +99,9 @@ def _namespaces() -> tuple[str, ...]:
 
 def _system() -> tuple[str, ...]:
     words = list[str]()
-    for path in filter(os.path.exists, _SYSTEM):
+    for path in filter(os.path.exists, SYSTEM):
         words += ("--ro-bind", path, path)
-    for path in filter(os.path.lexists, _MERGED):
+    for path in filter(os.path.lexists, MERGED):
         if Path(path).is_symlink():  # into /usr, which is there
             words += ("--symlink", str(Path(path).readlink()), path)
         else:

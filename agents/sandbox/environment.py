@@ -68,6 +68,7 @@ def environment(
         "TMPDIR": temporary,
         "TEMP": temporary,
         "TMP": temporary,
+        **dict(inside.variables),
         MARKER: mark,
     }
 

@@ -30,7 +30,7 @@ class Inside:
     home: Path
     temporary: Path
     is_offline: bool = True  # unless its sandbox names hosts
-    own_network: bool = False  # the proxy must be reached through a socket
+    variables: tuple[tuple[str, str], ...] = ()  # that say more of its folders
 
 
 class Launcher(Protocol):
@@ -39,6 +39,11 @@ class Launcher(Protocol):
     @property
     def tier(self) -> SandboxTier:
         """The name announced at the start and kept in the document."""
+        ...
+
+    @property
+    def reaches_hosts(self) -> bool:
+        """Whether the hosts that a sandbox names can be reached from inside."""
         ...
 
     def inside(self, sandbox: Sandbox) -> Inside:
@@ -56,6 +61,7 @@ class PlainLauncher:
     """No isolation beyond the environment and the time limit: a command can touch what we can."""
 
     tier = SandboxTier.NONE
+    reaches_hosts = True
 
     def inside(self, sandbox: Sandbox) -> Inside:
         """They are where they are, and so is the network."""

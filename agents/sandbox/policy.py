@@ -16,7 +16,8 @@ class CommandLimits:
 
     ``processes`` are of the whole command, the others of each of its processes: ``memory_bytes`` of
     what is private and writable (an address space may be larger: Go, Node and Java reserve much),
-    ``file_bytes`` of one file, ``cpu_seconds`` of computing.
+    ``file_bytes`` of one file, ``cpu_seconds`` of computing.  Where the memory of a whole command
+    can be counted, ``memory_bytes`` is the limit of that, too.
     """
 
     timeout_seconds: float = 1800.0

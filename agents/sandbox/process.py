@@ -17,6 +17,7 @@ from attrs import frozen
 from ...state.alive import alive_seconds
 from ...state.disk import disk_errors, refusal
 from ...state.redact import Redactor
+from .cgroup import grouped
 from .launcher import Launch
 from .output import OutputFile
 from .policy import MAX_TIMEOUT_SECONDS, CommandLimits
@@ -58,11 +59,15 @@ def execute(
     StorageError when the machine refuses, OSError when the output cannot be written.
     """
     started = alive_seconds()
-    with disk_errors(output), OutputFile(output, limits.output_bytes, redactor) as file:
+    with (
+        disk_errors(output),
+        OutputFile(output, limits.output_bytes, redactor) as file,
+        grouped(mark, limits) as into_its_group,
+    ):
         try:
             with launch as start:
                 process = subprocess.Popen(
-                    start.argv,
+                    (*into_its_group, *start.argv),
                     cwd=cwd,
                     env=dict(variables),
                     stdin=subprocess.DEVNULL,

@@ -11,6 +11,7 @@ import psutil
 
 from ...state.alive import alive_seconds
 from ...state.marks import MARKER
+from .cgroup import end_groups
 
 MAX_ROUNDS: Final = 20
 POLL_SECONDS: Final = 0.05
@@ -29,7 +30,7 @@ def end_command(leader: int, mark: str, grace: float) -> int:
     def belongs(process: psutil.Process) -> bool:
         return _session(process.pid) == leader or _mark(process) == mark
 
-    return _end(belongs, _descendants(leader), grace)
+    return _end(belongs, leader, grace)
 
 
 def end_run(run_mark: str, grace: float = 2.0) -> int:
@@ -38,7 +39,9 @@ def end_run(run_mark: str, grace: float = 2.0) -> int:
     def belongs(process: psutil.Process) -> bool:
         return _mark(process).startswith(f"{run_mark}/")
 
-    return _end(belongs, [], grace)
+    count = _end(belongs, None, grace)
+    end_groups(run_mark)
+    return count
 
 
 def end_everything(run_mark: str) -> None:
@@ -48,11 +51,16 @@ def end_everything(run_mark: str) -> None:
         _send(child, signal.SIGKILL)
 
 
-def _end(
-    belongs: Callable[[psutil.Process], bool], known: list[psutil.Process], grace: float
-) -> int:
+def _end(belongs: Callable[[psutil.Process], bool], leader: int | None, grace: float) -> int:
     ours = _ourselves()
-    found = _living(belongs, known, ours)
+    known = dict[int, psutil.Process]()
+
+    def look() -> list[psutil.Process]:
+        if leader is not None:
+            known.update({process.pid: process for process in _descendants(leader)})
+        return _living(belongs, list(known.values()), ours)
+
+    found = look()
     count = len(found)
     for process in found:
         _send(process, signal.SIGTERM)
@@ -60,17 +68,20 @@ def _end(
     while any(map(_alive, found)) and alive_seconds() < until:
         time.sleep(POLL_SECONDS)
     if found:
-        found = _living(belongs, known, ours)  # one more look: the asked may have started others
+        found = look()  # one more: the asked may have started others
     for _ in range(MAX_ROUNDS):
         if not found:
             break
         # Stopped first, so that none of them can start another while the others are ended.
         for process in found:
             _send(process, signal.SIGSTOP)
-        for process in found:
+        found = look()
+        # The leader last: while it is there, what has lost its parent may still descend from it.
+        for process in [process for process in found if process.pid != leader] or found:
+            _send(process, signal.SIGSTOP)
             _send(process, signal.SIGKILL)
         time.sleep(0.005)
-        found = _living(belongs, known, ours)
+        found = look()
     return count
 
 

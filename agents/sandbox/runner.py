@@ -184,8 +184,8 @@ class CommandRunner:
         if not sandbox.network or not inside.is_offline:
             yield sandbox, []
             return
-        path = sandbox.scratch / f"proxy-{next(_numbers)}" if inside.own_network else None
-        with self._proxy.door(sandbox.network, path) as door:
+        socket = sandbox.scratch / f"proxy-{next(_numbers)}"
+        with self._proxy.door(sandbox.network, socket) as door:
             yield evolve(sandbox, proxy=door.address), door.refusals
 
     def _relative(self, output: Path) -> str:

@@ -67,12 +67,39 @@ REFUSED: Final[Mapping[str, tuple[int | None, int | None]]] = {
     "userfaultfd": (323, 282),
     "vhangup": (153, 58),
 }
+# What a command without namespaces of its own can reach of others with: SysV memory and queues.
+REFUSED_WHERE_SHARED: Final[Mapping[str, tuple[int | None, int | None]]] = {
+    "ioprio_set": (251, 30),
+    "mq_open": (240, 180),
+    "mq_unlink": (241, 181),
+    "msgctl": (71, 187),
+    "msgget": (68, 186),
+    "msgrcv": (70, 188),
+    "msgsnd": (69, 189),
+    "semctl": (66, 191),
+    "semget": (64, 190),
+    "semop": (65, 193),
+    "semtimedop": (220, 192),
+    "shmat": (30, 196),
+    "shmctl": (31, 195),
+    "shmget": (29, 194),
+}
+# Calls that change a process, and where they name it: there only 0, the caller, is allowed.
+OF_ITSELF_WHERE_SHARED: Final[Mapping[str, tuple[int, int, int]]] = {
+    "prlimit64": (302, 261, 0),
+    "sched_setaffinity": (203, 122, 0),
+    "sched_setattr": (314, 274, 0),
+    "sched_setparam": (142, 118, 0),
+    "sched_setscheduler": (144, 119, 0),
+    "setpriority": (141, 140, 1),
+}
 AF_UNIX: Final = 1
 AF_INET: Final = 2
 AF_INET6: Final = 10
 AF_NETLINK: Final = 16  # how libraries ask which addresses there are
 
 _NEW_NAMESPACES: Final = 0x7E020080  # every CLONE_NEW* flag of clone(2)
+_PRIO_USER: Final = 2  # setpriority for every process of a user
 _TIOCSTI: Final = 0x5412  # types into the terminal's input
 _TIOCLINUX: Final = 0x541C  # pastes into a console
 _X32: Final = 0x40000000  # the x32 calls of an x86_64 kernel
@@ -113,19 +140,22 @@ def is_supported(machine: str = platform.machine()) -> bool:
 
 
 @cache
-def program(families: tuple[int, ...], machine: str = platform.machine()) -> bytes:
+def program(
+    families: tuple[int, ...], machine: str = platform.machine(), *, shared: bool = False
+) -> bytes:
     """The filter as the kernel takes it, eight bytes an instruction.
 
-    ``families`` are the address families a socket may have.  Raises KeyError for an architecture
-    without a table.
+    ``families`` are the address families a socket may have, ``shared`` says that the command has no
+    namespaces of its own.  Raises KeyError for an architecture without a table.
     """
     of = _MACHINES[machine]
+    refused = {**REFUSED, **REFUSED_WHERE_SHARED} if shared else REFUSED
     # Of another architecture every number means something else, so nothing of it may run.
     code = [_load(4), _jump(_EQUAL, of.arch, 1, 0), _answer(_KILL), _load(0)]
     if of.column == 0:
         code += [_jump(_AT_LEAST, _X32, 0, 1), _answer(_EPERM)]
-    for name in sorted(REFUSED):
-        number = REFUSED[name][of.column]
+    for name in sorted(refused):
+        number = refused[name][of.column]
         if number is not None:
             code += [_jump(_EQUAL, number, 0, 1), _answer(_EPERM)]
     # The flags of clone3 are behind a pointer; without it libraries take clone, whose can be read.
@@ -135,11 +165,24 @@ def program(families: tuple[int, ...], machine: str = platform.machine()) -> byt
     for request in (_TIOCSTI, _TIOCLINUX):
         stuffing += [_jump(_EQUAL, request, 0, 1), _answer(_EPERM)]
     code += _when(of.ioctl, stuffing)
+    if shared:
+        code += _only_itself(of)
     allowed = [_load(16)]
     for family in families:
         allowed += [_jump(_EQUAL, family, 0, 1), _answer(_ALLOW)]
     code += _when(of.socket, [*allowed, _answer(_EPERM)])
     return b"".join([*code, _answer(_ALLOW)])
+
+
+def _only_itself(of: _Machine) -> list[bytes]:
+    code = list[bytes]()
+    for name in sorted(OF_ITSELF_WHERE_SHARED):
+        *numbers, argument = OF_ITSELF_WHERE_SHARED[name]
+        body = [_load(16 + 8 * argument), _jump(_EQUAL, 0, 1, 0), _answer(_EPERM)]
+        if name == "setpriority":
+            body += [_load(16), _jump(_EQUAL, _PRIO_USER, 0, 1), _answer(_EPERM)]
+        code += _when(numbers[of.column], body)
+    return code
 
 
 def _when(number: int, body: list[bytes]) -> list[bytes]:

@@ -1,5 +1,6 @@
 """Which tier holds on this machine: the strongest one that stops the probe, or a refusal."""
 
+import sys
 from collections.abc import Callable, Iterator, Mapping
 from typing import Final
 
@@ -7,8 +8,9 @@ from attrs import frozen
 
 from ...state.enums import SandboxTier
 from ...state.errors import UsageError
-from . import bubblewrap, seccomp
+from . import bubblewrap, landlock, seccomp
 from .bubblewrap import BubblewrapLauncher
+from .landlock import LandlockLauncher
 from .launcher import Launcher, PlainLauncher
 from .probe import probe
 
@@ -80,4 +82,11 @@ def _bubblewrap() -> Launcher | str:
     return BubblewrapLauncher(path)
 
 
-TIERS: Final[Mapping[SandboxTier, Make]] = {SandboxTier.BUBBLEWRAP: _bubblewrap}
+def _landlock() -> Launcher | str:
+    return landlock.unavailable() or LandlockLauncher(sys.executable)
+
+
+TIERS: Final[Mapping[SandboxTier, Make]] = {
+    SandboxTier.BUBBLEWRAP: _bubblewrap,
+    SandboxTier.LANDLOCK: _landlock,
+}

@@ -7,6 +7,7 @@ import pytest
 from fakes.asking_run import Asking, asking
 from fakes.child_program import Program
 
+from dispatch.agents.sandbox import landlock
 from dispatch.agents.sandbox.tiers import choose
 from dispatch.state.enums import SandboxTier
 from dispatch.state.errors import ExitCode
@@ -75,12 +76,17 @@ def test_a_tier_that_is_chosen_at_a_later_start_is_written_down_too(tmp_path: Pa
     assert "ran unconfined" in report(run)
 
 
+def without_bubblewrap(run: Asking) -> Program:
+    """The program where bubblewrap is an empty file."""
+    bubblewrap = shutil.which("bwrap", path="/usr/local/bin:/usr/bin:/bin")
+    assert bubblewrap is not None
+    return Program(run.user, prefix=(bubblewrap, *HIDDEN, bubblewrap))
+
+
 @needs_bubblewrap
 def test_without_bubblewrap_the_run_says_so_before_it_begins(run: Asking) -> None:
     """The next tier is announced as reduced; without one nothing is made."""
-    bubblewrap = shutil.which("bwrap", path="/usr/local/bin:/usr/bin:/bin")
-    assert bubblewrap is not None
-    ended = Program(run.user, prefix=(bubblewrap, *HIDDEN, bubblewrap)).run("run", "r")
+    ended = without_bubblewrap(run).run("run", "r")
     if ended.code == 0:
         assert "warning: the sandbox is reduced to landlock (bubblewrap: not installed)" in (
             ended.err
@@ -91,6 +97,17 @@ def test_without_bubblewrap_the_run_says_so_before_it_begins(run: Asking) -> Non
         assert "No sandbox holds the commands of agents on this machine" in ended.err
         assert "--no-sandbox" in ended.err
         assert not run.folder.exists()
+
+
+@needs_bubblewrap
+@pytest.mark.skipif(landlock.unavailable() is not None, reason="no Landlock here")
+def test_hosts_that_the_tier_cannot_reach_are_refused_before_anything_is_made(run: Asking) -> None:
+    run.configure(sandbox={"setupNetwork": ["example.org"]})
+    ended = without_bubblewrap(run).run("run", "r")
+    assert ended.code == ExitCode.USAGE
+    assert "no command reaches one in the sandbox landlock, the strongest here" in ended.err
+    assert "apt-get install bubblewrap" in ended.err
+    assert not run.folder.exists()
 
 
 @pytest.mark.parametrize("text", ["10.0.0.1", "https://example.org", "*.org"])

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from dispatch.agents.sandbox import landlock
 from dispatch.agents.sandbox.launcher import Inside, Launch, PlainLauncher
 from dispatch.agents.sandbox.policy import Sandbox
 from dispatch.agents.sandbox.probe import probe
@@ -54,6 +55,13 @@ def test_bubblewrap_stops_the_probe_and_is_taken() -> None:
     assert probe(launcher) == ()
     choice = choose()
     assert (choice.launcher.tier, choice.reasons) == (SandboxTier.BUBBLEWRAP, ())
+
+
+@pytest.mark.skipif(landlock.unavailable() is not None, reason="no Landlock here")
+def test_landlock_stops_the_probe_too() -> None:
+    launcher = HOLDS[SandboxTier.LANDLOCK]
+    assert launcher is not None
+    assert probe(launcher) == ()
 
 
 @pytest.mark.parametrize(
