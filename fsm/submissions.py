@@ -8,7 +8,9 @@ from attrs import define, evolve
 from ..policy.attribution import claimed_path
 from ..policy.evidence import claim_problems, command_problems, commands_to_run
 from ..policy.executable_config import compared_paths, executable_changes
+from ..policy.leaks import MAX_LOOKED_AT, leak_problems
 from ..policy.what_runs import MAX_COMPARED
+from ..state.enums import ChangeKind
 from ..state.git_values import Snapshot
 from ..state.jobs import Submission
 from ..state.records import Task
@@ -52,6 +54,8 @@ class Examiner:
         if problems:
             return problems
         paths = sorted({path for each in changes for path in (each.path, each.old_path) if path})
+        if problems := await asyncio.to_thread(self._leaks, changes, snapshot.tree):
+            return problems
         tree = await asyncio.to_thread(repository.pick, self.base, snapshot.tree, paths)
         time = self.ports.clock.commit_time()
         # Kept before anything else happens to the tree: from here on it cannot be lost.
@@ -114,6 +118,17 @@ class Examiner:
         # What the commands wrote is no work of the agent's and must not meet the next check.
         await asyncio.to_thread(self.ports.repository.restore, self.worktree, snapshot.tree)
         return results
+
+    def _leaks(self, changes: tuple[FileChange, ...], tree: str) -> tuple[str, ...]:
+        """Where a change brings in what only the operator may know."""
+        read = self.ports.repository.content
+        problems = list[str]()
+        for each in changes:
+            if each.kind is not ChangeKind.DELETED:
+                before = read(self.base, each.old_path or each.path, MAX_LOOKED_AT)
+                after = read(tree, each.path, MAX_LOOKED_AT)
+                problems += leak_problems(each.path, before, after, self.ports.redactor)
+        return tuple(problems)
 
     def _executable(
         self, changes: tuple[FileChange, ...], tree: str

@@ -19,6 +19,7 @@ from dispatch.state.enums import RunStatus
 from dispatch.state.errors import WaitingForOperator
 from dispatch.state.judgements import Answer, Escalation
 from dispatch.state.records import Identity, Run
+from dispatch.state.redact import Redactor
 
 GIT_ENV = {
     "PATH": "/usr/bin:/bin",
@@ -163,6 +164,7 @@ class Place:
     config_changes: dict[str, Any] = field(factory=dict)
     journal: SilentJournal = field(factory=SilentJournal)
     operator: Operator = field(factory=AbsentOperator)
+    redactor: Redactor = field(factory=Redactor)
 
     @property
     def folder(self) -> Path:
@@ -217,6 +219,7 @@ class Place:
             config=self.config(),
             folder=self.folder,
             spec_text="# Spec\n",
+            redactor=self.redactor,
         )
 
     def drive(self, agents: Agents, at: int = 0, *, after: bool = False) -> RunStatus | None:
