@@ -61,8 +61,7 @@ types: $(STAMP)
 layers: $(STAMP)
 	$(BIN)/lint-imports
 
-man: $(STAMP)
-	$(BIN)/python -c 'from setuptools import setup; setup()' -q build_manpages
+man:
 	.ci/lint-man share/dispatch.1
 
 wheel: $(STAMP)
@@ -73,6 +72,7 @@ docs: $(STAMP)
 	$(BIN)/dispatch graph --write spec.md
 	$(BIN)/dispatch graph --write README.md
 	$(BIN)/dispatch graph --write README.md
+	$(BIN)/python .ci/manual.py > share/dispatch.1
 	$(BIN)/dispatch completion bash > share/completions/dispatch
 	$(BIN)/dispatch completion zsh > share/completions/_dispatch
 	$(BIN)/dispatch completion fish > share/completions/dispatch.fish
@@ -81,13 +81,13 @@ bench: $(STAMP)
 	for each in bench/*.py; do echo "== $$each"; $(BIN)/python "$$each" || exit 1; done
 
 clean:
-	rm -rf build dist *.egg-info share/dispatch.1
+	rm -rf build dist *.egg-info
 	rm -rf .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 	find . -name __pycache__ -not -path './.venv/*' -not -path './.src/*' -prune -exec rm -rf {} +
 
-# Build tools come first, pinned like the rest: the build is not isolated, so that it cannot drift.
+# The build tool comes first, pinned like the rest: the build is not isolated, so that it cannot drift.
 $(STAMP): setup.cfg pyproject.toml constraints.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install -q -c constraints.txt setuptools 'argparse-manpage[setuptools]'
+	$(BIN)/python -m pip install -q -c constraints.txt setuptools
 	$(BIN)/python -m pip install -q -c constraints.txt --no-build-isolation -e '.[dev]'
 	touch $@

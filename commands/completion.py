@@ -7,11 +7,12 @@ from pathlib import Path
 import shtab
 
 from ..state.errors import ExitCode
+from .command_line import build_parser
 
 
 def run(args: Namespace) -> int:
-    """Print the script for the command line that ``args.command_line`` builds."""
-    print(script(args.command_line(), args.shell))
+    """Print the script for the whole command line."""
+    print(script(build_parser(), args.shell))
     return ExitCode.DONE
 
 

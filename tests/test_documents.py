@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from dispatch.cli import VERBS
+from dispatch.commands.command_line import VERBS
 from dispatch.commands.generated import PARTS, refreshed
 
 ROOT = Path(__file__).parent.parent

@@ -17,7 +17,7 @@ from fakes.child_program import survivors_of, until
 from fakes.git_repos import a_user
 from fakes.one_file_task import FINAL, PLAN, SUBMITTED, WRITTEN
 
-from dispatch.cli import DEFAULT_GRACE
+from dispatch.commands.arguments.running import DEFAULT_GRACE
 from dispatch.fsm.stopping import GRACE_SECONDS
 from dispatch.state.document import DOCUMENT, load_run
 from dispatch.state.enums import AttemptOutcome, Role, RunStatus, TaskStatus

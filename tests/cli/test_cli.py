@@ -9,7 +9,8 @@ from collections.abc import Callable
 import pytest
 from fakes.git_repos import User
 
-from dispatch.cli import VERBS, build_parser, main
+from dispatch.cli import main
+from dispatch.commands.command_line import VERBS, build_parser
 from dispatch.state.errors import EXIT_MEANING, ExitCode
 
 Cli = Callable[..., tuple[int, str, str]]

@@ -33,7 +33,7 @@ def test_the_parser_loads_the_standard_library_only() -> None:
     program = (
         "import sys\n"
         "before = set(sys.modules)\n"
-        "from dispatch.cli import build_parser\n"
+        "from dispatch.commands.command_line import build_parser\n"
         "build_parser()\n"
         "new = {name.partition('.')[0] for name in set(sys.modules) - before}\n"
         "print(sorted(new - sys.stdlib_module_names))\n"

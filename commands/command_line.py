@@ -1,0 +1,69 @@
+"""The whole command line as one parser; only the standard library is loaded: help is instant."""
+
+from argparse import SUPPRESS, Action, ArgumentParser, RawDescriptionHelpFormatter
+from collections.abc import Sequence
+from typing import Final, NoReturn
+
+from .. import __version__
+from ..state.errors import EXIT_MEANING, UsageError
+from .arguments import keeping, looking, running, setting_up
+from .arguments.verb import Verb
+
+VERBS: Final[tuple[Verb, ...]] = (
+    *running.VERBS,
+    *looking.VERBS,
+    *keeping.VERBS,
+    *setting_up.VERBS,
+)
+
+
+class Parser(ArgumentParser):
+    """A parser whose refusals are sentences, raised as UsageError."""
+
+    def error(self, message: str) -> NoReturn:
+        """Refuse the command line."""
+        raise UsageError(f"{message[:1].upper()}{message[1:]}.", f"See `{self.prog} --help`")
+
+
+def build_parser(verbs: Sequence[Verb] = VERBS) -> Parser:
+    """The whole command line."""
+    parser = Parser(
+        prog="dispatch",
+        description="Carry out a Markdown spec on a git repository with many AI coding agents.\n"
+        "The result is the branch dispatch/RUN and a report; your own branch is never touched.\n"
+        "Without a verb, a run is started or continued.",
+        formatter_class=RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    parser.add_argument("--version", action=_Version, help="show the version and exit")
+    added = parser.add_subparsers(dest="verb", metavar="VERB", title="verbs", required=True)
+    for verb in verbs:
+        verb.add_arguments(
+            added.add_parser(
+                verb.name,
+                help=verb.summary,
+                description=f"{verb.summary.capitalize()}.\n\n{_examples(verb.examples)}",
+                formatter_class=RawDescriptionHelpFormatter,
+                allow_abbrev=False,
+            )
+        )
+    return parser
+
+
+def exit_status() -> str:
+    """The table of exit codes, as ``--help`` shows it."""
+    rows = "".join(f"  {code.value:<5}{meaning}\n" for code, meaning in EXIT_MEANING.items())
+    return f"exit status:\n{rows}"
+
+
+class _Version(Action):
+    def __init__(self, option_strings: Sequence[str], dest: str, help: str) -> None:  # noqa: A002
+        super().__init__(option_strings, dest, nargs=0, default=SUPPRESS, help=help)
+
+    def __call__(self, *_: object) -> NoReturn:
+        print(f"dispatch {__version__}")
+        raise SystemExit(0)
+
+
+def _examples(lines: Sequence[str]) -> str:
+    return "\n".join(("examples:", *(f"  {line}" for line in lines)))
