@@ -22,6 +22,7 @@ from dispatch.agents.sandbox.runner import CommandRunner
 from dispatch.fsm.engine import drive
 from dispatch.fsm.ports import Ports
 from dispatch.gitops.store import RunRepository
+from dispatch.policy.plan import as_planned
 from dispatch.state.clock import SystemClock
 from dispatch.state.config import Config, ModelConfig
 from dispatch.state.document import DOCUMENT, DocumentStore, load_run
@@ -102,7 +103,7 @@ def prepare(root: Path, tasks: int) -> Path:
     scratch = repository.ensure_worktree("scratch", base, None)
     for task in run.tasks:
         if task.level > middle:
-            done.append(pending(task))
+            done.append(as_planned(task))
             continue
         (scratch / f"{task.id}.py").write_text(f"{task.objective}\n", encoding="utf-8")
         tree = repository.snapshot(scratch, base).tree
@@ -118,22 +119,6 @@ def prepare(root: Path, tasks: int) -> Path:
     changed = evolve(run, tasks=tuple(done), level_boundaries=boundaries, published_commit=tip)
     DocumentStore.create(folder, changed)
     return folder
-
-
-def pending(task: Task) -> Task:
-    """The task as it was planned."""
-    return Task(
-        id=task.id,
-        level=task.level,
-        sequence=task.sequence,
-        depends_on=task.depends_on,
-        objective=task.objective,
-        plan_markdown=task.plan_markdown,
-        agent_type=task.agent_type,
-        task_class=task.task_class,
-        critique_enabled=task.critique_enabled,
-        verify_commands=task.verify_commands,
-    )
 
 
 def ports(root: Path, folder: Path, agents: Any) -> Ports:

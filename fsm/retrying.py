@@ -12,7 +12,7 @@ from typing import Final
 from attrs import evolve
 
 from ..policy.levels import levels_again
-from ..policy.plan import task_order
+from ..policy.plan import as_planned, task_order
 from ..policy.schedule import current_level, level_tasks
 from ..state.enums import (
     DecisionOutcome,
@@ -76,7 +76,7 @@ def started_again(run: Run, task_id: str, restart: Restart) -> Run:
     number = 1 + len(task.restarts)
 
     def planned(task: Task) -> Task:
-        return evolve(_as_planned(task), restarts=(*task.restarts, restart), rescue_ref=restart.ref)
+        return evolve(_afresh(task), restarts=(*task.restarts, restart), rescue_ref=restart.ref)
 
     run = _asked_again(run, (task_id,), f"restart-{task_id}-{number}")
     return levels_again(apply_task(run, task_id, TaskEvent.RESTARTED, planned))
@@ -133,26 +133,16 @@ def _one(run: Run, task_id: str) -> str:
 
 def _from_the_start(run: Run, task_id: str) -> Run:
     """A task as it was planned; its work stays under its refs, its attempts stay paid for."""
-    return apply_task(run, task_id, TaskEvent.RETRIED, _as_planned)
+    return apply_task(run, task_id, TaskEvent.RETRIED, _afresh)
 
 
-def _as_planned(task: Task) -> Task:
-    return Task(
-        id=task.id,
-        level=task.level,
-        sequence=task.sequence,
-        depends_on=task.depends_on,
-        objective=task.objective,
-        plan_markdown=task.plan_markdown,
-        agent_type=task.agent_type,
-        task_class=task.task_class,
-        critique_enabled=task.critique_enabled,
-        verify_commands=task.verify_commands,
+def _afresh(task: Task) -> Task:
+    return evolve(
+        as_planned(task),
         worktree_path=task.worktree_path,
         restarts=task.restarts,
         rescue_ref=task.rescue_ref,
         attempts=task.attempts,
-        unknown=task.unknown,
     )
 
 

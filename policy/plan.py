@@ -65,3 +65,20 @@ def materialise(plan: Plan) -> tuple[Task, ...]:
         )
         for planned in ordered
     )
+
+
+def as_planned(task: Task) -> Task:
+    """The task as the plan has it, with nothing that came of it."""
+    return Task(
+        id=task.id,
+        level=task.level,
+        sequence=task.sequence,
+        depends_on=task.depends_on,
+        objective=task.objective,
+        plan_markdown=task.plan_markdown,
+        agent_type=task.agent_type,
+        task_class=task.task_class,
+        critique_enabled=task.critique_enabled,
+        verify_commands=task.verify_commands,
+        unknown=task.unknown,
+    )
