@@ -18,6 +18,7 @@ from typing import Any, Final, TypeVar
 from attrs import evolve
 from transition import a_run
 
+from dispatch.agents.sandbox.launcher import PlainLauncher
 from dispatch.agents.sandbox.runner import CommandRunner
 from dispatch.fsm.engine import drive
 from dispatch.fsm.ports import Ports
@@ -129,7 +130,7 @@ def ports(root: Path, folder: Path, agents: Any) -> Ports:
         store=DocumentStore.open(folder),
         agents=agents,
         repository=RunRepository(root, folder, folder.name),
-        commands=CommandRunner(folder, folder / "scratch"),
+        commands=CommandRunner(folder, folder / "scratch", launcher=PlainLauncher()),
         operator=OperatorChannel(folder, stream=io.StringIO(), now=clock.now, wait=False),
         journal=EventJournal(folder, stream=io.StringIO(), now=clock.now),
         clock=clock,

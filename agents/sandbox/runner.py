@@ -19,7 +19,7 @@ from ...state.git_values import Shadow
 from ...state.redact import Redactor
 from ...state.work import CommandResult
 from .environment import environment, prepare
-from .launcher import Inside, Launcher, PlainLauncher, shell
+from .launcher import Inside, Launcher, shell
 from .policy import CommandLimits, Sandbox
 from .process import execute
 from .proxy import Proxy
@@ -40,7 +40,7 @@ class CommandRunner:
         folder: Path,
         scratch: Path,
         *,
-        launcher: Launcher | None = None,
+        launcher: Launcher,
         limits: CommandLimits | None = None,
         network: tuple[str, ...] = (),
         setup_network: tuple[str, ...] = (),
@@ -63,7 +63,7 @@ class CommandRunner:
         """
         self._folder = folder
         self._scratch = scratch
-        self._launcher = launcher or PlainLauncher()
+        self._launcher = launcher
         self._limits = limits or CommandLimits()
         self._network = network
         self._setup_network = setup_network

@@ -7,6 +7,7 @@ from fakes.agent_jobs import PLAN, Desk, implement_job
 
 from dispatch.agents.roles.implementer import TAIL_CHARACTERS
 from dispatch.agents.sandbox import CommandRunner
+from dispatch.agents.sandbox.launcher import PlainLauncher
 from dispatch.agents.tools import ToolResult
 from dispatch.state.enums import AgentType, DeviationCategory, DeviationSeverity
 from dispatch.state.jobs import Submission
@@ -144,7 +145,7 @@ async def test_a_claimed_path_outside_the_worktree_is_named(tmp_path: Path, path
 
 
 def test_a_general_task_gets_the_six_tools(tmp_path: Path) -> None:
-    commands = CommandRunner(tmp_path, tmp_path / "scratch")
+    commands = CommandRunner(tmp_path, tmp_path / "scratch", launcher=PlainLauncher())
     try:
         desk = Desk(implement_job(tmp_path), commands)
     finally:
@@ -163,7 +164,7 @@ def test_a_general_task_gets_the_six_tools(tmp_path: Path) -> None:
 
 def test_an_explore_task_can_only_read(tmp_path: Path) -> None:
     """W-63"""
-    commands = CommandRunner(tmp_path, tmp_path / "scratch")
+    commands = CommandRunner(tmp_path, tmp_path / "scratch", launcher=PlainLauncher())
     try:
         desk = Desk(implement_job(tmp_path, agent_type=AgentType.EXPLORE), commands)
     finally:

@@ -11,6 +11,7 @@ from fakes.model_fake import MemoryJournal, ScriptedModel, Step, turn
 
 from dispatch.agents.model import AssistantMessage, ModelRequest
 from dispatch.agents.runner import AgentRunner
+from dispatch.agents.sandbox.launcher import PlainLauncher
 from dispatch.agents.sandbox.runner import CommandRunner
 from dispatch.agents.transcript import TRANSCRIPT
 from dispatch.state.errors import StorageError
@@ -69,7 +70,7 @@ async def test_a_command_that_cannot_be_started_for_want_of_processes_has_no_exi
     tmp_path: Path,
 ) -> None:
     """It was never tried."""
-    runner = CommandRunner(tmp_path, tmp_path / "scratch")
+    runner = CommandRunner(tmp_path, tmp_path / "scratch", launcher=PlainLauncher())
     try:
         with (
             fail_once("subprocess.Popen", "sh", errno.EAGAIN),
@@ -81,7 +82,7 @@ async def test_a_command_that_cannot_be_started_for_want_of_processes_has_no_exi
 
 
 async def test_a_command_whose_output_cannot_be_kept_has_no_result(tmp_path: Path) -> None:
-    runner = CommandRunner(tmp_path, tmp_path / "scratch")
+    runner = CommandRunner(tmp_path, tmp_path / "scratch", launcher=PlainLauncher())
     try:
         with (
             fail_once("open", "out.log"),

@@ -16,6 +16,7 @@ from fakes.scenario_agents import planned
 from dispatch.agents.executors.scripted_client import ScriptedClient
 from dispatch.agents.retry import RetryPolicy
 from dispatch.agents.runner import AgentRunner
+from dispatch.agents.sandbox.launcher import PlainLauncher
 from dispatch.agents.sandbox.runner import CommandRunner
 from dispatch.agents.scripted.script import Call, Reply, Request, Rule, Script
 from dispatch.state.config import ModelConfig
@@ -234,7 +235,9 @@ class Cast:
         return AgentRunner(
             config=place.config(),
             journal=place.journal,
-            commands=CommandRunner(place.folder, place.folder / "scratch"),
+            commands=CommandRunner(
+                place.folder, place.folder / "scratch", launcher=PlainLauncher()
+            ),
             environ={},
             clients=lambda model: client,
             retries=RetryPolicy(retries=0),

@@ -25,6 +25,7 @@ from fakes.watched_ports import Effect, Kill, Watched, WatchedModel, Witness, wa
 from dispatch.agents.executors.scripted_client import ScriptedClient
 from dispatch.agents.retry import RetryPolicy
 from dispatch.agents.runner import AgentRunner
+from dispatch.agents.sandbox.launcher import PlainLauncher
 from dispatch.agents.sandbox.runner import CommandRunner
 from dispatch.fsm.engine import drive
 from dispatch.fsm.ports import Agents, Ports
@@ -193,7 +194,7 @@ class MortalRun:
         place, era = self.place, self.era
         journal = EventJournal(place.folder, stream=io.StringIO(), now=lambda: NOW)
         client = WatchedModel(ScriptedClient(self.story.cast(era).script()), witness)
-        commands = CommandRunner(place.folder, place.folder / "scratch")
+        commands = CommandRunner(place.folder, place.folder / "scratch", launcher=PlainLauncher())
         runner = AgentRunner(
             config=place.config(),
             journal=journal,

@@ -11,6 +11,7 @@ from typing import Final
 from fakes.hostile_paths import CLOSED, FINE, HOSTILE, IRREGULAR, ODD, SECRET, build
 
 from dispatch.agents.sandbox import CommandRunner
+from dispatch.agents.sandbox.launcher import PlainLauncher
 from dispatch.agents.tools import Tool, ToolResult, toolset
 from dispatch.agents.tools.beneath import Opener
 
@@ -33,7 +34,7 @@ async def judged(base: Path, opener: Opener) -> list[str]:
     """What is wrong with the tools, tried in a folder that is this user's; none: nothing."""
     root = build(base / "outside")
     attempt = base / "attempt"
-    runner = CommandRunner(base / "run", base / "scratch")
+    runner = CommandRunner(base / "run", base / "scratch", launcher=PlainLauncher())
     try:
         made = toolset(root, attempt, writable=True, commands=runner, opener=opener)
         tools = {tool.spec.name: tool for tool in made}

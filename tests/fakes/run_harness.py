@@ -8,6 +8,7 @@ from typing import Any
 
 from attrs import define, evolve, field
 
+from dispatch.agents.sandbox.launcher import PlainLauncher
 from dispatch.agents.sandbox.runner import CommandRunner
 from dispatch.fsm.engine import drive
 from dispatch.fsm.ports import Agents, Operator, Ports, Store
@@ -212,7 +213,7 @@ class Place:
             store=store,
             agents=agents,
             repository=RunRepository(self.root, self.folder, self.name),
-            commands=CommandRunner(self.folder, self.folder / "scratch"),
+            commands=CommandRunner(self.folder, self.folder / "scratch", launcher=PlainLauncher()),
             operator=self.operator,
             journal=self.journal,
             clock=SystemClock(environ),

@@ -14,6 +14,7 @@ from fakes.scenario_agents import ScenarioAgents, a_plan, blocking, planned, wri
 
 from dispatch.agents.fencing import fenced
 from dispatch.agents.sandbox import CommandRunner
+from dispatch.agents.sandbox.launcher import PlainLauncher
 from dispatch.fsm.engine import drive
 from dispatch.fsm.report_evidence import attempts_of
 from dispatch.gitops.target import open_target
@@ -57,7 +58,7 @@ def test_w_62_whose_name_stands_on_commits_is_settled_at_the_start(
 
 def test_w_63_an_explorer_has_no_tool_to_write_or_to_run_with(tmp_path: Path) -> None:
     """[W-63] Not by a sentence in its prompt: the tools are not there."""
-    commands = CommandRunner(tmp_path, tmp_path / "scratch")
+    commands = CommandRunner(tmp_path, tmp_path / "scratch", launcher=PlainLauncher())
     try:
         desk = Desk(implement_job(tmp_path, agent_type=AgentType.EXPLORE), commands)
     finally:
@@ -197,7 +198,7 @@ async def test_w_70_the_gate_s_commands_see_no_key(tmp_path: Path) -> None:
         "HARMLESS": "canary-3",
         "SSH_AUTH_SOCK": "canary",
     }
-    commands = CommandRunner(tmp_path, tmp_path / "scratch", outer=outer)
+    commands = CommandRunner(tmp_path, tmp_path / "scratch", launcher=PlainLauncher(), outer=outer)
     output = tmp_path / "1.log"
     try:
         result = await commands.run("env; cat /proc/self/environ", tmp_path, output)

@@ -10,6 +10,7 @@ import psutil
 import pytest
 
 from dispatch.agents.sandbox import CommandLimits, CommandRunner, end_run
+from dispatch.agents.sandbox.launcher import PlainLauncher
 from dispatch.state.marks import MARKER
 from dispatch.state.work import CommandResult
 
@@ -22,7 +23,9 @@ LIMITS = CommandLimits(
 def runner(tmp_path: Path) -> Iterator[CommandRunner]:
     """A runner for the run folder ``run``."""
     (tmp_path / "tree").mkdir()
-    made = CommandRunner(tmp_path / "run", tmp_path / "scratch", limits=LIMITS)
+    made = CommandRunner(
+        tmp_path / "run", tmp_path / "scratch", launcher=PlainLauncher(), limits=LIMITS
+    )
     yield made
     made.close()
 
@@ -104,7 +107,9 @@ async def test_silence_ends_a_command(tmp_path: Path) -> None:
     """One that waits for something that never comes."""
     limits = CommandLimits(silence_seconds=0.2, grace_seconds=0.1)
     (tmp_path / "tree").mkdir()
-    runner = CommandRunner(tmp_path / "run", tmp_path / "scratch", limits=limits)
+    runner = CommandRunner(
+        tmp_path / "run", tmp_path / "scratch", launcher=PlainLauncher(), limits=limits
+    )
     result, text = await run(runner, tmp_path, "echo hello; sleep 66")
     runner.close()
     assert (result.exit_code, result.timed_out) == (None, True)

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from dispatch.agents.sandbox import CommandLimits, CommandRunner
+from dispatch.agents.sandbox.launcher import PlainLauncher
 from dispatch.agents.tools import ToolResult, toolset
 
 Call = Callable[..., Awaitable[ToolResult]]
@@ -23,7 +24,9 @@ def root(tmp_path: Path) -> Path:
 def runner(tmp_path: Path) -> Iterator[CommandRunner]:
     """A runner that gives up early."""
     limits = CommandLimits(timeout_seconds=5, grace_seconds=0.2)
-    made = CommandRunner(tmp_path / "run", tmp_path / "scratch", limits=limits)
+    made = CommandRunner(
+        tmp_path / "run", tmp_path / "scratch", launcher=PlainLauncher(), limits=limits
+    )
     yield made
     made.close()
 

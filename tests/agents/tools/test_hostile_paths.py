@@ -21,6 +21,7 @@ from fakes.hostile_paths import (
 from fakes.path_judge import judged, judged_as_nobody
 
 from dispatch.agents.sandbox import CommandRunner
+from dispatch.agents.sandbox.launcher import PlainLauncher
 from dispatch.agents.tools import Tool, ToolResult, toolset
 from dispatch.agents.tools.beneath import Opener, by_openat2, by_walk, openat2_works
 from dispatch.agents.tools.tree import Tree, default_opener
@@ -44,7 +45,7 @@ def root(tmp_path: Path) -> Path:
 @pytest.fixture
 def tools(root: Path, tmp_path: Path, opener: Opener) -> Iterator[dict[str, Tool]]:
     """All tools of a writer on it."""
-    runner = CommandRunner(tmp_path / "run", tmp_path / "scratch")
+    runner = CommandRunner(tmp_path / "run", tmp_path / "scratch", launcher=PlainLauncher())
     made = toolset(root, tmp_path / "attempt", writable=True, commands=runner, opener=opener)
     yield {tool.spec.name: tool for tool in made}
     runner.close()

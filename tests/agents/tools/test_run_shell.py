@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from dispatch.agents.sandbox import CommandRunner
+from dispatch.agents.sandbox.launcher import PlainLauncher
 from dispatch.agents.tools import ToolResult, toolset
 
 Call = Callable[..., Awaitable[ToolResult]]
@@ -86,7 +87,9 @@ async def test_no_key_of_ours_is_in_its_environment(root: Path, tmp_path: Path) 
         "BASH_ENV": "canary-6",
         "HTTPS_PROXY": "http://user:canary-7@proxy",
     }
-    runner = CommandRunner(tmp_path / "run", tmp_path / "scratch", outer=outer)
+    runner = CommandRunner(
+        tmp_path / "run", tmp_path / "scratch", launcher=PlainLauncher(), outer=outer
+    )
     made = toolset(root, tmp_path / "attempt", writable=True, commands=runner)
     shell = next(tool for tool in made if tool.spec.name == "run_shell")
     result = await shell.call({"command": "env; cat ~/.ssh/* 2>/dev/null; true"})

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from dispatch.agents.sandbox import CommandRunner
+from dispatch.agents.sandbox.launcher import PlainLauncher
 from dispatch.agents.tools import ToolResult, toolset
 from dispatch.state.redact import Redactor
 
@@ -32,7 +33,9 @@ def redactor() -> Redactor:
 @pytest.fixture
 def runner(tmp_path: Path, redactor: Redactor) -> CommandRunner:
     """A runner that takes it out."""
-    return CommandRunner(tmp_path / "run", tmp_path / "scratch", redactor=redactor)
+    return CommandRunner(
+        tmp_path / "run", tmp_path / "scratch", launcher=PlainLauncher(), redactor=redactor
+    )
 
 
 @pytest.fixture
