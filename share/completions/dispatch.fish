@@ -123,5 +123,6 @@ complete -c dispatch -n '_shtab_dispatch_using demo' -l loops -d 'work not right
 complete -c dispatch -n '_shtab_dispatch_using; and test $_shtab_dispatch_npos -eq 0' -a completion -d 'Print a completion script for a shell.'
 complete -c dispatch -n '_shtab_dispatch_using completion' -s h -l help -d 'show this help message and exit'
 complete -c dispatch -n '_shtab_dispatch_using completion; and test $_shtab_dispatch_npos -eq 0' -ka "bash zsh fish" -d 'bash, zsh, fish'
-complete -c dispatch -n '_shtab_dispatch_using; and test $_shtab_dispatch_npos -eq 0' -a schema -d 'Print the json schema of dispatch-config.yaml.'
+complete -c dispatch -n '_shtab_dispatch_using; and test $_shtab_dispatch_npos -eq 0' -a schema -d 'Print what dispatch-config.yaml may hold.'
 complete -c dispatch -n '_shtab_dispatch_using schema' -s h -l help -d 'show this help message and exit'
+complete -c dispatch -n '_shtab_dispatch_using schema' -l format -xka "json md man" -d 'JSON schema for editors, or the reference as Markdown or manual page (default: json)'

@@ -42,7 +42,7 @@ verbs:
     demo      watch a whole run with scripted agents: no key, no cost
     completion
               print a completion script for a shell
-    schema    print the JSON schema of dispatch-config.yaml
+    schema    print what dispatch-config.yaml may hold
 
 exit status:
   0    done

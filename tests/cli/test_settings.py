@@ -2,12 +2,16 @@
 
 import json
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 from jsonschema import Draft7Validator
 
+from dispatch.commands.config_examples import EXAMPLES
 from dispatch.commands.settings import MEANINGS, config_schema, settings_table
+from dispatch.state.config_file import load_config, only_place
 
+ROOT = Path(__file__).parent.parent.parent
 Cli = Callable[..., tuple[int, str, str]]
 
 ROLES = ("planner", "implementer", "critic", "gateCritic", "greybeard", "attribution", "fixAgent")
@@ -38,3 +42,33 @@ def test_the_schema_is_legal_and_printed(cli: Cli) -> None:
 def test_editors_are_told_what_is_wrong(change: dict[str, object], problems: list[str]) -> None:
     errors = Draft7Validator(config_schema()).iter_errors({**GOOD, **change})
     assert [error.message for error in errors] == problems
+
+
+@pytest.mark.parametrize(
+    ("format", "file"), [("md", "docs/configuration.md"), ("man", "share/dispatch-config.5")]
+)
+def test_the_reference_of_the_configuration_is_current(format: str, file: str, cli: Cli) -> None:  # noqa: A002
+    """Renew it with ``make docs``."""
+    shipped = (ROOT / file).read_text(encoding="utf-8")
+    assert cli("schema", "--format", format) == (0, shipped, "")
+
+
+def test_every_key_stands_in_both_references(cli: Cli) -> None:
+    markdown, manual = (cli("schema", "--format", each)[1] for each in ("md", "man"))
+    for key in MEANINGS:
+        top, _, below = key.partition(".")
+        assert f"## `{top.removesuffix('[]')}`" in markdown
+        assert not below or f"| `{below}` |" in markdown
+        assert f".B {key}\n" in manual
+
+
+@pytest.mark.parametrize("key", EXAMPLES)
+def test_every_example_of_the_reference_loads(key: str, tmp_path: Path) -> None:
+    rest = {name: value for name, value in GOOD.items() if name != key}
+    user_file = tmp_path / "user.yaml"
+    mine = "your own" in only_place(key)
+    user_file.write_text(EXAMPLES[key] if mine else "", encoding="utf-8")
+    lines = "".join(f"{json.dumps(name)}: {json.dumps(value)}\n" for name, value in rest.items())
+    config = tmp_path / "dispatch-config.yaml"
+    config.write_text(lines + ("" if mine else EXAMPLES[key]), encoding="utf-8")
+    assert load_config(tmp_path, user_file)
