@@ -52,7 +52,7 @@ def _dispatch(arguments: list[str]) -> int:
         arguments = [DEFAULT_VERB, *arguments]
     args, extra = parser.parse_known_args(arguments)
     if extra:
-        known = tuple(_options(parser, args.verb))
+        known = (*_options(parser, args.verb), "--version")
         raise UsageError(
             f"`dispatch {args.verb}` does not take {extra[0]!r}.",
             did_you_mean(extra[0].partition("=")[0], known) or f"See `dispatch {args.verb} --help`",

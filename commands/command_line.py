@@ -1,13 +1,20 @@
 """The whole command line as one parser; only the standard library is loaded: help is instant."""
 
-from argparse import SUPPRESS, Action, ArgumentParser, RawDescriptionHelpFormatter
+from argparse import (
+    SUPPRESS,
+    Action,
+    ArgumentError,
+    ArgumentParser,
+    RawDescriptionHelpFormatter,
+)
 from collections.abc import Sequence
-from typing import Final, NoReturn
+from typing import Any, Final, NoReturn
 
 from .. import __version__
 from ..state.errors import EXIT_MEANING, UsageError
 from .arguments import keeping, looking, running, setting_up
 from .arguments.verb import Verb
+from .mistyped import did_you_mean
 
 VERBS: Final[tuple[Verb, ...]] = (
     *running.VERBS,
@@ -22,7 +29,18 @@ class Parser(ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         """Refuse the command line."""
-        raise UsageError(f"{message[:1].upper()}{message[1:]}.", f"See `{self.prog} --help`")
+        self._refuse(message, "")
+
+    def _check_value(self, action: Action, value: Any) -> None:
+        try:
+            super()._check_value(action, value)
+        except ArgumentError as error:
+            known = [str(each) for each in action.choices or ()]
+            self._refuse(str(error), did_you_mean(str(value), known))
+
+    def _refuse(self, message: str, hint: str) -> NoReturn:
+        sentence = f"{message[:1].upper()}{message[1:]}."
+        raise UsageError(sentence, hint or f"See `{self.prog} --help`")
 
 
 def build_parser(verbs: Sequence[Verb] = VERBS) -> Parser:

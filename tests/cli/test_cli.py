@@ -11,6 +11,8 @@ from fakes.git_repos import User
 
 from dispatch.cli import main
 from dispatch.commands.command_line import VERBS, build_parser
+from dispatch.commands.mistyped import ELSEWHERE
+from dispatch.policy.names import RESERVED_NAMES
 from dispatch.state.errors import EXIT_MEANING, ExitCode
 
 Cli = Callable[..., tuple[int, str, str]]
@@ -119,6 +121,21 @@ def test_run_is_the_verb_that_need_not_be_said(arguments: list[str], cli: Cli) -
             "To start a run of that name: `dispatch run statsu`",
         ),
         (
+            ["graph", "--format", "mermiad"],
+            "Argument --format: invalid choice: 'mermiad' (choose from 'mermaid', 'dot', 'svg', "
+            "'png'). Did you mean mermaid?",
+        ),
+        (["--verison"], "`dispatch run` does not take '--verison'. Did you mean --version?"),
+        (
+            ["resume", "my-run"],
+            "There is no verb and no run 'resume'; did you mean `dispatch run`? "
+            "To start a run of that name: `dispatch run resume`",
+        ),
+        (
+            ["help"],
+            "There is no verb and no run 'help'; did you mean `dispatch --help`?",
+        ),
+        (
             ["docter", "--json"],
             "There is no verb and no run 'docter'; did you mean `dispatch doctor`? "
             "To start a run of that name: `dispatch run docter`",
@@ -130,6 +147,13 @@ def test_what_is_not_understood_is_refused_in_a_sentence(
 ) -> None:
     """[CLI-05]"""
     assert cli(*arguments) == (2, "", f"dispatch: {sentence}\n")
+
+
+def test_words_of_other_programs_lead_to_what_is_meant_here() -> None:
+    verbs = {verb.name for verb in VERBS}
+    assert {word for word in ELSEWHERE if word in verbs} == set()
+    known = {name for name in ELSEWHERE.values() if not name.startswith("--")}
+    assert known - verbs - RESERVED_NAMES == set()
 
 
 def test_a_name_like_a_verb_is_a_run_when_there_is_one(user: User, cli: Cli) -> None:
