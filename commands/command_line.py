@@ -1,5 +1,6 @@
 """The whole command line as one parser; only the standard library is loaded: help is instant."""
 
+import sys
 from argparse import (
     SUPPRESS,
     Action,
@@ -8,6 +9,7 @@ from argparse import (
     RawDescriptionHelpFormatter,
 )
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any, Final, NoReturn
 
 from .. import __version__
@@ -21,6 +23,17 @@ VERBS: Final[tuple[Verb, ...]] = (
     *looking.VERBS,
     *keeping.VERBS,
     *setting_up.VERBS,
+)
+FIRST_STEPS: Final = (
+    "dispatch demo          watch a run of scripted agents: no key, no cost",
+    "dispatch init          in a repository: a configuration, and a spec to fill in",
+    "dispatch doctor        what is missing, if anything",
+    "dispatch login-form    start the run login-form; the same again goes on with it",
+)
+# Where an installation has the documents, and where a clone has them.
+DOCUMENTS: Final = (
+    Path(sys.prefix, "share", "doc", "dispatch", "docs"),
+    Path(__file__).parent.parent / "docs",
 )
 
 
@@ -60,7 +73,7 @@ def build_parser(verbs: Sequence[Verb] = VERBS) -> Parser:
             added.add_parser(
                 verb.name,
                 help=verb.summary,
-                description=f"{verb.summary.capitalize()}.\n\n{_examples(verb.examples)}",
+                description=f"{verb.summary.capitalize()}.\n\n{_listed('examples', verb.examples)}",
                 formatter_class=RawDescriptionHelpFormatter,
                 allow_abbrev=False,
             )
@@ -68,10 +81,12 @@ def build_parser(verbs: Sequence[Verb] = VERBS) -> Parser:
     return parser
 
 
-def exit_status() -> str:
-    """The table of exit codes, as ``--help`` shows it."""
+def closing() -> str:
+    """What stands below the verbs in ``--help``: how to begin, the exit codes, where to read on."""
     rows = "".join(f"  {code.value:<5}{meaning}\n" for code, meaning in EXIT_MEANING.items())
-    return f"exit status:\n{rows}"
+    found = [str(folder) for folder in DOCUMENTS if folder.is_dir()]
+    read = ", ".join(("man dispatch", "man dispatch-config", *found[:1]))
+    return f"{_listed('first steps', FIRST_STEPS)}\n\nexit status:\n{rows}\nmore: {read}"
 
 
 class _Version(Action):
@@ -83,5 +98,5 @@ class _Version(Action):
         raise SystemExit(0)
 
 
-def _examples(lines: Sequence[str]) -> str:
-    return "\n".join(("examples:", *(f"  {line}" for line in lines)))
+def _listed(title: str, lines: Sequence[str]) -> str:
+    return "\n".join((f"{title}:", *(f"  {line}" for line in lines)))

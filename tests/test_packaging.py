@@ -32,8 +32,12 @@ def test_the_packages_that_are_shipped_are_those_in_the_tree() -> None:
 
 
 def test_every_file_that_is_promised_is_there() -> None:
-    listed = [each for _, each in _setup().items("options.data_files")]
-    assert [each for each in listed if not (ROOT / each).is_file()] == []
+    listed = [
+        pattern.strip()
+        for _, patterns in _setup().items("options.data_files")
+        for pattern in patterns.split(",")
+    ]
+    assert [pattern for pattern in listed if not list(ROOT.glob(pattern))] == []
 
 
 def test_prompts_and_the_sample_are_in_what_is_shipped() -> None:

@@ -10,7 +10,7 @@ import pytest
 from fakes.git_repos import User
 
 from dispatch.cli import main
-from dispatch.commands.command_line import VERBS, build_parser
+from dispatch.commands.command_line import DOCUMENTS, VERBS, build_parser
 from dispatch.commands.mistyped import ELSEWHERE
 from dispatch.policy.names import RESERVED_NAMES
 from dispatch.state.errors import EXIT_MEANING, ExitCode
@@ -46,6 +46,12 @@ verbs:
               print a completion script for a shell
     schema    print what dispatch-config.yaml may hold
 
+first steps:
+  dispatch demo          watch a run of scripted agents: no key, no cost
+  dispatch init          in a repository: a configuration, and a spec to fill in
+  dispatch doctor        what is missing, if anything
+  dispatch login-form    start the run login-form; the same again goes on with it
+
 exit status:
   0    done
   1    failed: the run, or what was asked for
@@ -55,6 +61,8 @@ exit status:
   5    another process is working on the run
   6    the disk or the machine refuses; once it does not, the same command goes on
   130  interrupted; what was done is kept, the same command goes on
+
+more: man dispatch, man dispatch-config, {docs}
 """
 
 
@@ -64,7 +72,10 @@ def test_help_shows_every_verb_and_every_exit_code(
     monkeypatch.setenv("COLUMNS", "100")
     with pytest.raises(SystemExit) as ending:
         main(["--help"])
-    assert (ending.value.code, capsys.readouterr().out) == (0, HELP)
+    assert (ending.value.code, capsys.readouterr().out) == (
+        0,
+        HELP.format(docs=DOCUMENTS[1]),
+    )
 
 
 def test_every_exit_code_has_a_meaning() -> None:
