@@ -9,13 +9,19 @@ from attrs import fields, frozen
 from ..agents.schema import Schema, schema
 from ..state.codec import unstructure
 from ..state.config import Config, ModelConfig, Price, Provider
-from ..state.config_file import only_place
+from ..state.config_file import ADAPTERS, MAX_PARALLEL, only_place
 from ..state.enums import HubStrategy
 from ..state.hubs import HubFile
+from ..state.invariants import COMMIT_STRATEGY
 
 SCHEMA_DIALECT: Final = "http://json-schema.org/draft-07/schema#"
 ANY_KEY: Final = "MODEL"  # stands for the keys that users choose
 EACH: Final = "[]"  # stands for the items of a list
+# Texts of which the loader takes these only.
+_CHOICES: Final[Mapping[str, tuple[str, ...]]] = {
+    "commitStrategy": (COMMIT_STRATEGY,),
+    "provider.adapter": ADAPTERS,
+}
 _WORDS: Final = {
     "integer": "whole number",
     "number": "number",
@@ -44,10 +50,10 @@ MEANINGS: Final[Mapping[str, str]] = {
     "fallback.fixAgent": "for fix agents",
     "provider": "a compatible endpoint; without it, model names are litellm's",
     "provider.baseURL": "where the endpoint is",
-    "provider.adapter": "the wire format: openai, openai-compatible or anthropic",
+    "provider.adapter": "the wire format of the endpoint",
     "provider.apiKeyEnv": "the environment variable that holds the key",
     "commitStrategy": "one commit for each task; there is no other strategy",
-    "maxParallel": "how many agents work at a time",
+    "maxParallel": f"how many agents work at a time, at most {MAX_PARALLEL}",
     "isolation": "a worktree for each task, or one for all tasks of a level",
     "setup": "commands run in each new worktree before anything else",
     "share": "ignored paths, such as node_modules, copied into each new worktree",
@@ -83,11 +89,10 @@ MEANINGS: Final[Mapping[str, str]] = {
     "prices.MODEL.cached": "tokens sent that the provider had cached",
     "authorName": "who stands on commits; null: the repository's user.name",
     "authorEmail": "null: the repository's user.email",
-    "notify": "words of a command that gets each question as JSON; only in your own file",
+    "notify": "words of a command that gets each question as JSON",
     "escalationTimeoutSeconds": "how long an answer is waited for; null: for ever",
     "attributionRuns": "commands run again, per round, to find who broke the build gate; 0: none",
-    "sandbox": "what commands of agents and of the repository may reach and use; only in your own "
-    "file",
+    "sandbox": "what commands of agents and of the repository may reach and use",
     "sandbox.network": "hosts that any command may reach",
     "sandbox.setupNetwork": "hosts that the commands of `setup` may reach besides",
     "sandbox.readOnly": "folders that commands may read besides the toolchains that are found",
@@ -144,7 +149,9 @@ def settings() -> tuple[Setting, ...]:
 def settings_table() -> str:
     """Every key as a row of a Markdown table."""
     rows = ["| key | default | meaning |", "|---|---|---|"]
-    rows += [f"| `{each.path}` | {default_cell(each)} | {each.meaning} |" for each in settings()]
+    for each in settings():
+        meaning = "; ".join(text for text in (each.meaning, each.place) if text)
+        rows.append(f"| `{each.path}` | {default_cell(each)} | {meaning} |")
     return "\n".join(rows)
 
 
@@ -183,6 +190,8 @@ def _walk(node: Schema, above: str = "") -> Iterator[tuple[str, Schema, bool]]:
     """Each key's path, its schema and whether it must be there, in the order of the classes."""
     for key, inner in node.get("properties", {}).items():
         path = f"{above}{key}"
+        if path in _CHOICES:
+            inner["enum"] = list(_CHOICES[path])
         yield path, inner, key in node["required"]
         for part in (inner, *inner.get("anyOf", ())):
             yield from _walk(part, f"{path}.")
