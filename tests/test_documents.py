@@ -53,6 +53,11 @@ def test_every_link_in_a_document_leads_somewhere(name: str) -> None:
     assert wrong == []
 
 
+def test_every_page_of_the_docs_stands_in_their_index() -> None:
+    pages = {path.name for path in (ROOT / "docs").glob("*.md")} - {"README.md"}
+    assert {page for page in pages if f"]({page})" not in _text("docs/README.md")} == set()
+
+
 @pytest.mark.parametrize("name", DOCUMENTS)
 def test_every_command_line_in_a_document_is_one(name: str) -> None:
     """Those in shell blocks, and those within lines that have more than a verb."""
@@ -65,7 +70,7 @@ def test_every_command_line_in_a_document_is_one(name: str) -> None:
 @pytest.mark.parametrize("verb", VERBS, ids=lambda verb: verb.name)
 def test_every_example_of_the_help_is_a_command_line(verb: Verb) -> None:
     for example in verb.examples:
-        assert _not_understood(re.split(r"[|>]|  ", example)[0]) == [], example
+        assert _not_understood(example) == [], example
 
 
 def test_every_verb_is_named_in_the_documents() -> None:
@@ -84,7 +89,8 @@ def test_every_setting_shown_in_a_document_is_one(name: str) -> None:
 
 def _not_understood(line: str) -> list[str]:
     """What the parser does not take of a command line."""
-    words = shlex.split(line, comments=True)[1:]
+    command = re.split(r" [|>] |  ", line)[0]  # the rest is the shell's, or an explanation
+    words = shlex.split(command, comments=True)[1:]
     if not words or words[0] not in {verb.name for verb in VERBS}:
         words.insert(0, DEFAULT_VERB)
     return build_parser().parse_known_args(words)[1]
