@@ -40,8 +40,7 @@ ELSEWHERE: Final[Mapping[str, str]] = {
 def refuse_mistyped_verb(arguments: Sequence[str], verbs: Sequence[str]) -> None:
     """A first word that is nearly a verb starts no run, unless a run of that name is there."""
     word = arguments[0] if arguments else "-"
-    meant = ELSEWHERE.get(word, "")
-    near = meant if meant in verbs or meant.startswith("--") else _nearest(word, verbs)
+    near = _meant(arguments, verbs) or _nearest(word, verbs)
     if word.startswith("-") or not near:
         return
     given = [value for flag, value in itertools.pairwise(arguments) if flag == "--repo"]
@@ -57,6 +56,15 @@ def did_you_mean(word: str, known: Sequence[str]) -> str:
     """A question with the nearest known word; empty when none is near."""
     near = _nearest(word, known)
     return f"Did you mean {near}?" if near else ""
+
+
+def _meant(arguments: Sequence[str], verbs: Sequence[str]) -> str:
+    """What somebody means who is used to another program; empty when nothing is known."""
+    word, *rest = arguments or ("",)
+    if word == "help" and rest and rest[0] in verbs:
+        return f"{rest[0]} --help"
+    meant = ELSEWHERE.get(word, "")
+    return meant if meant in (*verbs, "--help", "--version") else ""
 
 
 def _nearest(word: str, known: Sequence[str]) -> str | None:

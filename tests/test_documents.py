@@ -1,5 +1,7 @@
 """The documents say what the program does."""
 
+import errno
+import os
 import re
 import shlex
 from pathlib import Path
@@ -58,6 +60,21 @@ def test_every_page_of_the_docs_stands_in_their_index() -> None:
     assert {page for page in pages if f"]({page})" not in _text("docs/README.md")} == set()
 
 
+def test_every_message_that_the_questions_quote_is_one_of_the_program() -> None:
+    """Of the tables of what one may see; an ellipsis stands for what differs."""
+    cells = re.findall(r"(?m)^\| ([^|]+) \|", _text("docs/questions.md"))
+    pieces = [
+        piece.strip()
+        for cell in cells
+        for quoted in re.findall(r"`([^`]+)`", cell)
+        for piece in quoted.split("…")
+    ]
+    assert len(pieces) > 10
+    said = "".join(path.read_text(encoding="utf-8") for path in _modules())
+    system = " ".join(os.strerror(code) for code in errno.errorcode)
+    assert [piece for piece in pieces if piece not in said and piece not in system] == []
+
+
 @pytest.mark.parametrize("name", DOCUMENTS)
 def test_every_command_line_in_a_document_is_one(name: str) -> None:
     """Those in shell blocks, and those within lines that have more than a verb."""
@@ -94,6 +111,11 @@ def _not_understood(line: str) -> list[str]:
     if not words or words[0] not in {verb.name for verb in VERBS}:
         words.insert(0, DEFAULT_VERB)
     return build_parser().parse_known_args(words)[1]
+
+
+def _modules() -> list[Path]:
+    folders = ("agents", "commands", "fsm", "gitops", "policy", "state")
+    return [*ROOT.glob("*.py"), *(path for each in folders for path in (ROOT / each).rglob("*.py"))]
 
 
 def _text(name: str) -> str:

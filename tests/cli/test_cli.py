@@ -143,6 +143,10 @@ def test_run_is_the_verb_that_need_not_be_said(arguments: list[str], cli: Cli) -
             "To start a run of that name: `dispatch run resume`",
         ),
         (
+            ["help", "retry"],
+            "There is no verb and no run 'help'; did you mean `dispatch retry --help`?",
+        ),
+        (
             ["help"],
             "There is no verb and no run 'help'; did you mean `dispatch --help`?",
         ),
