@@ -86,8 +86,8 @@ def test_the_manual_page_that_is_shipped_is_current() -> None:
 
 
 def test_the_manual_page_has_every_exit_code() -> None:
-    text = (ROOT / "share" / "dispatch.inc").read_text(encoding="utf-8")
-    section = text.partition("[EXIT STATUS]\n")[2].partition("\n\n[")[0]
+    text = (ROOT / "share" / "dispatch.1").read_text(encoding="utf-8")
+    section = text.partition(".SH EXIT STATUS\n")[2].partition("\n.SH")[0]
     rows = (f".TP\n.B {code.value}\n{meaning}" for code, meaning in EXIT_MEANING.items())
     assert section == "\n".join(rows)
 
