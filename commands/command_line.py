@@ -12,7 +12,6 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final, NoReturn
 
-from .. import __version__
 from ..state.errors import EXIT_MEANING, UsageError
 from .arguments import keeping, looking, running, setting_up
 from .arguments.verb import Verb
@@ -94,7 +93,9 @@ class _Version(Action):
         super().__init__(option_strings, dest, nargs=0, default=SUPPRESS, help=help)
 
     def __call__(self, *_: object) -> NoReturn:
-        print(f"dispatch {__version__}")
+        from importlib.metadata import version  # slow, and seldom asked for
+
+        print(f"dispatch {version('dispatch')}")
         raise SystemExit(0)
 
 

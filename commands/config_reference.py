@@ -2,11 +2,11 @@
 
 import re
 from collections.abc import Iterator
+from importlib.metadata import version
 from typing import Final
 
 from attrs import frozen
 
-from .. import __version__
 from ..state.config_file import CONFIG_FILE
 from .config_examples import EXAMPLES
 from .settings import Setting, default_cell, sentence, settings
@@ -21,8 +21,7 @@ INTRODUCTION: Final = (
     "language server an editor completes keys and marks what is wrong. `dispatch doctor` says what "
     "is missing.",
 )
-_PAGE_HEAD: Final = f"""\
-.TH DISPATCH\\-CONFIG "5" "" "dispatch {__version__}" "File Formats"
+_PAGE_HEAD: Final = """\
 .SH NAME
 dispatch\\-config \\- how dispatch works on a repository
 .SH DESCRIPTION"""
@@ -59,7 +58,8 @@ def as_markdown() -> str:
 
 def as_manual() -> str:
     """The reference as the manual page dispatch-config(5), without the final newline."""
-    lines = [_PAGE_HEAD, *(f".PP\n{_roff(text)}" for text in INTRODUCTION), ".SH KEYS"]
+    title = f'.TH DISPATCH\\-CONFIG "5" "" "dispatch {version("dispatch")}" "File Formats"'
+    lines = [title, _PAGE_HEAD, *(f".PP\n{_roff(text)}" for text in INTRODUCTION), ".SH KEYS"]
     for part in _parts():
         for each in (part.head, *part.inner):
             facts = [each.kind, "required" if each.required else "", each.place]

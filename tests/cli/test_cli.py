@@ -231,6 +231,15 @@ def test_an_interrupt_is_exit_code_130_and_one_line() -> None:
     assert (done.returncode, done.stdout, done.stderr) == (130, b"", b"dispatch: Interrupted.\n")
 
 
+@pytest.mark.parametrize("arguments", [["--version"], ["schema"], ["init"]])
+def test_a_folder_of_runs_is_not_taken_for_the_program(arguments: list[str], user: User) -> None:
+    """``-m`` begins to look in the working directory, where ``dispatch/`` holds the runs."""
+    (user.root / "dispatch").mkdir()
+    command = [sys.executable, "-m", "dispatch", *arguments]
+    done = subprocess.run(command, cwd=user.root, capture_output=True, check=False, text=True)
+    assert (done.returncode, "Traceback" in done.stderr) == (0, False), done.stderr
+
+
 def test_debugging_shows_where_an_error_comes_from(user: User) -> None:
     done = subprocess.run(
         [sys.executable, "-m", "dispatch", "report", "none"],
