@@ -63,6 +63,7 @@ layers: $(STAMP)
 
 man:
 	.ci/lint-man share/dispatch.1
+	.ci/lint-man share/dispatch-config.5
 
 wheel: $(STAMP)
 	.ci/try-wheel $(BIN)/python
@@ -72,6 +73,8 @@ docs: $(STAMP)
 	$(BIN)/dispatch graph --write spec.md
 	$(BIN)/dispatch graph --write README.md
 	$(BIN)/dispatch graph --write README.md
+	$(BIN)/dispatch schema --format md > docs/configuration.md
+	$(BIN)/dispatch schema --format man > share/dispatch-config.5
 	$(BIN)/python .ci/manual.py > share/dispatch.1
 	$(BIN)/dispatch completion bash > share/completions/dispatch
 	$(BIN)/dispatch completion zsh > share/completions/_dispatch

@@ -13,7 +13,7 @@ from argparse import ArgumentParser, _SubParsersAction
 from collections.abc import Sequence
 from typing import Final
 
-from .commands.command_line import VERBS, build_parser, exit_status
+from .commands.command_line import VERBS, build_parser, closing
 from .commands.mistyped import did_you_mean, refuse_mistyped_verb
 from .state.errors import DispatchError, ExitCode, UsageError
 
@@ -46,13 +46,13 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _dispatch(arguments: list[str]) -> int:
     parser = build_parser(VERBS)
-    parser.epilog = exit_status()  # not in build_parser: the manual page has a section for it
+    parser.epilog = closing()  # not in build_parser: the manual page has sections of its own
     if not arguments or arguments[0] not in ("-h", "--help", "--version", *_names()):
         refuse_mistyped_verb(arguments, _names())
         arguments = [DEFAULT_VERB, *arguments]
     args, extra = parser.parse_known_args(arguments)
     if extra:
-        known = tuple(_options(parser, args.verb))
+        known = (*_options(parser, args.verb), "--version")
         raise UsageError(
             f"`dispatch {args.verb}` does not take {extra[0]!r}.",
             did_you_mean(extra[0].partition("=")[0], known) or f"See `dispatch {args.verb} --help`",

@@ -1,19 +1,38 @@
 """The whole command line as one parser; only the standard library is loaded: help is instant."""
 
-from argparse import SUPPRESS, Action, ArgumentParser, RawDescriptionHelpFormatter
+import sys
+from argparse import (
+    SUPPRESS,
+    Action,
+    ArgumentError,
+    ArgumentParser,
+    RawDescriptionHelpFormatter,
+)
 from collections.abc import Sequence
-from typing import Final, NoReturn
+from pathlib import Path
+from typing import Any, Final, NoReturn
 
-from .. import __version__
 from ..state.errors import EXIT_MEANING, UsageError
 from .arguments import keeping, looking, running, setting_up
 from .arguments.verb import Verb
+from .mistyped import did_you_mean
 
 VERBS: Final[tuple[Verb, ...]] = (
     *running.VERBS,
     *looking.VERBS,
     *keeping.VERBS,
     *setting_up.VERBS,
+)
+FIRST_STEPS: Final = (
+    "dispatch demo          watch a run of scripted agents: no key, no cost",
+    "dispatch init          in a repository: a configuration, and a spec to fill in",
+    "dispatch doctor        what is missing, if anything",
+    "dispatch login-form    start the run login-form; the same again goes on with it",
+)
+# Where an installation has the documents, and where a clone has them.
+DOCUMENTS: Final = (
+    Path(sys.prefix, "share", "doc", "dispatch", "docs"),
+    Path(__file__).parent.parent / "docs",
 )
 
 
@@ -22,7 +41,18 @@ class Parser(ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         """Refuse the command line."""
-        raise UsageError(f"{message[:1].upper()}{message[1:]}.", f"See `{self.prog} --help`")
+        self._refuse(message, "")
+
+    def _check_value(self, action: Action, value: Any) -> None:
+        try:
+            super()._check_value(action, value)
+        except ArgumentError as error:
+            known = [str(each) for each in action.choices or ()]
+            self._refuse(str(error), did_you_mean(str(value), known))
+
+    def _refuse(self, message: str, hint: str) -> NoReturn:
+        sentence = f"{message[:1].upper()}{message[1:]}."
+        raise UsageError(sentence, hint or f"See `{self.prog} --help`")
 
 
 def build_parser(verbs: Sequence[Verb] = VERBS) -> Parser:
@@ -42,7 +72,7 @@ def build_parser(verbs: Sequence[Verb] = VERBS) -> Parser:
             added.add_parser(
                 verb.name,
                 help=verb.summary,
-                description=f"{verb.summary.capitalize()}.\n\n{_examples(verb.examples)}",
+                description=f"{verb.summary.capitalize()}.\n\n{_listed('examples', verb.examples)}",
                 formatter_class=RawDescriptionHelpFormatter,
                 allow_abbrev=False,
             )
@@ -50,10 +80,12 @@ def build_parser(verbs: Sequence[Verb] = VERBS) -> Parser:
     return parser
 
 
-def exit_status() -> str:
-    """The table of exit codes, as ``--help`` shows it."""
+def closing() -> str:
+    """What stands below the verbs in ``--help``: how to begin, the exit codes, where to read on."""
     rows = "".join(f"  {code.value:<5}{meaning}\n" for code, meaning in EXIT_MEANING.items())
-    return f"exit status:\n{rows}"
+    found = [str(folder) for folder in DOCUMENTS if folder.is_dir()]
+    read = ", ".join(("man dispatch", "man dispatch-config", *found[:1]))
+    return f"{_listed('first steps', FIRST_STEPS)}\n\nexit status:\n{rows}\nmore: {read}"
 
 
 class _Version(Action):
@@ -61,9 +93,11 @@ class _Version(Action):
         super().__init__(option_strings, dest, nargs=0, default=SUPPRESS, help=help)
 
     def __call__(self, *_: object) -> NoReturn:
-        print(f"dispatch {__version__}")
+        from importlib.metadata import version  # slow, and seldom asked for
+
+        print(f"dispatch {version('dispatch')}")
         raise SystemExit(0)
 
 
-def _examples(lines: Sequence[str]) -> str:
-    return "\n".join(("examples:", *(f"  {line}" for line in lines)))
+def _listed(title: str, lines: Sequence[str]) -> str:
+    return "\n".join((f"{title}:", *(f"  {line}" for line in lines)))

@@ -12,7 +12,9 @@ from ..gitops.user_git import locate
 from ..state.config_file import CONFIG_FILE
 from ..state.errors import ExitCode
 from .build_gate import Gate, likely_gates
+from .schema import schema_text
 
+SCHEMA_FILE: Final = "dispatch-config.schema.json"
 SPEC_FILE: Final = "spec.md"
 # The key's variable, then a model for judging and a model for working; the first key set wins.
 MODELS: Final[Mapping[str, tuple[str, str]]] = {
@@ -50,7 +52,11 @@ def run(args: Namespace) -> int:
     """Write the files that are missing and print their paths; nothing is ever overwritten."""
     root = locate(args.repo).root
     gates = likely_gates(root)
-    files = {CONFIG_FILE: config_text(gates, os.environ), SPEC_FILE: SPEC}
+    files = {
+        CONFIG_FILE: config_text(gates, os.environ),
+        SCHEMA_FILE: f"{schema_text()}\n",
+        SPEC_FILE: SPEC,
+    }
     written = [name for name, text in files.items() if _write_new(root / name, text)]
     if CONFIG_FILE in written and not gates:
         _say("no build gate was recognised: fill in buildGate, or every run is held to a failure.")
@@ -131,7 +137,8 @@ def _say(sentence: str) -> None:
 
 
 _HEAD: Final = (
-    "# How dispatch works on this repository; all keys: `dispatch schema`.",
+    f"# yaml-language-server: $schema={SCHEMA_FILE}",
+    "# How dispatch works on this repository; all keys: `dispatch schema --format md`.",
     "",
 )
 _TAIL: Final = (

@@ -1,22 +1,54 @@
 """Words on the command line that are nearly known ones."""
 
 import itertools
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Final
 
+from ..policy.names import RESERVED_NAMES, run_name_problems
 from ..state.errors import UsageError
+
+# What people say to other programs, and what they would mean here.
+ELSEWHERE: Final[Mapping[str, str]] = {
+    "abort": "stop",
+    "approve": "answer",
+    "cancel": "stop",
+    "check": "doctor",
+    "config": "schema",
+    "continue": "run",
+    "delete": "clean",
+    "events": "logs",
+    "help": "--help",
+    "kill": "stop",
+    "list": "status",
+    "log": "logs",
+    "ls": "status",
+    "ps": "status",
+    "remove": "clean",
+    "restart": "retry",
+    "resume": "run",
+    "rm": "clean",
+    "settings": "schema",
+    "setup": "init",
+    "show": "report",
+    "start": "run",
+    "tail": "logs",
+    "version": "--version",
+}
 
 
 def refuse_mistyped_verb(arguments: Sequence[str], verbs: Sequence[str]) -> None:
     """A first word that is nearly a verb starts no run, unless a run of that name is there."""
     word = arguments[0] if arguments else "-"
-    if word.startswith("-") or not (near := _nearest(word, verbs)):
+    near = _meant(arguments, verbs) or _nearest(word, verbs)
+    if word.startswith("-") or not near:
         return
     given = [value for flag, value in itertools.pairwise(arguments) if flag == "--repo"]
     if not (Path(given[0] if given else ".") / "dispatch" / word).is_dir():
+        start = f"To start a run of that name: `dispatch run {word}`"
         raise UsageError(
             f"There is no verb and no run {word!r}; did you mean `dispatch {near}`?",
-            f"To start a run of that name: `dispatch run {word}`",
+            "" if run_name_problems(word, RESERVED_NAMES) else start,
         )
 
 
@@ -24,6 +56,15 @@ def did_you_mean(word: str, known: Sequence[str]) -> str:
     """A question with the nearest known word; empty when none is near."""
     near = _nearest(word, known)
     return f"Did you mean {near}?" if near else ""
+
+
+def _meant(arguments: Sequence[str], verbs: Sequence[str]) -> str:
+    """What somebody means who is used to another program; empty when nothing is known."""
+    word, *rest = arguments or ("",)
+    if word == "help" and rest and rest[0] in verbs:
+        return f"{rest[0]} --help"
+    meant = ELSEWHERE.get(word, "")
+    return meant if meant in (*verbs, "--help", "--version") else ""
 
 
 def _nearest(word: str, known: Sequence[str]) -> str | None:

@@ -4,14 +4,31 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
-from attrs import fields
+from attrs import fields, frozen
 
 from ..agents.schema import Schema, schema
 from ..state.codec import unstructure
 from ..state.config import Config, ModelConfig, Price, Provider
+from ..state.config_file import ADAPTERS, MAX_PARALLEL, only_place
+from ..state.enums import HubStrategy
+from ..state.hubs import HubFile
+from ..state.invariants import COMMIT_STRATEGY
 
 SCHEMA_DIALECT: Final = "http://json-schema.org/draft-07/schema#"
 ANY_KEY: Final = "MODEL"  # stands for the keys that users choose
+EACH: Final = "[]"  # stands for the items of a list
+# Texts of which the loader takes these only.
+_CHOICES: Final[Mapping[str, tuple[str, ...]]] = {
+    "commitStrategy": (COMMIT_STRATEGY,),
+    "provider.adapter": ADAPTERS,
+}
+_WORDS: Final = {
+    "integer": "whole number",
+    "number": "number",
+    "string": "text",
+    "boolean": "true or false",
+    "null": "null",
+}
 
 MEANINGS: Final[Mapping[str, str]] = {
     "buildGate": "commands that must succeed for the tree to be good, run in order",
@@ -33,15 +50,19 @@ MEANINGS: Final[Mapping[str, str]] = {
     "fallback.fixAgent": "for fix agents",
     "provider": "a compatible endpoint; without it, model names are litellm's",
     "provider.baseURL": "where the endpoint is",
-    "provider.adapter": "the wire format: openai, openai-compatible or anthropic",
+    "provider.adapter": "the wire format of the endpoint",
     "provider.apiKeyEnv": "the environment variable that holds the key",
     "commitStrategy": "one commit for each task; there is no other strategy",
-    "maxParallel": "how many agents work at a time",
+    "maxParallel": f"how many agents work at a time, at most {MAX_PARALLEL}",
     "isolation": "a worktree for each task, or one for all tasks of a level",
     "setup": "commands run in each new worktree before anything else",
     "share": "ignored paths, such as node_modules, copied into each new worktree",
-    "hubFiles": "files that many tasks change, each `glob` with its `strategy`: `union`, "
-    "`regenerate` (with a `command`) or `serialise`; the first that matches holds",
+    "hubFiles": "files that many tasks change, and how they are joined; the first that matches "
+    "holds",
+    "hubFiles[].glob": "which files; without a slash it is matched against the last name",
+    "hubFiles[].strategy": "`union`: the lines of both sides are kept; `regenerate`: made anew; "
+    "`serialise`: tasks that name it work one after the other",
+    "hubFiles[].command": "what makes the file anew; for `regenerate` only",
     "commandTimeoutSeconds": "after how many seconds a command is ended",
     "outputLimitBytes": "how much of a command's output is kept",
     "limits": "what one attempt of an agent may use; null: no limit of that kind",
@@ -68,11 +89,10 @@ MEANINGS: Final[Mapping[str, str]] = {
     "prices.MODEL.cached": "tokens sent that the provider had cached",
     "authorName": "who stands on commits; null: the repository's user.name",
     "authorEmail": "null: the repository's user.email",
-    "notify": "words of a command that gets each question as JSON; only in your own file",
+    "notify": "words of a command that gets each question as JSON",
     "escalationTimeoutSeconds": "how long an answer is waited for; null: for ever",
     "attributionRuns": "commands run again, per round, to find who broke the build gate; 0: none",
-    "sandbox": "what commands of agents and of the repository may reach and use; only in your own "
-    "file",
+    "sandbox": "what commands of agents and of the repository may reach and use",
     "sandbox.network": "hosts that any command may reach",
     "sandbox.setupNetwork": "hosts that the commands of `setup` may reach besides",
     "sandbox.readOnly": "folders that commands may read besides the toolchains that are found",
@@ -84,56 +104,116 @@ MEANINGS: Final[Mapping[str, str]] = {
 }
 
 
+@frozen(kw_only=True)
+class Setting:
+    """One key: its dotted path, its type in words, its default as JSON, what it means.
+
+    ``default`` is empty for a key that must be there, and for one whose own keys have defaults;
+    ``place`` is empty when either file may have it.
+    """
+
+    path: str
+    kind: str
+    required: bool
+    default: str
+    meaning: str
+    place: str
+
+
 def config_schema() -> Schema:
     """The JSON schema of ``dispatch-config.yaml``, in the dialect that editors take."""
     whole = schema(Config)
     for path, node, required in _walk(whole):
-        node["description"] = f"{MEANINGS[path][:1].upper()}{MEANINGS[path][1:]}."
+        node["description"] = sentence(MEANINGS[path])
         if not required:
             node["default"] = _default(path)
     title = {"$schema": SCHEMA_DIALECT, "title": "dispatch-config.yaml"}
     return {**title, **whole}
 
 
+def settings() -> tuple[Setting, ...]:
+    """Every key in the order of the classes, each before those that are in it."""
+    return tuple(
+        Setting(
+            path=path,
+            kind=_kind(node),
+            required=required,
+            default="" if required else _shown(_default(path)),
+            meaning=MEANINGS[path],
+            place=only_place(path),
+        )
+        for path, node, required in _walk(schema(Config))
+    )
+
+
 def settings_table() -> str:
     """Every key as a row of a Markdown table."""
     rows = ["| key | default | meaning |", "|---|---|---|"]
-    for path, _, required in _walk(schema(Config)):
-        default = "required" if required else _shown(_default(path))
-        rows.append(f"| `{path}` | {default} | {MEANINGS[path]} |")
+    for each in settings():
+        meaning = "; ".join(text for text in (each.meaning, each.place) if text)
+        rows.append(f"| `{each.path}` | {default_cell(each)} | {meaning} |")
     return "\n".join(rows)
+
+
+def default_cell(setting: Setting) -> str:
+    """A key's default in a cell of a Markdown table."""
+    if setting.required:
+        return "required"
+    return f"`{setting.default}`" if setting.default else "below"
+
+
+def sentence(text: str) -> str:
+    """A meaning as a sentence."""
+    return f"{text[:1].upper()}{text[1:]}."
+
+
+def _kind(node: Schema) -> str:
+    """The type of a value in words."""
+    if "anyOf" in node:
+        return " or ".join(_kind(part) for part in node["anyOf"])
+    if "enum" in node:
+        return " or ".join(f"`{value}`" for value in node["enum"])
+    if node["type"] == "array":
+        return f"list of {_kind(node['items'])}s"
+    return _WORDS.get(node["type"], "mapping")
 
 
 def _shown(default: object) -> str:
     if isinstance(default, dict) and default:
-        return "below"
+        return ""
     if isinstance(default, float) and default.is_integer():
         default = int(default)
-    return f"`{json.dumps(default)}`"
+    return json.dumps(default)
 
 
 def _walk(node: Schema, above: str = "") -> Iterator[tuple[str, Schema, bool]]:
     """Each key's path, its schema and whether it must be there, in the order of the classes."""
     for key, inner in node.get("properties", {}).items():
         path = f"{above}{key}"
+        if path in _CHOICES:
+            inner["enum"] = list(_CHOICES[path])
         yield path, inner, key in node["required"]
         for part in (inner, *inner.get("anyOf", ())):
             yield from _walk(part, f"{path}.")
             if isinstance(part.get("additionalProperties"), dict):
                 yield from _walk(part["additionalProperties"], f"{path}.{ANY_KEY}.")
+            yield from _walk(part.get("items", {}), f"{path}{EACH}.")
 
 
 def _default(path: str) -> Any:
     """What a key is when it is left out."""
     models = ModelConfig(**{each.name: "" for each in fields(ModelConfig)})
+    inside = "." in path
     value: Any = unstructure(
         Config(
             build_gate=(),
             model_config=models,
-            provider=Provider(base_url="", adapter="") if "." in path else None,
-            prices={ANY_KEY: Price(input=0, output=0)} if "." in path else {},
+            provider=Provider(base_url="", adapter="") if inside else None,
+            hub_files=(HubFile(glob="", strategy=HubStrategy.UNION),) if inside else (),
+            prices={ANY_KEY: Price(input=0, output=0)} if inside else {},
         )
     )
     for key in path.split("."):
-        value = value[key]
+        name = key.removesuffix(EACH)
+        value = value[name][0] if name != key else value[name]
     return value

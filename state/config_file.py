@@ -52,6 +52,13 @@ def load_config(root: Path, user_file: Path | None = None) -> Config:
     return _config(repository, user)
 
 
+def only_place(key: str) -> str:
+    """The one file that may have a top-level key, in words; empty when both may."""
+    if key == _REPOSITORY_ONLY:
+        return f"only in the repository's {CONFIG_FILE}"
+    return "only in your own file" if key in _USER_ONLY else ""
+
+
 def default_user_file() -> Path:
     """The file of a user's own defaults."""
     return platformdirs.user_config_path("dispatch") / "config.yaml"

@@ -32,8 +32,12 @@ def test_the_packages_that_are_shipped_are_those_in_the_tree() -> None:
 
 
 def test_every_file_that_is_promised_is_there() -> None:
-    listed = [each for _, each in _setup().items("options.data_files")]
-    assert [each for each in listed if not (ROOT / each).is_file()] == []
+    listed = [
+        pattern.strip()
+        for _, patterns in _setup().items("options.data_files")
+        for pattern in patterns.split(",")
+    ]
+    assert [pattern for pattern in listed if not list(ROOT.glob(pattern))] == []
 
 
 def test_prompts_and_the_sample_are_in_what_is_shipped() -> None:
@@ -82,8 +86,8 @@ def test_the_manual_page_that_is_shipped_is_current() -> None:
 
 
 def test_the_manual_page_has_every_exit_code() -> None:
-    text = (ROOT / "share" / "dispatch.inc").read_text(encoding="utf-8")
-    section = text.partition("[EXIT STATUS]\n")[2].partition("\n\n[")[0]
+    text = (ROOT / "share" / "dispatch.1").read_text(encoding="utf-8")
+    section = text.partition(".SH EXIT STATUS\n")[2].partition("\n.SH")[0]
     rows = (f".TP\n.B {code.value}\n{meaning}" for code, meaning in EXIT_MEANING.items())
     assert section == "\n".join(rows)
 

@@ -19,8 +19,13 @@ def _add_demo(parser: ArgumentParser) -> None:
     parser.add_argument("--loops", action="store_true", help="work not right the first time")
 
 
-def _add_nothing(parser: ArgumentParser) -> None:
-    """The verb takes no arguments of its own."""
+def _add_schema(parser: ArgumentParser) -> None:
+    parser.add_argument(
+        "--format",
+        choices=("json", "md", "man"),
+        default="json",
+        help="JSON schema for editors, or the reference as Markdown or manual page (default: json)",
+    )
 
 
 VERBS: Final = (
@@ -50,8 +55,12 @@ VERBS: Final = (
     ),
     Verb(
         "schema",
-        "print the JSON schema of dispatch-config.yaml",
-        ("dispatch schema > dispatch-config.schema.json",),
-        _add_nothing,
+        "print what dispatch-config.yaml may hold",
+        (
+            "dispatch schema > dispatch-config.schema.json    for editors",
+            "dispatch schema --format md                      for people",
+            "dispatch schema --format man | man -l -          the manual page",
+        ),
+        _add_schema,
     ),
 )

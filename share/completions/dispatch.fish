@@ -4,6 +4,14 @@
 # 2) Ensure a binary named dispatch is in your PATH
 # See also: https://fishshell.com/docs/current/completions.html#where-to-put-completions
 
+# Custom Preamble
+function _dispatch_runs
+  set -l top (git rev-parse --show-toplevel 2>/dev/null); or return
+  for file in $top/dispatch/*/run-state.yaml
+    basename (dirname $file)
+  end
+end
+# End Custom Preamble
 
 # Parse current commandline:
 # - _shtab_dispatch_cmdpath=(sub)command path seen so far
@@ -67,6 +75,7 @@ complete -c dispatch -n '_shtab_dispatch_using run' -l no-wait -d 'end with exit
 complete -c dispatch -n '_shtab_dispatch_using run' -s v -l verbose -d 'show what agents say as they say it'
 complete -c dispatch -n '_shtab_dispatch_using run' -l grace -x -d 'what agents get to hand in after Ctrl-C (default: 10)'
 complete -c dispatch -n '_shtab_dispatch_using run' -l repo -xka "(__fish_complete_directories)" -d 'repository (default: here)'
+complete -c dispatch -n '_shtab_dispatch_using run; and test $_shtab_dispatch_npos -eq 0' -ka "(_dispatch_runs)" -d 'name (default: run-DATE-TIME, UTC)'
 complete -c dispatch -n '_shtab_dispatch_using; and test $_shtab_dispatch_npos -eq 0' -a retry -d 'Go on with a run that failed.'
 complete -c dispatch -n '_shtab_dispatch_using retry' -s h -l help -d 'show this help message and exit'
 complete -c dispatch -n '_shtab_dispatch_using retry' -l task -x -d 'run this task again and no other'
@@ -75,24 +84,28 @@ complete -c dispatch -n '_shtab_dispatch_using retry' -l no-wait -d 'end with ex
 complete -c dispatch -n '_shtab_dispatch_using retry' -s v -l verbose -d 'show what agents say as they say it'
 complete -c dispatch -n '_shtab_dispatch_using retry' -l grace -x -d 'what agents get to hand in after Ctrl-C (default: 10)'
 complete -c dispatch -n '_shtab_dispatch_using retry' -l repo -xka "(__fish_complete_directories)" -d 'repository (default: here)'
+complete -c dispatch -n '_shtab_dispatch_using retry; and test $_shtab_dispatch_npos -eq 0' -ka "(_dispatch_runs)" -d 'name of the run'
 complete -c dispatch -n '_shtab_dispatch_using; and test $_shtab_dispatch_npos -eq 0' -a answer -d 'Show the questions of a run that wait for you, or answer one.'
 complete -c dispatch -n '_shtab_dispatch_using answer' -s h -l help -d 'show this help message and exit'
 complete -c dispatch -n '_shtab_dispatch_using answer' -l note -x -d 'kept with the answer'
 complete -c dispatch -n '_shtab_dispatch_using answer' -l json -d 'print JSON for scripts'
 complete -c dispatch -n '_shtab_dispatch_using answer' -l repo -xka "(__fish_complete_directories)" -d 'repository (default: here)'
+complete -c dispatch -n '_shtab_dispatch_using answer; and test $_shtab_dispatch_npos -eq 0' -ka "(_dispatch_runs)" -d 'name of the run'
 complete -c dispatch -n '_shtab_dispatch_using; and test $_shtab_dispatch_npos -eq 0' -a status -d 'Show where runs stand and what to do next.'
 complete -c dispatch -n '_shtab_dispatch_using status' -s h -l help -d 'show this help message and exit'
 complete -c dispatch -n '_shtab_dispatch_using status' -l json -d 'print JSON for scripts'
 complete -c dispatch -n '_shtab_dispatch_using status' -l repo -xka "(__fish_complete_directories)" -d 'repository (default: here)'
+complete -c dispatch -n '_shtab_dispatch_using status; and test $_shtab_dispatch_npos -eq 0' -ka "(_dispatch_runs)" -d 'one run in detail (default: all)'
 complete -c dispatch -n '_shtab_dispatch_using; and test $_shtab_dispatch_npos -eq 0' -a report -d 'Show a run'"'"'s report.'
 complete -c dispatch -n '_shtab_dispatch_using report' -s h -l help -d 'show this help message and exit'
 complete -c dispatch -n '_shtab_dispatch_using report' -l format -xka "path md" -d 'where it is, or its text'
 complete -c dispatch -n '_shtab_dispatch_using report' -l repo -xka "(__fish_complete_directories)" -d 'repository (default: here)'
+complete -c dispatch -n '_shtab_dispatch_using report; and test $_shtab_dispatch_npos -eq 0' -ka "(_dispatch_runs)" -d 'name of the run'
 complete -c dispatch -n '_shtab_dispatch_using; and test $_shtab_dispatch_npos -eq 0' -a graph -d 'Draw the lifecycle of runs or tasks.'
 complete -c dispatch -n '_shtab_dispatch_using graph' -s h -l help -d 'show this help message and exit'
 complete -c dispatch -n '_shtab_dispatch_using graph' -l machine -xka "run task" -d 'whose lifecycle (default: run)'
 complete -c dispatch -n '_shtab_dispatch_using graph' -l format -xka "mermaid dot svg png" -d 'text, or a picture made by graphviz (default: mermaid)'
-complete -c dispatch -n '_shtab_dispatch_using graph' -l run -x -d 'mark where this run stands'
+complete -c dispatch -n '_shtab_dispatch_using graph' -l run -xka "(_dispatch_runs)" -d 'mark where this run stands'
 complete -c dispatch -n '_shtab_dispatch_using graph' -l output -xka "(__fish_complete_path (commandline -ct))" -d 'write there, not to stdout'
 complete -c dispatch -n '_shtab_dispatch_using graph' -l write -xka "(__fish_complete_path (commandline -ct))" -d 'renew the diagrams and tables of a document'
 complete -c dispatch -n '_shtab_dispatch_using graph' -l repo -xka "(__fish_complete_directories)" -d 'repository (default: here)'
@@ -102,14 +115,17 @@ complete -c dispatch -n '_shtab_dispatch_using rescue' -l restore -x -d 'what to
 complete -c dispatch -n '_shtab_dispatch_using rescue' -l to -x -d 'the new branch; HEAD stays where it is'
 complete -c dispatch -n '_shtab_dispatch_using rescue' -l json -d 'print JSON for scripts'
 complete -c dispatch -n '_shtab_dispatch_using rescue' -l repo -xka "(__fish_complete_directories)" -d 'repository (default: here)'
+complete -c dispatch -n '_shtab_dispatch_using rescue; and test $_shtab_dispatch_npos -eq 0' -ka "(_dispatch_runs)" -d 'name of the run'
 complete -c dispatch -n '_shtab_dispatch_using; and test $_shtab_dispatch_npos -eq 0' -a teardown -d 'Remove a run'"'"'s worktrees; its report, document and branch stay.'
 complete -c dispatch -n '_shtab_dispatch_using teardown' -s h -l help -d 'show this help message and exit'
 complete -c dispatch -n '_shtab_dispatch_using teardown' -l repo -xka "(__fish_complete_directories)" -d 'repository (default: here)'
+complete -c dispatch -n '_shtab_dispatch_using teardown; and test $_shtab_dispatch_npos -eq 0' -ka "(_dispatch_runs)" -d 'name of the run'
 complete -c dispatch -n '_shtab_dispatch_using; and test $_shtab_dispatch_npos -eq 0' -a clean -d 'Remove all that a run left in the repository, branches included.'
 complete -c dispatch -n '_shtab_dispatch_using clean' -s h -l help -d 'show this help message and exit'
 complete -c dispatch -n '_shtab_dispatch_using clean' -l all -d 'every run of the repository'
 complete -c dispatch -n '_shtab_dispatch_using clean' -l force -d 'even if work goes that is nowhere else'
 complete -c dispatch -n '_shtab_dispatch_using clean' -l repo -xka "(__fish_complete_directories)" -d 'repository (default: here)'
+complete -c dispatch -n '_shtab_dispatch_using clean; and test $_shtab_dispatch_npos -eq 0' -ka "(_dispatch_runs)" -d 'name of the run'
 complete -c dispatch -n '_shtab_dispatch_using; and test $_shtab_dispatch_npos -eq 0' -a doctor -d 'Check that this machine and repository have what a run needs.'
 complete -c dispatch -n '_shtab_dispatch_using doctor' -s h -l help -d 'show this help message and exit'
 complete -c dispatch -n '_shtab_dispatch_using doctor' -l json -d 'print JSON for scripts'
@@ -123,5 +139,6 @@ complete -c dispatch -n '_shtab_dispatch_using demo' -l loops -d 'work not right
 complete -c dispatch -n '_shtab_dispatch_using; and test $_shtab_dispatch_npos -eq 0' -a completion -d 'Print a completion script for a shell.'
 complete -c dispatch -n '_shtab_dispatch_using completion' -s h -l help -d 'show this help message and exit'
 complete -c dispatch -n '_shtab_dispatch_using completion; and test $_shtab_dispatch_npos -eq 0' -ka "bash zsh fish" -d 'bash, zsh, fish'
-complete -c dispatch -n '_shtab_dispatch_using; and test $_shtab_dispatch_npos -eq 0' -a schema -d 'Print the json schema of dispatch-config.yaml.'
+complete -c dispatch -n '_shtab_dispatch_using; and test $_shtab_dispatch_npos -eq 0' -a schema -d 'Print what dispatch-config.yaml may hold.'
 complete -c dispatch -n '_shtab_dispatch_using schema' -s h -l help -d 'show this help message and exit'
+complete -c dispatch -n '_shtab_dispatch_using schema' -l format -xka "json md man" -d 'JSON schema for editors, or the reference as Markdown or manual page (default: json)'

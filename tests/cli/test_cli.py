@@ -10,7 +10,9 @@ import pytest
 from fakes.git_repos import User
 
 from dispatch.cli import main
-from dispatch.commands.command_line import VERBS, build_parser
+from dispatch.commands.command_line import DOCUMENTS, VERBS, build_parser
+from dispatch.commands.mistyped import ELSEWHERE
+from dispatch.policy.names import RESERVED_NAMES
 from dispatch.state.errors import EXIT_MEANING, ExitCode
 
 Cli = Callable[..., tuple[int, str, str]]
@@ -42,7 +44,13 @@ verbs:
     demo      watch a whole run with scripted agents: no key, no cost
     completion
               print a completion script for a shell
-    schema    print the JSON schema of dispatch-config.yaml
+    schema    print what dispatch-config.yaml may hold
+
+first steps:
+  dispatch demo          watch a run of scripted agents: no key, no cost
+  dispatch init          in a repository: a configuration, and a spec to fill in
+  dispatch doctor        what is missing, if anything
+  dispatch login-form    start the run login-form; the same again goes on with it
 
 exit status:
   0    done
@@ -53,6 +61,8 @@ exit status:
   5    another process is working on the run
   6    the disk or the machine refuses; once it does not, the same command goes on
   130  interrupted; what was done is kept, the same command goes on
+
+more: man dispatch, man dispatch-config, {docs}
 """
 
 
@@ -62,7 +72,10 @@ def test_help_shows_every_verb_and_every_exit_code(
     monkeypatch.setenv("COLUMNS", "100")
     with pytest.raises(SystemExit) as ending:
         main(["--help"])
-    assert (ending.value.code, capsys.readouterr().out) == (0, HELP)
+    assert (ending.value.code, capsys.readouterr().out) == (
+        0,
+        HELP.format(docs=DOCUMENTS[1]),
+    )
 
 
 def test_every_exit_code_has_a_meaning() -> None:
@@ -119,6 +132,25 @@ def test_run_is_the_verb_that_need_not_be_said(arguments: list[str], cli: Cli) -
             "To start a run of that name: `dispatch run statsu`",
         ),
         (
+            ["graph", "--format", "mermiad"],
+            "Argument --format: invalid choice: 'mermiad' (choose from 'mermaid', 'dot', 'svg', "
+            "'png'). Did you mean mermaid?",
+        ),
+        (["--verison"], "`dispatch run` does not take '--verison'. Did you mean --version?"),
+        (
+            ["resume", "my-run"],
+            "There is no verb and no run 'resume'; did you mean `dispatch run`? "
+            "To start a run of that name: `dispatch run resume`",
+        ),
+        (
+            ["help", "retry"],
+            "There is no verb and no run 'help'; did you mean `dispatch retry --help`?",
+        ),
+        (
+            ["help"],
+            "There is no verb and no run 'help'; did you mean `dispatch --help`?",
+        ),
+        (
             ["docter", "--json"],
             "There is no verb and no run 'docter'; did you mean `dispatch doctor`? "
             "To start a run of that name: `dispatch run docter`",
@@ -130,6 +162,13 @@ def test_what_is_not_understood_is_refused_in_a_sentence(
 ) -> None:
     """[CLI-05]"""
     assert cli(*arguments) == (2, "", f"dispatch: {sentence}\n")
+
+
+def test_words_of_other_programs_lead_to_what_is_meant_here() -> None:
+    verbs = {verb.name for verb in VERBS}
+    assert {word for word in ELSEWHERE if word in verbs} == set()
+    known = {name for name in ELSEWHERE.values() if not name.startswith("--")}
+    assert known - verbs - RESERVED_NAMES == set()
 
 
 def test_a_name_like_a_verb_is_a_run_when_there_is_one(user: User, cli: Cli) -> None:
@@ -190,6 +229,15 @@ def test_an_interrupt_is_exit_code_130_and_one_line() -> None:
         preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
     )
     assert (done.returncode, done.stdout, done.stderr) == (130, b"", b"dispatch: Interrupted.\n")
+
+
+@pytest.mark.parametrize("arguments", [["--version"], ["schema"], ["init"]])
+def test_a_folder_of_runs_is_not_taken_for_the_program(arguments: list[str], user: User) -> None:
+    """``-m`` begins to look in the working directory, where ``dispatch/`` holds the runs."""
+    (user.root / "dispatch").mkdir()
+    command = [sys.executable, "-m", "dispatch", *arguments]
+    done = subprocess.run(command, cwd=user.root, capture_output=True, check=False, text=True)
+    assert (done.returncode, "Traceback" in done.stderr) == (0, False), done.stderr
 
 
 def test_debugging_shows_where_an_error_comes_from(user: User) -> None:

@@ -9,6 +9,7 @@ import pytest
 from fakes.git_repos import User
 
 from dispatch.commands.init import MODELS, SPEC, UNKNOWN_GATE, config_text
+from dispatch.commands.settings import config_schema
 from dispatch.state.config import Config, ModelConfig
 from dispatch.state.config_file import load_config
 
@@ -26,7 +27,8 @@ def test_the_written_configuration_loads_and_fits(
     package = json.dumps({"scripts": {"lint": "x", "test": "y"}})
     user.write({"package.json": package, "pnpm-lock.yaml": ""})
     config, spec = user.root / "dispatch-config.yaml", user.root / "spec.md"
-    assert cli("init") == (0, f"{config}\n{spec}\n", NEXT)
+    schema = user.root / "dispatch-config.schema.json"
+    assert cli("init") == (0, f"{config}\n{schema}\n{spec}\n", NEXT)
     judge, worker = MODELS["OPENAI_API_KEY"]
     assert load_config(user.root, user.root / "none") == Config(
         build_gate=("pnpm run lint", "pnpm run test"),
@@ -45,11 +47,21 @@ def test_the_written_configuration_loads_and_fits(
     assert spec.read_text() == SPEC
 
 
+def test_editors_find_the_schema_that_is_written_beside_the_configuration(
+    user: User, cli: Cli
+) -> None:
+    cli("init")
+    first = (user.root / "dispatch-config.yaml").read_text().split("\n")[0]
+    assert first == "# yaml-language-server: $schema=dispatch-config.schema.json"
+    written = json.loads((user.root / "dispatch-config.schema.json").read_text())
+    assert written == config_schema()
+
+
 def test_what_is_there_is_left_as_it_is(user: User, cli: Cli) -> None:
-    user.write({"dispatch-config.yaml": "mine", "spec.md": "mine too"})
+    names = ("dispatch-config.yaml", "dispatch-config.schema.json", "spec.md")
+    user.write(dict.fromkeys(names, "mine"))
     left = "".join(
-        f"dispatch: {user.root / name} is there already and was left as it is.\n"
-        for name in ("dispatch-config.yaml", "spec.md")
+        f"dispatch: {user.root / name} is there already and was left as it is.\n" for name in names
     )
     assert cli("init") == (0, "", left + NEXT)
     assert (user.root / "dispatch-config.yaml").read_text() == "mine"
