@@ -65,7 +65,7 @@ def carry(
     Paused where the run cannot go on now: for an answer, a budget or a provider.
     """
     say_refusals_once()
-    choice = choose() if sandboxed else unconfined()
+    choice = choose(owner=str(start.folder)) if sandboxed else unconfined()
     confining = confining_of(start.config, start.target.root, start.folder.parent, choice)
     with hold(start.folder, start.clock.now()), marking(start.folder):
         make_run_folder(start)

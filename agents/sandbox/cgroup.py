@@ -29,6 +29,7 @@ MAX_ROUNDS: Final = 100
 ROUND_SECONDS: Final = 0.005
 MAX_MEMBERS: Final = 100_000  # of one group, looked at in one round
 
+_OWN_PROCESSES: Final = "/proc/self/ns/pid"
 _PROCESSES: Final = "pids"
 _MEMORY: Final = "memory"
 _MEMBERS: Final = "cgroup.procs"
@@ -120,7 +121,9 @@ def _name(mark: str) -> str:
 
 
 def _prefix(run_mark: str) -> str:
-    return f"{PREFIX}{hashlib.sha256(os.fsencode(run_mark)).hexdigest()[:16]}-"
+    # The hierarchy may be shared with machines in the machine, whose runs have the same paths.
+    whose = f"{Path(_OWN_PROCESSES).readlink()}:{run_mark}"
+    return f"{PREFIX}{hashlib.sha256(os.fsencode(whose)).hexdigest()[:16]}-"
 
 
 def _limit(group: Path, place: Place, limits: CommandLimits) -> None:

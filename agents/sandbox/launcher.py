@@ -13,6 +13,9 @@ from .policy import Sandbox
 
 # The system's own, never one that PATH or the worktree offers.
 SYSTEM_PATH: Final = "/usr/local/bin:/usr/bin:/bin"
+# The last line of the shell that becomes a command: where its input is a pipe to us, it tells that
+# everything around the command stands.  What fails before is not the command's failure.
+BEGIN: Final = '{ echo >&0; } 2>/dev/null; exec </dev/null; exec "$@"'
 
 
 @frozen(kw_only=True)
@@ -70,8 +73,8 @@ class PlainLauncher:
     def launch(
         self, words: Sequence[str], cwd: Path, sandbox: Sandbox
     ) -> AbstractContextManager[Launch]:
-        """The words, as they are."""
-        return nullcontext(Launch(argv=tuple(words)))
+        """The words, begun by a shell as everywhere."""
+        return nullcontext(Launch(argv=(shell(), "-c", BEGIN, shell(), *words)))
 
 
 def shell() -> str:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import PurePosixPath
 from typing import Final
 
-from .launcher import shell
+from .launcher import BEGIN, shell
 from .policy import CommandLimits
 
 _KIB: Final = 1024
@@ -29,4 +29,4 @@ def limited(words: Sequence[str], limits: CommandLimits) -> tuple[str, ...]:
     }
     # A limit that is lower already cannot be raised, and need not be.
     set_them = "; ".join(f"ulimit -{letter} {value} 2>/dev/null" for letter, value in asked.items())
-    return (program, "-c", f'{set_them}; exec "$@"', program, *words)
+    return (program, "-c", f"{set_them}; {BEGIN}", program, *words)

@@ -57,6 +57,12 @@ class OutputFile:
             self._file.write(f"\n[dispatch: {note}]\n".encode())
         self._tail.clear()
 
+    def last_line(self) -> str:
+        """The last of what is kept, for a sentence."""
+        self._file.flush()
+        kept = Path(self._file.name).read_bytes()[-MAX_TAIL_BYTES:].decode("utf-8", "replace")
+        return next((line.strip() for line in reversed(kept.splitlines()) if line.strip()), "")
+
     def _keep(self, data: bytes) -> None:
         room = max(0, self._head_limit - self._kept)
         self._kept += len(data)

@@ -40,8 +40,10 @@ echo end
 """
 
 
-def probe(launcher: Launcher) -> tuple[str, ...]:
+def probe(launcher: Launcher, owner: str = "probe") -> tuple[str, ...]:
     """What a command got hold of that it must not, each as a clause; none: the tier holds.
+
+    ``owner`` begins its mark: with a run's, the next start of that run ends what a kill left of it.
 
     A tier in which the command cannot even be run says so in the same way.
     """
@@ -57,7 +59,7 @@ def probe(launcher: Launcher) -> tuple[str, ...]:
         prepare(sandbox)
         port = door.getsockname()[1]
         said, survived = _tried(
-            launcher, sandbox, (outside, os.getpid(), port, canaries[1], _SURVIVOR_SECONDS)
+            launcher, sandbox, owner, (outside, os.getpid(), port, canaries[1], _SURVIVOR_SECONDS)
         )
         if not said.endswith(b"end\n") or not (tree / "made").exists():
             last = said.decode("utf-8", "replace").strip().splitlines()[-1:] or ["it said nothing"]
@@ -76,11 +78,11 @@ def probe(launcher: Launcher) -> tuple[str, ...]:
 
 
 def _tried(
-    launcher: Launcher, sandbox: Sandbox, arguments: tuple[object, ...]
+    launcher: Launcher, sandbox: Sandbox, owner: str, arguments: tuple[object, ...]
 ) -> tuple[bytes, bool]:
     """What the command said, and whether something of it was still alive after it had ended."""
     words = (shell(), "-c", _SCRIPT, "probe", *map(str, arguments))
-    mark = f"probe/{os.getpid()}.{secrets.token_hex(4)}"
+    mark = f"{owner}/{os.getpid()}.{secrets.token_hex(4)}"
     variables = environment(Toolchains(), sandbox, launcher.inside(sandbox), mark)
     assert MARKER in variables  # by which a survivor is found
     try:

@@ -7,7 +7,7 @@ import signal
 import subprocess
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Final
@@ -28,6 +28,10 @@ CLOSED_TICK_SECONDS: Final = 0.01  # most commands end right after they close th
 MAX_DRAIN_SECONDS: Final = 1.0  # for the last output, once every process has ended
 
 _CHUNK: Final = 1 << 16
+
+
+class NotBegun(Exception):
+    """What was to hold a command did not stand, so it never ran; the text says why."""
 
 
 @frozen(kw_only=True)
@@ -55,12 +59,13 @@ def execute(
     """Start a program in a session of its own and see it, and all it started, to the end.
 
     ``mark`` is its mark in ``variables``; ``redactor`` takes secrets out of its output.  A program
-    that cannot be started ends with exit code 127 and the reason as its output.  Raises
+    that cannot be started ends with exit code 127 and the reason as its output.  Raises NotBegun,
     StorageError when the machine refuses, OSError when the output cannot be written.
     """
     started = alive_seconds()
     with (
         disk_errors(output),
+        _told_of_its_beginning() as (begun, tells),
         OutputFile(output, limits.output_bytes, redactor) as file,
         grouped(mark, limits) as into_its_group,
     ):
@@ -70,7 +75,7 @@ def execute(
                     (*into_its_group, *start.argv),
                     cwd=cwd,
                     env=dict(variables),
-                    stdin=subprocess.DEVNULL,
+                    stdin=tells,
                     stdout=subprocess.PIPE,
                     stderr=subprocess.STDOUT,
                     start_new_session=True,
@@ -85,6 +90,8 @@ def execute(
         else:
             code, stopped = _follow(process, file, limits, mark, cancelled)
             file.finish(stopped)
+            if not stopped and not begun():
+                raise NotBegun(file.last_line() or f"it ended with {code} and said nothing")
         return Ended(
             exit_code=None if stopped or code < 0 else code,
             signal=-code if code < 0 else None,
@@ -93,6 +100,24 @@ def execute(
             output_bytes=file.total,
             truncated=file.truncated,
         )
+
+
+@contextlib.contextmanager
+def _told_of_its_beginning() -> Iterator[tuple[Callable[[], bool], int]]:
+    """Whether the command was begun, to be asked once it has ended, and its input: see BEGIN."""
+    hears, tells = os.pipe()
+    try:
+        os.set_blocking(hears, False)
+
+        def begun() -> bool:
+            with contextlib.suppress(BlockingIOError):
+                return bool(os.read(hears, 1))
+            return False
+
+        yield begun, tells
+    finally:
+        os.close(hears)
+        os.close(tells)
 
 
 def _follow(

@@ -6,6 +6,7 @@ import hashlib
 import itertools
 import os
 import threading
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -15,17 +16,20 @@ from attrs import evolve
 
 from ...state.disk import disk_errors, trouble
 from ...state.enums import SandboxTier
+from ...state.errors import StorageError
 from ...state.git_values import Shadow
 from ...state.redact import Redactor
 from ...state.work import CommandResult
 from .environment import environment, prepare
 from .launcher import Inside, Launcher, shell
 from .policy import CommandLimits, Sandbox
-from .process import execute
+from .process import Ended, NotBegun, execute
 from .proxy import Proxy
 from .toolchains import Toolchains, find_toolchains
 
 MAX_COMMANDS: Final = 64  # at a time; more wait their turn
+MAX_BEGINNINGS: Final = 3  # of a command that had not begun
+BEGINNING_SECONDS: Final = 0.2  # longer each time
 
 MakeShadow = Callable[[Path], Shadow]  # of a worktree
 
@@ -131,15 +135,17 @@ class CommandRunner:
             prepared = self._prepared(sandbox)
             inside = self._launcher.inside(prepared)
             with self._networked(prepared, inside) as (held, refusals):
-                ended = execute(
-                    self._launcher.launch((shell(), "-c", command), cwd, held),
-                    cwd,
-                    environment(self._toolchains, held, inside, mark),
-                    output,
-                    limits,
-                    mark,
-                    cancelled,
-                    self._redactor,
+                ended = _begun(
+                    lambda: execute(
+                        self._launcher.launch((shell(), "-c", command), cwd, held),
+                        cwd,
+                        environment(self._toolchains, held, inside, mark),
+                        output,
+                        limits,
+                        mark,
+                        cancelled,
+                        self._redactor,
+                    )
                 )
             _append(output, [self._redactor.text(each) for each in refusals])
             if ended.exit_code != 0 and not cancelled.is_set():
@@ -193,6 +199,21 @@ class CommandRunner:
             return output.relative_to(self._folder).as_posix()
         except ValueError:
             return output.as_posix()
+
+
+def _begun(run: Callable[[], Ended]) -> Ended:
+    """How a command ended.  Raises StorageError where nothing would hold it."""
+    for number in range(1, MAX_BEGINNINGS + 1):
+        try:
+            return run()
+        except NotBegun as error:
+            reason = str(error)
+            time.sleep(BEGINNING_SECONDS * number)
+    raise StorageError(
+        f"What holds a command could not be set up, {MAX_BEGINNINGS} times: {reason[:500]}",
+        "No command failed and nothing is lost. `dispatch doctor` tries the sandbox; then run the "
+        "same command again.",
+    )
 
 
 def _append(output: Path, refusals: Sequence[str]) -> None:

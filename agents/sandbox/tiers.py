@@ -46,10 +46,10 @@ def unconfined() -> Choice:
     return Choice(launcher=PlainLauncher(), reasons=("the operator said --no-sandbox",))
 
 
-def choose(tiers: Mapping[SandboxTier, Make] | None = None) -> Choice:
-    """The strongest tier that holds; raises UsageError when none does."""
+def choose(tiers: Mapping[SandboxTier, Make] | None = None, owner: str = "probe") -> Choice:
+    """The strongest tier that holds; raises UsageError when none does; ``owner`` see ``probe``."""
     reasons = list[str]()
-    for each in tried(tiers):
+    for each in tried(tiers, owner):
         if each.launcher is not None:
             return Choice(launcher=each.launcher, reasons=tuple(reasons))
         reasons.append(f"{each.tier}: {each.reason}")
@@ -58,7 +58,7 @@ def choose(tiers: Mapping[SandboxTier, Make] | None = None) -> Choice:
     )
 
 
-def tried(tiers: Mapping[SandboxTier, Make] | None = None) -> Iterator[Tried]:
+def tried(tiers: Mapping[SandboxTier, Make] | None = None, owner: str = "probe") -> Iterator[Tried]:
     """Every tier (default: all there are), the strongest first, and whether it stopped the probe.
 
     Bounded by one probe a tier.
@@ -68,7 +68,7 @@ def tried(tiers: Mapping[SandboxTier, Make] | None = None) -> Iterator[Tried]:
         if isinstance(made, str):
             yield Tried(tier=tier, launcher=None, reason=made)
             continue
-        problems = probe(made)
+        problems = probe(made, owner)
         held = None if problems else made
         yield Tried(tier=tier, launcher=held, reason="; ".join(problems))
 

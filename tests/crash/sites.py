@@ -142,9 +142,10 @@ class Site:
             program = [sys.executable, "-P", "-m", "dispatch", *words]
             os.execvpe(program[0], program, self._environment())
         code = 1
+        variables = self._environment()
         try:
             os.environ.clear()
-            os.environ.update(self._environment())
+            os.environ.update(variables)
             self.planted()
             code = cli.main(words)
         finally:

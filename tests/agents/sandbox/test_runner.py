@@ -3,14 +3,19 @@
 import asyncio
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 
 import psutil
 import pytest
+from attrs import evolve
 
 from dispatch.agents.sandbox import CommandLimits, CommandRunner, end_run
-from dispatch.agents.sandbox.launcher import PlainLauncher
+from dispatch.agents.sandbox.launcher import Launch, PlainLauncher
+from dispatch.agents.sandbox.policy import Sandbox
+from dispatch.agents.sandbox.runner import MAX_BEGINNINGS
+from dispatch.state.errors import StorageError
 from dispatch.state.marks import MARKER
 from dispatch.state.work import CommandResult
 
@@ -181,3 +186,49 @@ async def test_the_loop_is_free_while_commands_run(runner: CommandRunner, tmp_pa
         *(runner.run("sleep 0.1; pwd", tmp_path / "tree", output / f"{n}.txt") for n in range(6))
     )
     assert [result.exit_code for result in results] == [0] * 6
+
+
+class Failing(PlainLauncher):
+    """Something around the command fails so many times before the command is begun."""
+
+    def __init__(self, times: int) -> None:
+        self.tried = 0
+        self._times = times
+
+    def launch(
+        self, words: Sequence[str], cwd: Path, sandbox: Sandbox
+    ) -> AbstractContextManager[Launch]:
+        self.tried += 1
+        if self.tried <= self._times:
+            return nullcontext(Launch(argv=("/bin/sh", "-c", "echo no namespaces left; exit 1")))
+        return super().launch(words, cwd, sandbox)
+
+
+@pytest.mark.parametrize("command", ["true", "exit 1", "kill -9 $$", "exec /nowhere"])
+async def test_what_failed_around_a_command_is_tried_again(tmp_path: Path, command: str) -> None:
+    """The command's own end, whatever it is, is told as if nothing had been."""
+    results = []
+    for times in (0, MAX_BEGINNINGS - 1):
+        launcher = Failing(times)
+        (tmp_path / "tree").mkdir(exist_ok=True)
+        runner = CommandRunner(tmp_path / "run", tmp_path / "scratch", launcher=launcher)
+        results.append(await run(runner, tmp_path, command))
+        runner.close()
+        assert launcher.tried == times + 1
+    (first, said), (second, said_then) = results
+    assert (evolve(second, duration_seconds=first.duration_seconds), said_then) == (first, said)
+    assert "no namespaces" not in said
+
+
+async def test_what_nothing_holds_is_not_run_and_is_nobodys_failure(tmp_path: Path) -> None:
+    """It would be taken for a build that fails, and an agent be asked to repair it."""
+    launcher = Failing(MAX_BEGINNINGS)
+    (tmp_path / "tree").mkdir()
+    runner = CommandRunner(tmp_path / "run", tmp_path / "scratch", launcher=launcher)
+    with pytest.raises(StorageError) as refusal:
+        await run(runner, tmp_path, "touch begun")
+    runner.close()
+    assert refusal.value.message == (
+        "What holds a command could not be set up, 3 times: no namespaces left"
+    )
+    assert not (tmp_path / "tree/begun").exists()
