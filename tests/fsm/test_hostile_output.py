@@ -16,7 +16,8 @@ from dispatch.fsm.report import render_report
 from dispatch.fsm.task_files import write_task_files
 from dispatch.state.enums import FailureKind, RunStatus
 from dispatch.state.escalation_file import question_path
-from dispatch.state.journal import EVENTS, EventJournal
+from dispatch.state.event_log import EVENTS
+from dispatch.state.journal import EventJournal
 from dispatch.state.judgements import Escalation
 from dispatch.state.operator_channel import OperatorChannel
 from dispatch.state.records import Failure, Run
