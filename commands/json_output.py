@@ -11,7 +11,12 @@ JSON_VERSION: Final = 1
 
 def print_json(**fields: object) -> None:
     """Print one object."""
-    print(json.dumps({"version": JSON_VERSION, **fields}, indent=2))
+    print(json_text(**fields), end="")
+
+
+def json_text(**fields: object) -> str:
+    """One object as lines."""
+    return json.dumps({"version": JSON_VERSION, **fields}, indent=2) + "\n"
 
 
 def print_refusal(error: DispatchError) -> None:

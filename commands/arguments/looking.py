@@ -52,6 +52,7 @@ def _add_graph(parser: ArgumentParser) -> None:
         help="text, or a picture made by graphviz (default: mermaid)",
     )
     parser.add_argument("--run", dest="name", metavar="RUN", help="mark where this run stands")
+    add_json(parser)
     target = parser.add_mutually_exclusive_group()
     target.add_argument("--output", type=Path, metavar="FILE", help="write there, not to stdout")
     target.add_argument(

@@ -93,8 +93,7 @@ def test_nothing_that_a_terminal_acts_on_is_in_a_line() -> None:
         "ke\x9by": [],
         "long": "x" * 1000,
     }
-    line = shown(event)
-    assert line == (
+    assert shown(event) == (
         '     1  T  a.b                    message="one two" key=- long='
         + "x" * (MAX_VALUE - 1)
         + "…"
