@@ -86,7 +86,11 @@ def as_data(run: Run, live: str | None) -> Mapping[str, object]:
 
 
 def details(run: Run, live: str | None) -> Iterator[str]:
-    """One run as lines for people."""
+    """One run as lines for people; whoever wrote the document, they hold nothing that is unseen."""
+    return (clean(line).replace("\n", " ") for line in _details(run, live))
+
+
+def _details(run: Run, live: str | None) -> Iterator[str]:
     yield f"Run {run.name}: {run.status}"
     for question in run.escalations:
         if question.answer is None:
