@@ -29,6 +29,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")  # a file name may hold any byte
     arguments = sys.argv[1:] if argv is None else list(argv)
+    code: int = ExitCode.FAILED
     try:
         code = _dispatch(arguments)
         sys.stdout.flush()
@@ -41,7 +42,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     except BrokenPipeError:
         # Whoever read our output has gone; the interpreter's last flush must not complain of it.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return ExitCode.FAILED
+        return code  # a run that is done is, whether or not its events were read
     except Exception as error:  # a bug is told in one line like everything else
         from .commands.unexpected import told
 

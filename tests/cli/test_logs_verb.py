@@ -1,13 +1,15 @@
 """``dispatch logs`` and ``run --json``: what happened, for people and scripts."""
 
 import json
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 from fakes.asking_run import Asking
-from fakes.child_program import until
+from fakes.child_program import LIMIT_SECONDS, until
 from fakes.git_repos import User
 from fakes.legal_events import legal_events
 
@@ -132,6 +134,25 @@ def test_a_run_is_followed_to_its_end_while_it_prints_the_same_itself(run: Askin
     again = run.program.run("run", "r", "--json")
     assert (again.code, again.out) == (0, ended.out.splitlines(keepends=True)[-1])
     assert legal_events(run.folder) == events
+
+
+def test_who_stops_reading_events_stops_nothing(run: Asking) -> None:
+    """Neither the run nor its exit code."""
+    run.go.touch()
+    words = [sys.executable, "-P", "-m", "dispatch", "run", "r", "--json", "--repo", run.user.root]
+    with subprocess.Popen(
+        words,
+        env=run.program.environment(),
+        cwd=run.user.home,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+    ) as process:
+        assert process.stdout is not None
+        first = json.loads(process.stdout.readline())
+        process.stdout.close()
+        code = process.wait(LIMIT_SECONDS)
+    events = legal_events(run.folder)
+    assert (code, events[0], events[-1]["outcome"]) == (0, first, "done")
 
 
 def test_after_a_kill_a_follower_ends_and_the_numbers_go_on(run: Asking) -> None:
