@@ -38,6 +38,7 @@ def _add_report(parser: ArgumentParser) -> None:
     parser.add_argument(
         "--format", choices=("path", "md"), default="path", help="where it is, or its text"
     )
+    add_json(parser)
     add_repo(parser)
 
 

@@ -10,20 +10,21 @@ from typing import Any
 import pytest
 from fakes.git_repos import User
 from fakes.legal_events import legal_events
+from fakes.told_run import told_run
 
 from dispatch.cli import TELLING_EVENTS
 from dispatch.commands.command_line import VERBS
 from dispatch.commands.json_output import JSON_VERSION
 from dispatch.fsm.diagram import MACHINES
+from dispatch.state.document import DocumentStore
 from dispatch.state.lock import LOCK, hold
 
 Cli = Callable[..., tuple[int, str, str]]
 
-# What is for a program anyway, or has its own way of saying so.
+# What is for a program anyway.
 WITHOUT = {
     "completion": "a script for a shell",
     "schema": "a JSON schema unless told otherwise",
-    "report": "--format json",
 }
 
 
@@ -65,6 +66,14 @@ def test_what_is_not_removed_is_told_beside_what_is(cli: Cli, folder: Path) -> N
     (refused,) = data["refused"]
     assert (code, [each["run"] for each in data["cleaned"]], refused["run"]) == (5, ["s"], "r")
     assert err == f"dispatch: {refused['message']}\n"
+
+
+def test_where_a_report_is_is_told(cli: Cli, user: User) -> None:
+    folder = user.root / "dispatch" / "told"
+    DocumentStore.create(folder, told_run())
+    data = printed(cli("report", "told", "--json"))
+    assert data == {"run": "told", "status": "failed", "report": str(folder / "report.md")}
+    assert (folder / "report.md").is_file()
 
 
 def test_what_init_writes_is_told(cli: Cli, user: User) -> None:
