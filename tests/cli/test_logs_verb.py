@@ -139,7 +139,17 @@ def test_a_run_is_followed_to_its_end_while_it_prints_the_same_itself(run: Askin
 def test_who_stops_reading_events_stops_nothing(run: Asking) -> None:
     """Neither the run nor its exit code."""
     run.go.touch()
-    words = [sys.executable, "-P", "-m", "dispatch", "run", "r", "--json", "--repo", run.user.root]
+    words = [
+        sys.executable,
+        "-P",
+        "-m",
+        "dispatch",
+        "run",
+        "r",
+        "--json",
+        "--repo",
+        str(run.user.root),
+    ]
     with subprocess.Popen(
         words,
         env=run.program.environment(),
