@@ -76,6 +76,8 @@ docs: $(STAMP)
 	$(BIN)/dispatch schema --format md > docs/configuration.md
 	$(BIN)/dispatch schema --format man > share/dispatch-config.5
 	$(BIN)/python .ci/manual.py > share/dispatch.1
+	$(BIN)/dispatch graph --write docs/scripts.md
+	$(BIN)/dispatch schema events > share/events.schema.json
 	$(BIN)/dispatch completion bash > share/completions/dispatch
 	$(BIN)/dispatch completion zsh > share/completions/_dispatch
 	$(BIN)/dispatch completion fish > share/completions/dispatch.fish

@@ -4,6 +4,7 @@ At import time only the standard library is loaded; which verbs there are is in
 ``commands.command_line``, and each verb's module in ``commands`` is loaded when it is used.
 """
 
+import contextlib
 import importlib
 import io
 import os
@@ -19,6 +20,7 @@ from .state.errors import DispatchError, ExitCode, UsageError
 
 DEFAULT_VERB: Final = "run"
 DEBUG_VARIABLE: Final = "DISPATCH_DEBUG"
+TELLING_EVENTS: Final = frozenset({"run", "retry", "logs"})  # with --json: a line for each
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -26,18 +28,21 @@ def main(argv: Sequence[str] | None = None) -> int:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")  # a file name may hold any byte
+    arguments = sys.argv[1:] if argv is None else list(argv)
+    code: int = ExitCode.FAILED
     try:
-        code = _dispatch(sys.argv[1:] if argv is None else list(argv))
+        code = _dispatch(arguments)
         sys.stdout.flush()
         return code
     except DispatchError as error:
+        _refuse_scripts(arguments, error)
         return _refuse(str(error), error.exit_code)
     except KeyboardInterrupt:
         return _refuse("Interrupted.", ExitCode.INTERRUPTED)
     except BrokenPipeError:
         # Whoever read our output has gone; the interpreter's last flush must not complain of it.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return ExitCode.FAILED
+        return code  # a run that is done is, whether or not its events were read
     except Exception as error:  # a bug is told in one line like everything else
         from .commands.unexpected import told
 
@@ -59,6 +64,16 @@ def _dispatch(arguments: list[str]) -> int:
         )
     code: int = importlib.import_module(f".commands.{args.verb}", __package__).run(args)
     return code
+
+
+def _refuse_scripts(arguments: Sequence[str], error: DispatchError) -> None:
+    """Put a refusal on stdout where one JSON object was asked for."""
+    if "--json" in arguments and arguments[0] in set(_names()) - TELLING_EVENTS:
+        from .commands.json_output import print_refusal
+
+        with contextlib.suppress(OSError):
+            print_refusal(error)
+            sys.stdout.flush()
 
 
 def _refuse(message: str, code: int) -> int:

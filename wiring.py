@@ -184,8 +184,11 @@ async def open_ports(
     stream: TextIO,
     verbose: bool,
     wait: bool = True,
+    echo: Stream | None = None,
 ) -> AsyncIterator[Ports]:
     """Everything a run needs, given back at the end; ``wait``: for answers of the operator.
+
+    ``echo`` gets each event as a line.
 
     Where he sits at ``keyboard`` and sees ``stream``, he is asked there.
     """
@@ -194,7 +197,9 @@ async def open_ports(
         terminal = Terminal(stream, keyboard.fileno())
     shown: Stream = terminal or stream
     redactor = redactor_of(start.config)
-    journal = EventJournal(start.folder, stream=shown, now=start.clock.now, redactor=redactor)
+    journal = EventJournal(
+        start.folder, stream=shown, now=start.clock.now, redactor=redactor, echo=echo
+    )
     # A short path outside the repository: sockets in it must not exceed 107 bytes.
     with tempfile.TemporaryDirectory(prefix="dispatch-", ignore_cleanup_errors=True) as scratch:
         repository = RunRepository(start.target.root, start.folder, start.name)

@@ -1,4 +1,4 @@
-"""How long ``--help`` and ``status`` take beside a bare interpreter.
+"""How long ``--help``, ``status`` and ``logs`` take beside a bare interpreter.
 
 Run it with the environment's own interpreter: ``.venv/bin/python bench/startup.py``.
 """
@@ -13,12 +13,17 @@ from pathlib import Path
 from typing import Final
 
 ROUNDS: Final = 15
+RUN: Final = "told"
+TOLD: Final = 5000  # events
 BARE: Final = ("-c", "pass")
+# Not from the folder it is called in, where ``dispatch`` is the runs'.
+PROGRAM: Final = ("-P", "-m", "dispatch")
 # What is measured, and how many times a bare interpreter it may take.
 LIMITS: Final[tuple[tuple[str, tuple[str, ...], float], ...]] = (
-    ("--help", ("-m", "dispatch", "--help"), 6.0),
-    ("graph", ("-m", "dispatch", "graph"), 25.0),
-    ("status", ("-m", "dispatch", "status"), 25.0),
+    ("--help", (*PROGRAM, "--help"), 6.0),
+    ("graph", (*PROGRAM, "graph"), 25.0),
+    ("status", (*PROGRAM, "status"), 25.0),
+    ("logs", (*PROGRAM, "logs", RUN), 25.0),
 )
 
 
@@ -32,11 +37,20 @@ def milliseconds(arguments: Sequence[str], cwd: Path) -> float:
     return statistics.median(times[1:])
 
 
+def _tell(folder: Path) -> None:
+    """A run that told as much as one of a hundred tasks."""
+    folder.mkdir(parents=True)
+    (folder / "lock").touch()
+    event = '{"v":1,"seq":%d,"ts":"2026-01-02T03:04:05.678Z","type":"task.started","task":"1a-x"}\n'
+    (folder / "events.jsonl").write_text("".join(event % seq for seq in range(1, TOLD + 1)))
+
+
 def main() -> int:
     """Print one line for each command; exit code 1 when one is over its limit."""
     failed = False
     with tempfile.TemporaryDirectory() as folder:
         subprocess.run(["git", "init", "-q", folder], check=True)
+        _tell(Path(folder, "dispatch", RUN))
         bare = milliseconds(BARE, Path(folder))
         print(f"{'bare python':<12} {bare:7.1f} ms")
         for name, arguments, limit in LIMITS:

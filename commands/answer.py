@@ -1,6 +1,5 @@
 """``dispatch answer RUN [ID VERB]``: show the open questions of a run, or answer one."""
 
-import json
 from argparse import Namespace
 from collections.abc import Iterator
 from pathlib import Path
@@ -22,6 +21,7 @@ from ..state.judgements import Escalation
 from ..state.lock import holder
 from ..state.records import Run
 from .folders import folder_of
+from .json_output import print_json
 
 
 def run(args: Namespace) -> int:
@@ -31,13 +31,13 @@ def run(args: Namespace) -> int:
     if args.id is None:
         waiting = [each for each in document.escalations if each.answer is None]
         if args.json:
-            print(json.dumps({"run": document.name, "open": [unstructure(e) for e in waiting]}))
+            print_json(run=document.name, open=[unstructure(each) for each in waiting])
         else:
             print("\n".join(_open_questions(document, waiting, folder)))
         return ExitCode.DONE
     said = _answer(document, folder, args.id, args.answer, args.note)
     if args.json:
-        print(json.dumps({"run": document.name, "id": args.id, "answer": args.answer}))
+        print_json(run=document.name, id=args.id, answer=args.answer)
     else:
         print(said)
     return ExitCode.DONE

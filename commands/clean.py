@@ -5,13 +5,14 @@ import sys
 from argparse import Namespace
 from pathlib import Path
 
-from ..gitops.cleanup import clean
+from ..gitops.cleanup import CleanReport, clean
 from ..gitops.names import check_run_name
 from ..state.clock import SystemClock
 from ..state.errors import DispatchError, ExitCode, UsageError
 from ..state.lock import hold
 from ..state.redact import shown
 from .folders import run_names, runs_folder
+from .json_output import print_json
 
 
 def run(args: Namespace) -> int:
@@ -23,36 +24,52 @@ def run(args: Namespace) -> int:
     if args.all == (args.name is not None):
         raise UsageError("clean takes the name of a run, or --all.", "See `dispatch clean --help`")
     folder = runs_folder(args.repo)
-    if args.name is not None:
-        _clean(args.repo, folder, args.name, args.force)
-        return ExitCode.DONE
-    names = run_names(folder)
-    if not names:
+    names = (args.name,) if args.name is not None else run_names(folder)
+    cleaned, refused = list[CleanReport](), dict[str, DispatchError]()
+    for name in names:
+        try:
+            cleaned.append(_clean(args.repo, folder, name, args.force))
+        except DispatchError as error:
+            if not args.all:
+                raise
+            refused[name] = error
+            print(f"dispatch: {shown(str(error))}", file=sys.stderr)
+        else:
+            if not args.json:
+                _tell(cleaned[-1])
+    if args.json:
+        print_json(
+            cleaned=[_as_data(each) for each in cleaned],
+            refused=[{"run": name, "message": shown(str(e))} for name, e in refused.items()],
+        )
+    elif not names:
         print("There is nothing to clean.", file=sys.stderr)
-    codes = [_clean_or_say(args.repo, folder, name, args.force) for name in names]
-    return next((code for code in codes if code), ExitCode.DONE)
+    return next((error.exit_code for error in refused.values()), ExitCode.DONE)
 
 
-def _clean_or_say(repo: Path, folder: Path, name: str, force: bool) -> ExitCode:
-    try:
-        _clean(repo, folder, name, force)
-    except DispatchError as error:
-        print(f"dispatch: {shown(str(error))}", file=sys.stderr)
-        return error.exit_code
-    return ExitCode.DONE
-
-
-def _clean(repo: Path, folder: Path, name: str, force: bool) -> None:
+def _clean(repo: Path, folder: Path, name: str, force: bool) -> CleanReport:
     there = (folder / check_run_name(name)).is_dir()
     # Held while its folder goes: nobody may start the run in the middle of that.
     alone = hold(folder / name, SystemClock().now()) if there else contextlib.nullcontext()
     with alone:
-        done = clean(repo, name, force)
+        return clean(repo, name, force)
+
+
+def _tell(done: CleanReport) -> None:
     for sentence in done.kept:
         print(f"dispatch: {shown(sentence)}", file=sys.stderr)
     for ref, commit in done.refs:
         print(f"{ref} at {commit[:12]} went", file=sys.stderr)
     if done.folder or done.refs:
-        print(f"cleaned {name}")
+        print(f"cleaned {done.run_name}")
     else:
-        print(f"There was nothing of a run {name}.", file=sys.stderr)
+        print(f"There was nothing of a run {done.run_name}.", file=sys.stderr)
+
+
+def _as_data(done: CleanReport) -> dict[str, object]:
+    return {
+        "run": done.run_name,
+        "folder": done.folder,
+        "refs": [{"ref": ref, "commit": commit} for ref, commit in done.refs],
+        "kept": [shown(sentence) for sentence in done.kept],
+    }

@@ -14,6 +14,7 @@ from ..state.errors import ExitCode, WaitingForOperator
 from ..state.redact import shown
 from ..wiring import branch_of, prepare_start
 from . import answer
+from .json_output import print_json
 from .run import carry
 
 NAME = "tally"
@@ -31,6 +32,14 @@ def run(args: Namespace) -> int:
         root = set_up(sample, sample / LOOPS if args.loops else sample, place)
     print(f"dispatch: the sample project is in {root}", file=sys.stderr)
     status = _with_a_question(root) if args.loops else _carried(root)
+    if args.json:
+        print_json(
+            status=status.value,
+            repository=str(root),
+            branch=branch_of(NAME),
+            report=str(root / "dispatch" / NAME / REPORT),
+        )
+        return ExitCode.DONE if status is RunStatus.DONE else ExitCode.FAILED
     if status is RunStatus.DONE:
         branch = branch_of(NAME)
         print(branch_graph(root, branch))

@@ -1,6 +1,5 @@
 """``dispatch doctor``: whether this machine and repository have what a run needs, line by line."""
 
-import json
 import os
 import shutil
 import sys
@@ -31,8 +30,8 @@ from ..state.redact import shown
 from ..wiring import models_of
 from .folders import run_names, runs_folder
 from .init import UNKNOWN_GATE
+from .json_output import print_json
 
-JSON_VERSION: Final = 1
 MIN_FREE_BYTES: Final = 1024**3  # worktrees and logs of a small run; a large one says so itself
 
 
@@ -58,8 +57,7 @@ def run(args: Namespace) -> int:
     checks = examine(args.repo, os.environ)
     healthy = all(each.result is not Result.MISSING for each in checks)
     if args.json:
-        data = {"version": JSON_VERSION, "ok": healthy, "checks": unstructure(checks)}
-        print(json.dumps(data, indent=2))
+        print_json(ok=healthy, checks=unstructure(checks))
     else:
         width = max(len(each.name) for each in checks)
         for each in checks:

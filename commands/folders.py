@@ -3,14 +3,16 @@
 import os
 from difflib import get_close_matches
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from ..gitops.names import check_run_name
-from ..gitops.target import RUN_FOLDER
+from ..gitops.names import RUN_FOLDER, check_run_name
 from ..gitops.user_git import locate
-from ..state.document import DOCUMENT, load_run_of
 from ..state.errors import UsageError
 from ..state.lock import LOCK
-from ..state.records import Run
+from ..state.run_files import DOCUMENT
+
+if TYPE_CHECKING:
+    from ..state.records import Run
 
 
 def runs_folder(repo: Path) -> Path:
@@ -36,8 +38,10 @@ def folder_of(repo: Path, name: str) -> Path:
     return folder / name
 
 
-def open_run(repo: Path, name: str) -> tuple[Path, Run]:
+def open_run(repo: Path, name: str) -> "tuple[Path, Run]":
     """A run's folder and its document, only to be read."""
+    from ..state.document import load_run_of  # its records take longer to load than all else here
+
     folder = folder_of(repo, name)
     return folder, load_run_of(folder)
 

@@ -6,6 +6,7 @@ from typing import Final
 from ..fsm.diagram import MACHINES, mermaid
 from ..policy.outcomes import POLICIES
 from ..state.errors import EXIT_MEANING, UsageError
+from ..state.event_types import events_table
 from .settings import settings_table
 
 
@@ -69,4 +70,5 @@ PARTS: Final[Mapping[str, Callable[[], str]]] = {
     "settings": settings_table,
     "exit-codes": exit_codes,
     "outcomes": outcomes,
+    "events": events_table,
 }

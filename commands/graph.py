@@ -7,9 +7,10 @@ from argparse import Namespace
 from pathlib import Path
 from typing import Final
 
-from ..fsm.diagram import MACHINES, dot, mermaid
+from ..fsm.diagram import MACHINES, Machine, dot, mermaid
 from ..state.errors import DispatchError, ExitCode, UsageError
 from .folders import open_run
+from .json_output import json_text
 
 PICTURE_SECONDS: Final = 60.0  # graphviz needs far less than one
 
@@ -21,7 +22,9 @@ def run(args: Namespace) -> int:
         return ExitCode.DONE
     machine = MACHINES[args.machine]
     current = _current(args)
-    if args.format in ("svg", "png"):
+    if args.json:
+        _put(_as_json(machine, current), args.output)
+    elif args.format in ("svg", "png"):
         _put(picture(dot(machine, current), args.format), args.output)
     else:
         draw = mermaid if args.format == "mermaid" else dot
@@ -57,6 +60,18 @@ def _current(args: Namespace) -> frozenset[str]:
     if args.machine == "run":
         return frozenset({run.status})
     return frozenset(task.status for task in run.tasks)
+
+
+def _as_json(machine: Machine, current: frozenset[str]) -> bytes:
+    moves = [dict(zip(("source", "event", "target"), move, strict=True)) for move in machine.moves]
+    return json_text(
+        machine=machine.name,
+        states=machine.states,
+        first=machine.first,
+        final=sorted(machine.final),
+        moves=moves,
+        current=sorted(current),
+    ).encode()
 
 
 def _put(content: bytes, output: Path | None) -> None:

@@ -12,6 +12,7 @@ from ..gitops.user_git import locate
 from ..state.config_file import CONFIG_FILE
 from ..state.errors import ExitCode
 from .build_gate import Gate, likely_gates
+from .json_output import print_json
 from .schema import schema_text
 
 SCHEMA_FILE: Final = "dispatch-config.schema.json"
@@ -58,6 +59,11 @@ def run(args: Namespace) -> int:
         SPEC_FILE: SPEC,
     }
     written = [name for name, text in files.items() if _write_new(root / name, text)]
+    paths = [str(root / name) for name in written]
+    if args.json:
+        print_json(written=paths, buildGate=[each for gate in gates for each in gate.commands])
+    elif paths:
+        print("\n".join(paths))
     if CONFIG_FILE in written and not gates:
         _say("no build gate was recognised: fill in buildGate, or every run is held to a failure.")
     _say("look at the files, then `dispatch doctor` says what is missing.")
@@ -128,7 +134,6 @@ def _write_new(path: Path, text: str) -> bool:
     except FileExistsError:
         _say(f"{path} is there already and was left as it is.")
         return False
-    print(path)
     return True
 
 

@@ -13,6 +13,7 @@ from ..state.errors import ExitCode
 from ..state.records import Run
 from ..state.redact import Redactor, secrets_of
 from .folders import open_run
+from .json_output import print_json
 
 
 def run(args: Namespace) -> int:
@@ -23,6 +24,9 @@ def run(args: Namespace) -> int:
         diff, end = _difference(document, folder), _end(document)
         text = render_report(document, gate_diff=diff, now=end)
         write_text_atomic(path, Redactor(secrets_of(os.environ)).text(text))
+    if args.json:
+        print_json(run=document.name, status=document.status, report=str(path))
+        return ExitCode.DONE
     print(path if args.format == "path" else path.read_text(encoding="utf-8").rstrip("\n"))
     return ExitCode.DONE
 

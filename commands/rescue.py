@@ -1,6 +1,5 @@
 """``dispatch rescue RUN``: kept work, listed or made a branch of the user's."""
 
-import json
 from argparse import Namespace
 from collections.abc import Iterator
 from typing import Final
@@ -11,8 +10,8 @@ from ..gitops.rescue import Rescued, rescued, restore
 from ..state.clean_text import clean
 from ..state.errors import ExitCode, UsageError
 from .folders import folder_of
+from .json_output import print_json
 
-JSON_VERSION: Final = 1  # of what --json prints; keys are only ever added within one version
 MAX_FILES: Final = 10  # named per piece of work; --json names all
 
 
@@ -26,16 +25,14 @@ def run(args: Namespace) -> int:
     folder_of(args.repo, args.name)
     if args.restore is not None:
         piece = restore(args.repo, args.name, args.restore, args.to)
-        print(
-            json.dumps({"version": JSON_VERSION, "branch": args.to, "commit": piece.commit})
-            if args.json
-            else f"made branch {args.to} at {piece.commit[:12]}"
-        )
+        if args.json:
+            print_json(branch=args.to, commit=piece.commit)
+        else:
+            print(f"made branch {args.to} at {piece.commit[:12]}")
         return ExitCode.DONE
     pieces = rescued(args.repo, args.name)
     if args.json:
-        data = {"version": JSON_VERSION, "rescued": [asdict(piece) for piece in pieces]}
-        print(json.dumps(data, indent=2))
+        print_json(rescued=[asdict(piece) for piece in pieces])
     else:
         print("\n".join(_lines(args.name, pieces)))
     return ExitCode.DONE

@@ -19,5 +19,6 @@ def run(args: Namespace) -> int:
         wait=not args.no_wait,
         sandboxed=not args.no_sandbox,
         begin=lambda run: retried(run, start.clock.now(), args.task),
+        events=args.json,
     )
-    return tell(start, status)
+    return tell(start, status, events=args.json)

@@ -4,6 +4,7 @@ import asyncio
 import sys
 from argparse import Namespace
 from collections.abc import Callable
+from typing import TextIO
 
 from attrs import evolve
 
@@ -13,6 +14,7 @@ from ..confining import Confining, confinement_of, confining_of
 from ..fsm.engine import drive, tell_transition
 from ..fsm.report_file import REPORT, write_report
 from ..fsm.stopping import GRACE_SECONDS
+from ..fsm.telling import telling
 from ..fsm.timing import TimedStore
 from ..state.alive import AliveLoop
 from ..state.document import DocumentStore
@@ -38,13 +40,15 @@ def run(args: Namespace) -> int:
         grace=args.grace,
         wait=not args.no_wait,
         sandboxed=not args.no_sandbox,
+        events=args.json,
     )
-    return tell(start, status)
+    return tell(start, status, events=args.json)
 
 
-def tell(start: Start, status: RunStatus) -> ExitCode:
-    """Print where the report of an ended run is; the exit code."""
-    print(start.folder / REPORT)
+def tell(start: Start, status: RunStatus, *, events: bool) -> ExitCode:
+    """Print where the report of an ended run is, unless the last event said so; the exit code."""
+    if not events:
+        print(start.folder / REPORT)
     return ExitCode.DONE if status is RunStatus.DONE else ExitCode.FAILED
 
 
@@ -56,13 +60,15 @@ def carry(
     begin: Callable[[Run], Run] | None = None,
     wait: bool = True,
     sandboxed: bool = True,
+    events: bool = False,
 ) -> RunStatus:
     """Start a run or go on with it until it is final, and see that its report is there.
 
     ``begin`` is an event that changes the document first; ``grace`` is what agents at work get
     when a signal asks the run to stop; ``sandboxed``: commands run in the strongest sandbox there
-    is, or nothing is begun.  Raises Interrupted after one, with the document saved, and
-    Paused where the run cannot go on now: for an answer, a budget or a provider.
+    is, or nothing is begun; ``events`` go to stdout, too, as they happen.  Raises Interrupted after
+    a signal, with the document saved, and Paused where the run cannot go on now: for an answer, a
+    budget or a provider.
     """
     say_refusals_once()
     choice = choose(owner=str(start.folder)) if sandboxed else unconfined()
@@ -79,7 +85,14 @@ def carry(
             with asyncio.Runner(loop_factory=AliveLoop) as runner:
                 return runner.run(
                     _carry(
-                        start, store, confining, verbose, grace, began=begin is not None, wait=wait
+                        start,
+                        store,
+                        confining,
+                        verbose,
+                        grace,
+                        began=begin is not None,
+                        wait=wait,
+                        echo=sys.stdout if events else None,
                     )
                 )
         except asyncio.CancelledError:
@@ -97,20 +110,29 @@ async def _carry(
     *,
     began: bool,
     wait: bool,
+    echo: TextIO | None,
 ) -> RunStatus:
     stopping = heed_signals(start.folder, grace)
     timed = TimedStore(store)
     async with open_ports(
-        start, timed, confining, keyboard=sys.stdin, stream=sys.stderr, verbose=verbose, wait=wait
+        start,
+        timed,
+        confining,
+        keyboard=sys.stdin,
+        stream=sys.stderr,
+        verbose=verbose,
+        wait=wait,
+        echo=echo,
     ) as opened:
         ports = evolve(opened, stopping=stopping, worked=timed.worked)
-        status = store.run.status
-        if began:
-            tell_transition(ports, store.run.history[-1])
-        if status not in (RunStatus.DONE, RunStatus.FAILED):
-            status = await drive(ports)
-        if status is RunStatus.FAILED or not (start.folder / REPORT).exists():
-            await asyncio.to_thread(write_report, store.run, ports)
+        with telling(ports, resumed=not start.is_new):
+            status = store.run.status
+            if began:
+                tell_transition(ports, store.run.history[-1])
+            if status not in (RunStatus.DONE, RunStatus.FAILED):
+                status = await drive(ports)
+            if status is RunStatus.FAILED or not (start.folder / REPORT).exists():
+                await asyncio.to_thread(write_report, store.run, ports)
         failure = store.run.failure
         if status is RunStatus.FAILED and failure is not None:
             reason = f"the run failed while {failure.state}: {failure.message}"

@@ -1,6 +1,5 @@
 """``dispatch status [RUN]``: where runs stand, for people and, with ``--json``, for scripts."""
 
-import json
 import os
 from argparse import Namespace
 from collections.abc import Iterator, Mapping, Sequence
@@ -22,8 +21,8 @@ from ..state.lock import holder
 from ..state.records import Run, Task
 from ..state.work import Usage
 from .folders import open_run, run_names, runs_folder
+from .json_output import print_json
 
-JSON_VERSION: Final = 1  # of what --json prints; keys are only ever added within one version
 MAX_LINE: Final = 200  # characters of one sentence of an agent
 
 
@@ -46,15 +45,12 @@ def run(args: Namespace) -> int:
     if args.name is not None:
         folder, document = open_run(args.repo, args.name)
         live = holder(folder)
-        _say(
-            {"version": JSON_VERSION, **as_data(document, live)} if args.json else None,
-            details(document, live),
-        )
+        _say(as_data(document, live) if args.json else None, details(document, live))
         return ExitCode.DONE
     folder = runs_folder(args.repo)
     found = [_look(folder / name) for name in run_names(folder)]
     rows = [row for row, _ in found]
-    _say({"version": JSON_VERSION, "runs": unstructure(rows)} if args.json else None, _table(rows))
+    _say({"runs": unstructure(rows)} if args.json else None, _table(rows))
     return next((code for _, code in found if code), ExitCode.DONE)
 
 
@@ -90,7 +86,11 @@ def as_data(run: Run, live: str | None) -> Mapping[str, object]:
 
 
 def details(run: Run, live: str | None) -> Iterator[str]:
-    """One run as lines for people."""
+    """One run as lines for people; whoever wrote the document, they hold nothing that is unseen."""
+    return (clean(line).replace("\n", " ") for line in _details(run, live))
+
+
+def _details(run: Run, live: str | None) -> Iterator[str]:
     yield f"Run {run.name}: {run.status}"
     for question in run.escalations:
         if question.answer is None:
@@ -177,6 +177,6 @@ def _line(text: str) -> str:
 
 def _say(data: Mapping[str, object] | None, lines: Iterator[str]) -> None:
     if data is not None:
-        print(json.dumps(data, indent=2))
+        print_json(**data)
     else:
         print("\n".join(lines))

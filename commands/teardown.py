@@ -7,6 +7,7 @@ from ..state.clock import SystemClock
 from ..state.errors import ExitCode
 from ..state.lock import hold
 from .folders import folder_of
+from .json_output import print_json
 
 
 def run(args: Namespace) -> int:
@@ -14,5 +15,8 @@ def run(args: Namespace) -> int:
     folder = folder_of(args.repo, args.name)
     with hold(folder, SystemClock().now()):
         count = teardown(folder)
-    print(f"removed {count} worktree{'' if count == 1 else 's'} of run {args.name}")
+    if args.json:
+        print_json(run=args.name, worktrees=count)
+    else:
+        print(f"removed {count} worktree{'' if count == 1 else 's'} of run {args.name}")
     return ExitCode.DONE

@@ -76,7 +76,14 @@ async def carry_out(
             job = make(attempt, ports.folder / "attempts" / attempt.id)
             job = evolve(job, purse=purse, interrupted=goes_on)
             word = "resumed" if goes_on else "started"
-            ports.journal.event(f"attempt.{word}", attempt=attempt.id, model=attempt.model)
+            ports.journal.event(
+                f"attempt.{word}",
+                attempt=attempt.id,
+                role=role,
+                task=task_id,
+                executor=attempt.executor,
+                model=attempt.model,
+            )
             try:
                 if goes_on:
                     tried = _tried(attempts_of(ports.store.run, task_id), attempt, ways)
@@ -268,6 +275,8 @@ def _close(
     ports.journal.event(
         "attempt.ended",
         attempt=attempt.id,
+        role=attempt.role,
+        task=task_id,
         outcome=result.outcome,
         turns=result.usage.turns,
         inputTokens=result.usage.input_tokens,

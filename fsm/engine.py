@@ -25,6 +25,7 @@ from .machine import cursor_at, follow, row
 from .ports import Ports
 from .states import HANDLERS
 from .step import RunStopped, Step
+from .telling import tell_completed_tasks
 
 
 async def drive(ports: Ports) -> RunStatus:
@@ -52,6 +53,7 @@ async def drive(ports: Ports) -> RunStatus:
         move = row(before.status, step.event, before.failure.state if before.failure else None)
         at = ports.clock.now()
         after = ports.store.update(lambda run: apply(step.change(run), step.event, at, step.reason))
+        tell_completed_tasks(ports, before, after)
         tell_transition(ports, after.history[-1])
         await follow(cursor, move)
 

@@ -220,7 +220,11 @@ class Journal(Protocol):
     """What happened, for people and scripts: events and the trace; never authoritative."""
 
     def event(self, kind: str, **fields: object) -> None:
-        """Append one event; ``kind`` is dotted and in the past tense, such as ``task.started``."""
+        """Append one event; ``kind`` is a row of ``state.event_types`` with all of its fields."""
+        ...
+
+    def complete(self, **fields: object) -> None:
+        """Append ``run.completed``, unless nothing happened since it was appended last."""
         ...
 
     def line(self, label: str, text: str) -> None:

@@ -10,13 +10,13 @@ from attrs import frozen
 from ..state.errors import GitError, UsageError
 from .layout import Layout
 from .left_locks import remove_left_locks
-from .names import check_run_name
+from .names import RUN_FOLDER, check_run_name
 from .objects import tree_of
 from .program import Place, git
 from .publication import swap_ref
 from .refs import Refs
 from .removal import remove_folder
-from .target import RUN_FOLDER, checked_out_at
+from .target import checked_out_at
 from .user_git import UserGit, locate
 from .worktrees import BASE_REF, RESCUE_PREFIX, Worktrees
 

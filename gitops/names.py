@@ -5,6 +5,7 @@ from typing import Final
 
 from ..state.errors import GitError, UsageError
 
+RUN_FOLDER: Final = "dispatch"  # of the user's repository: a folder in it for each run
 RUN_NAME_LIMIT: Final = 64
 _NAME: Final = re.compile(r"[a-z0-9][a-z0-9._-]*")
 _REF: Final = re.compile(r"refs(/[A-Za-z0-9_][A-Za-z0-9._-]*)+")

@@ -13,13 +13,12 @@ from ..state.errors import GitError, UsageError
 from ..state.work import FileChange
 from .diffs import changes
 from .layout import Layout
-from .names import branch_ref, check_run_name
+from .names import RUN_FOLDER, branch_ref, check_run_name
 from .objects import content
 from .program import Place, git
 from .publication import Publication, swap_ref
 from .refs import Refs
 from .screening import LINK, target_leaves
-from .target import RUN_FOLDER
 from .user_git import UserGit, locate
 from .worktrees import RESCUE_PREFIX
 

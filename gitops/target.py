@@ -8,11 +8,10 @@ from attrs import frozen
 
 from ..state.errors import RefMoved, UsageError
 from ..state.records import Identity
-from .names import branch_ref
+from .names import RUN_FOLDER, branch_ref
 from .program import check_git_version, shown
 from .user_git import UserGit, locate
 
-RUN_FOLDER: Final = "dispatch"
 UNCOMMITTED_LIMIT: Final = 1000  # paths that are named; a warning needs no more
 _STATUS_LIMIT: Final = 4 * 1024 * 1024  # bytes of status output that are read
 _ATTRIBUTES_LIMIT: Final = 1024 * 1024  # bytes of one .gitattributes that are read

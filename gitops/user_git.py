@@ -3,13 +3,15 @@
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from attrs import frozen
 
 from ..state.errors import UsageError
-from ..state.records import Identity
 from .program import Output, Place, git
+
+if TYPE_CHECKING:
+    from ..state.records import Identity
 
 _SWITCHES: Final[Mapping[str, Mapping[str, str]]] = {
     "filter": {"clean": "", "smudge": "", "process": "", "required": "false"},
@@ -50,8 +52,10 @@ class UserGit:
         output = self.run(*arguments, accept=(0, 1))
         return output.stdout.decode("utf-8", "backslashreplace").split("\n", 1)[0]
 
-    def identity(self) -> Identity:
+    def identity(self) -> "Identity":
         """Whose name git would put on commits here, or ours where nobody is configured."""
+        from ..state.records import Identity  # only here: who finds a repository needs no records
+
         return Identity(
             name=self._configured("user.name") or FALLBACK_NAME,
             email=self._configured("user.email") or FALLBACK_EMAIL,

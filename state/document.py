@@ -21,10 +21,10 @@ from .invariants import problems
 from .record import Record
 from .records import Run
 from .redact import Redactor
+from .run_files import DOCUMENT as DOCUMENT
 from .schema import upgrade
 from .yaml_text import YamlError, line_of
 
-DOCUMENT: Final = "run-state.yaml"
 PREVIOUS: Final = "run-state.prev.yaml"
 
 _INDENT: Final = 2

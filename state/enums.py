@@ -16,6 +16,18 @@ class RunStatus(StrEnum):
     FAILED = "failed"
 
 
+class RunOutcome(StrEnum):
+    """How a process left a run; all but the first two leave it as it was last saved."""
+
+    DONE = "done"
+    FAILED = "failed"
+    WAITING = "waiting"  # for the operator
+    BUDGET = "budget"
+    PAUSED = "paused"  # no provider answers
+    STORAGE = "storage"  # the disk or the machine refuses
+    INTERRUPTED = "interrupted"
+
+
 class TaskStatus(StrEnum):
     """Where a task stands."""
 

@@ -20,11 +20,11 @@ from attrs import has
 
 from .clean_text import clean
 from .codec import unstructure
+from .event_log import EVENTS, read_event
+from .event_types import EVENT_VERSION
 from .redact import Redactor
 from .streams import Stream
 
-EVENTS: Final = "events.jsonl"
-EVENT_VERSION: Final = 1
 MAX_EVENT_BYTES: Final = 64 * 1024
 CUT_TEXT_CHARS: Final = 2000  # what stays of each long text in an event that is too large
 
@@ -34,6 +34,7 @@ MAX_LABEL_CHARS: Final = 60
 MAX_LINE_CHARS: Final = 64_000  # of one call's text
 COMPACT_CHARS: Final = 300
 
+COMPLETED: Final = "run.completed"
 _RESERVED: Final = ("v", "seq", "ts", "type")
 # Enough to find the last whole line, whatever was torn behind it.
 _TAIL_BYTES: Final = 4 * MAX_EVENT_BYTES
@@ -44,8 +45,8 @@ class EventJournal:
     """Appends events to ``<folder>/events.jsonl`` and shows the trace on ``stream``.
 
     Events are numbered from 1 without gaps, over restarts too.  ``redactor`` keeps secrets out
-    of both.  ``compact`` shows each call's text as one paragraph of limited length.
-    Thread-safe.
+    of both.  ``echo`` gets each line that was appended, too.  ``compact`` shows each call's text
+    as one paragraph of limited length.  Thread-safe.
     """
 
     def __init__(
@@ -56,20 +57,25 @@ class EventJournal:
         now: Callable[[], str],
         redactor: Redactor | None = None,
         compact: bool = False,
+        echo: Stream | None = None,
     ) -> None:
         self._path = folder / EVENTS
         self._stream = stream
         self._now = now
         self._redactor = redactor or Redactor()
         self._compact = compact
+        self._echo = echo
         self._one_at_a_time = threading.Lock()
         self._complained = False
         self._descriptor: int | None = None
         self._seq = 0
+        self._last = b""
         try:
-            self._descriptor, self._seq = _opened(self._path)
+            self._descriptor, self._last = _opened(self._path)
         except OSError as error:
             self._complain(error)
+        else:
+            self._seq = _number(self._last)
 
     def event(self, kind: str, **fields: object) -> None:
         """Append one event; ``kind`` is dotted and in the past tense, such as ``task.started``."""
@@ -79,12 +85,24 @@ class EventJournal:
             if self._descriptor is None:
                 return
             head = {"v": EVENT_VERSION, "seq": self._seq + 1, "ts": self._now(), "type": kind}
+            line = _event_line(head, plain)
             try:
-                _append(self._descriptor, _event_line(head, plain))
+                _append(self._descriptor, line)
             except OSError as error:
                 self._complain(error)
             else:
                 self._seq += 1
+                self._last = line
+                self._tell(line)
+
+    def complete(self, **fields: object) -> None:
+        """Append ``run.completed``, unless nothing happened since it was appended last."""
+        with self._one_at_a_time:
+            is_there = _type(self._last) == COMPLETED
+            if is_there:
+                self._tell(self._last)
+        if not is_there:
+            self.event(COMPLETED, **fields)
 
     def line(self, label: str, text: str) -> None:
         """Show one line of the trace, wrapped; continuations stand under the text."""
@@ -96,6 +114,12 @@ class EventJournal:
             if self._descriptor is not None:
                 os.close(self._descriptor)
             self._descriptor = None
+
+    def _tell(self, line: bytes) -> None:
+        if self._echo is not None:
+            with contextlib.suppress(OSError, ValueError):  # who read it has gone
+                self._echo.write(line.decode())
+                self._echo.flush()
 
     def _shown(self, text: str) -> str:
         # Cleaned first: an invisible character inside a secret must not hide it.
@@ -142,8 +166,8 @@ def wrapped(label: str, text: str, columns: int, compact: bool = False) -> str:
     return "\n".join(shown) or head.rstrip()
 
 
-def _opened(path: Path) -> tuple[int, int]:
-    """The file of events, open at its end without a torn last line, and its last number."""
+def _opened(path: Path) -> tuple[int, bytes]:
+    """The file of events, open at its end without a torn last line, and its last event."""
     descriptor = os.open(path, _FLAGS, 0o600)
     try:
         if not stat.S_ISREG(os.fstat(descriptor).st_mode):
@@ -151,28 +175,36 @@ def _opened(path: Path) -> tuple[int, int]:
         size = os.fstat(descriptor).st_size
         start = max(0, size - _TAIL_BYTES)
         tail = os.pread(descriptor, _TAIL_BYTES, start)
-        whole, seq = _last_event(tail)
-        if start > 0 and seq == 0:
+        whole, last = _last_event(tail)
+        if start > 0 and not last:
             raise OSError(errno.EINVAL, "it does not hold events")
         if start + whole != size:
             os.ftruncate(descriptor, start + whole)
-        return descriptor, seq
+        return descriptor, last
     except BaseException:
         os.close(descriptor)
         raise
 
 
-def _last_event(tail: bytes) -> tuple[int, int]:
-    """How many bytes of the end of the file are sound, and the number of the last event there."""
+def _last_event(tail: bytes) -> tuple[int, bytes]:
+    """How many bytes of the end of the file are sound, and the last event there."""
     end = tail.rfind(b"\n") + 1
     while end > 0:
         start = tail.rfind(b"\n", 0, end - 1) + 1
-        with contextlib.suppress(ValueError, RecursionError):
-            event = json.loads(tail[start:end])
-            if isinstance(event, dict) and type(event.get("seq")) is int:
-                return end, event["seq"]
+        if read_event(tail[start:end]) is not None:
+            return end, tail[start:end]
         end = start
-    return 0, 0
+    return 0, b""
+
+
+def _number(line: bytes) -> int:
+    event = read_event(line)
+    return 0 if event is None else int(event["seq"])
+
+
+def _type(line: bytes) -> object:
+    event = read_event(line)
+    return None if event is None else event.get("type")
 
 
 def _append(descriptor: int, data: bytes) -> None:

@@ -62,7 +62,7 @@ def _owned(folder: Path) -> int:
             if not _taken(descriptor, fcntl.LOCK_EX, TRIES):
                 raise LockedError(
                     f"Run {folder.name} is in the hands of {_described(descriptor)}.",
-                    "Wait for it, or stop it; its work is kept.",
+                    f"Wait for it, or stop it, which keeps its work: dispatch stop {folder.name}",
                 )
             if _is_there(folder / LOCK, descriptor):
                 found, descriptor = descriptor, -1

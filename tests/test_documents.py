@@ -22,9 +22,10 @@ DOCUMENTS = (
     "spec.md",
     *sorted(path.relative_to(ROOT).as_posix() for path in (ROOT / "docs").glob("*.md")),
 )
+GENERATED = ("spec.md", "README.md", "docs/scripts.md")
 
 
-@pytest.mark.parametrize("name", ["spec.md", "README.md"])
+@pytest.mark.parametrize("name", GENERATED)
 def test_what_is_generated_in_a_document_is_current(name: str) -> None:
     """Renew it with ``make docs``."""
     document = (ROOT / name).read_text(encoding="utf-8")
@@ -32,7 +33,7 @@ def test_what_is_generated_in_a_document_is_current(name: str) -> None:
 
 
 def test_every_generated_part_stands_in_a_document() -> None:
-    texts = "".join((ROOT / name).read_text(encoding="utf-8") for name in ("spec.md", "README.md"))
+    texts = "".join((ROOT / name).read_text(encoding="utf-8") for name in GENERATED)
     assert [part for part in PARTS if f"<!-- {part}:begin -->" not in texts] == []
 
 

@@ -16,6 +16,7 @@ def _add_rescue(parser: ArgumentParser) -> None:
 
 def _add_teardown(parser: ArgumentParser) -> None:
     parser.add_argument("name", metavar="RUN", help=RUN_HELP)
+    add_json(parser)
     add_repo(parser)
 
 
@@ -25,6 +26,7 @@ def _add_clean(parser: ArgumentParser) -> None:
     parser.add_argument(
         "--force", action="store_true", help="even if work goes that is nowhere else"
     )
+    add_json(parser)
     add_repo(parser)
 
 

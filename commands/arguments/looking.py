@@ -4,6 +4,7 @@ from argparse import ArgumentParser
 from pathlib import Path
 from typing import Final
 
+from ...state.enums import Role
 from .verb import RUN_HELP, Verb, add_json, add_repo
 
 
@@ -13,11 +14,31 @@ def _add_status(parser: ArgumentParser) -> None:
     add_repo(parser)
 
 
+def _add_logs(parser: ArgumentParser) -> None:
+    parser.add_argument("name", metavar="RUN", help=RUN_HELP)
+    parser.add_argument(
+        "-f", "--follow", action="store_true", help="go on until no process works on the run"
+    )
+    parser.add_argument("--task", metavar="ID", help="only what concerns this task")
+    parser.add_argument(
+        "--role",
+        choices=[role.value for role in Role],
+        metavar="ROLE",
+        help=f"only agents of this role: {', '.join(Role)}",
+    )
+    parser.add_argument(
+        "--since", type=int, default=0, metavar="SEQ", help="only events after this number"
+    )
+    add_json(parser)
+    add_repo(parser)
+
+
 def _add_report(parser: ArgumentParser) -> None:
     parser.add_argument("name", metavar="RUN", help=RUN_HELP)
     parser.add_argument(
         "--format", choices=("path", "md"), default="path", help="where it is, or its text"
     )
+    add_json(parser)
     add_repo(parser)
 
 
@@ -32,6 +53,7 @@ def _add_graph(parser: ArgumentParser) -> None:
         help="text, or a picture made by graphviz (default: mermaid)",
     )
     parser.add_argument("--run", dest="name", metavar="RUN", help="mark where this run stands")
+    add_json(parser)
     target = parser.add_mutually_exclusive_group()
     target.add_argument("--output", type=Path, metavar="FILE", help="write there, not to stdout")
     target.add_argument(
@@ -50,6 +72,16 @@ VERBS: Final = (
             "dispatch status --json         for scripts",
         ),
         _add_status,
+    ),
+    Verb(
+        "logs",
+        "show what happened in a run, also while it happens",
+        (
+            "dispatch logs login-form -f                     watch a run in another terminal",
+            "dispatch logs login-form --task 1a-form --role implementer",
+            "dispatch logs login-form --json --since 120     what came after event 120",
+        ),
+        _add_logs,
     ),
     Verb(
         "report",

@@ -8,6 +8,7 @@ from .verb import RUN_HELP, Verb, add_json, add_repo
 
 DEFAULT_GRACE: Final = 10.0  # fsm.stopping.GRACE_SECONDS, which is not loaded for --help
 MAX_GRACE: Final = 3600.0
+DEFAULT_STOP_WAIT: Final = 60.0
 
 
 def _add_run(parser: ArgumentParser) -> None:
@@ -38,7 +39,26 @@ def _add_answer(parser: ArgumentParser) -> None:
     add_repo(parser)
 
 
+def _add_stop(parser: ArgumentParser) -> None:
+    parser.add_argument("name", metavar="RUN", help=RUN_HELP)
+    parser.add_argument(
+        "--now", action="store_true", help="end it at once: agents at work do not hand in"
+    )
+    parser.add_argument(
+        "--wait",
+        type=_seconds,
+        default=DEFAULT_STOP_WAIT,
+        metavar="SECONDS",
+        help=f"how long to wait until it has ended (default: {DEFAULT_STOP_WAIT:g})",
+    )
+    add_json(parser)
+    add_repo(parser)
+
+
 def _while_it_runs(parser: ArgumentParser) -> None:
+    parser.add_argument(
+        "--json", action="store_true", help="print events as JSON lines, as they happen"
+    )
     parser.add_argument(
         "--no-sandbox", action="store_true", help="let agents' commands touch whatever you can"
     )
@@ -72,6 +92,7 @@ VERBS: Final = (
             "dispatch                       start a run named by date and time",
             "dispatch login-form            start or continue the run login-form",
             "dispatch run x --spec todo.md  another spec than spec.md",
+            "dispatch run x --json | jq     events, the last one says how it ended",
         ),
         _add_run,
     ),
@@ -89,5 +110,11 @@ VERBS: Final = (
         "show the questions of a run that wait for you, or answer one",
         ("dispatch answer login-form", "dispatch answer login-form 1a-x-dev-1 continue"),
         _add_answer,
+    ),
+    Verb(
+        "stop",
+        "stop a run that is at work elsewhere; what was done is kept",
+        ("dispatch stop login-form", "dispatch stop login-form --now"),
+        _add_stop,
     ),
 )

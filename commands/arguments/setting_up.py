@@ -15,11 +15,25 @@ def _add_completion(parser: ArgumentParser) -> None:
     parser.add_argument("shell", choices=SHELLS, metavar="SHELL", help=", ".join(SHELLS))
 
 
+def _add_init(parser: ArgumentParser) -> None:
+    add_json(parser)
+    add_repo(parser)
+
+
 def _add_demo(parser: ArgumentParser) -> None:
     parser.add_argument("--loops", action="store_true", help="work not right the first time")
+    add_json(parser)
 
 
 def _add_schema(parser: ArgumentParser) -> None:
+    parser.add_argument(
+        "of",
+        nargs="?",
+        choices=("config", "events"),
+        default="config",
+        metavar="WHAT",
+        help="config, or events: a line of events.jsonl (default: config)",
+    )
     parser.add_argument(
         "--format",
         choices=("json", "md", "man"),
@@ -39,7 +53,7 @@ VERBS: Final = (
         "init",
         "write a commented dispatch-config.yaml and a spec.md to fill in",
         ("dispatch init", "dispatch init --repo ../shop"),
-        add_repo,
+        _add_init,
     ),
     Verb(
         "demo",
@@ -55,11 +69,12 @@ VERBS: Final = (
     ),
     Verb(
         "schema",
-        "print what dispatch-config.yaml may hold",
+        "print what dispatch-config.yaml, or a line of events.jsonl, may hold",
         (
             "dispatch schema > dispatch-config.schema.json    for editors",
             "dispatch schema --format md                      for people",
             "dispatch schema --format man | man -l -          the manual page",
+            "dispatch schema events                           what `logs --json` prints",
         ),
         _add_schema,
     ),

@@ -20,6 +20,7 @@ from ..receipts import receipt_of, with_receipt
 from ..recovery import restore
 from ..reviews import IN_REVIEW, complete_level, review_level
 from ..step import RunStopped, Step
+from ..telling import tell_completed_tasks
 from ..workplaces import some
 
 
@@ -75,7 +76,8 @@ def _passed(ports: Ports, level: int, receipt: Receipt) -> Step:
     if current_level(after) is not None:
         return Step(RunEvent.LEVEL_PASSED, f"level {level}", complete)
     if any(task.failure is not None for task in after.tasks):
-        ports.store.update(complete)
+        before = ports.store.run
+        tell_completed_tasks(ports, before, ports.store.update(complete))
     _require_no_failed_task(after)
     return Step(RunEvent.LEVELS_PASSED, f"level {level}", complete)
 

@@ -1,15 +1,25 @@
 """A user's repository, and the command line called in it."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 from fakes.asking_run import Asking, asking
 from fakes.git_repos import User, a_user
+from fakes.legal_events import legal_events
 
 from dispatch.cli import main
+from dispatch.state.event_log import EVENTS
 
 Cli = Callable[..., tuple[int, str, str]]
+
+
+@pytest.fixture(autouse=True)
+def published_events(tmp_path: Path) -> Iterator[None]:
+    """Every run of every test here leaves events that are as published."""
+    yield
+    for path in sorted(tmp_path.glob(f"**/dispatch/*/{EVENTS}")):
+        legal_events(path.parent)
 
 
 @pytest.fixture

@@ -33,7 +33,9 @@ verbs:
     run       start a run, or continue it where it stopped
     retry     go on with a run that failed
     answer    show the questions of a run that wait for you, or answer one
+    stop      stop a run that is at work elsewhere; what was done is kept
     status    show where runs stand and what to do next
+    logs      show what happened in a run, also while it happens
     report    show a run's report
     graph     draw the lifecycle of runs or tasks
     rescue    list work that was kept when it could not be used, and restore it
@@ -44,7 +46,7 @@ verbs:
     demo      watch a whole run with scripted agents: no key, no cost
     completion
               print a completion script for a shell
-    schema    print what dispatch-config.yaml may hold
+    schema    print what dispatch-config.yaml, or a line of events.jsonl, may hold
 
 first steps:
   dispatch demo          watch a run of scripted agents: no key, no cost

@@ -37,7 +37,7 @@ def check_refused(ended: Ended, owner: Process) -> None:
     assert (ended.code, ended.out) == (ExitCode.LOCKED, "")
     last = ended.err.splitlines()[-1]
     assert last.startswith(f"dispatch: Run r is in the hands of process {owner.popen.pid} on ")
-    assert last.endswith("Wait for it, or stop it; its work is kept.")
+    assert last.endswith("Wait for it, or stop it, which keeps its work: dispatch stop r")
 
 
 def test_of_many_starts_of_a_new_run_one_wins_and_nothing_is_disturbed(

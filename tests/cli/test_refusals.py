@@ -319,7 +319,7 @@ def test_a_run_in_the_hands_of_another_process_is_refused(
         5,
         "",
         f"dispatch: Run x is in the hands of process {other.pid} on {socket.gethostname()}, "
-        f"started {NOW}. Wait for it, or stop it; its work is kept.\n",
+        f"started {NOW}. Wait for it, or stop it, which keeps its work: dispatch stop x\n",
     )
     assert [path.name for path in folder.iterdir()] == ["lock"]
     assert user.git("for-each-ref", "--format=%(refname)") == "refs/heads/main"

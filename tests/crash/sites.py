@@ -15,7 +15,9 @@ import psutil
 from attrs import field, frozen
 from crash.stories import RUN, Story
 from crash.sysfault import Outcome
+from fakes.legal_events import legal_events
 from fakes.run_harness import comparable, git
+from jsonschema import ValidationError
 
 from dispatch import cli
 from dispatch.commands import answer, retry, run
@@ -190,6 +192,7 @@ def end_of(site: Site) -> dict[str, Any]:
         "lock": (site.folder / "lock").is_file(),  # deleted, it would let in two
         "locks": sorted(str(path) for each in git_folders for path in each.rglob("*.lock")),
         "fsck": git(site.root, "fsck", "--strict", "--no-dangling"),
+        "events": _events(site.folder),
     }
 
 
@@ -221,6 +224,15 @@ def _bytes_of(path: Path) -> bytes:
     if path.is_symlink():
         return os.fsencode(path.readlink())
     return path.read_bytes() if path.is_file() else b""
+
+
+def _events(folder: Path) -> str:
+    """How the last process left the run by its events, or what is wrong with them."""
+    try:
+        last = legal_events(folder)[-1]
+    except (AssertionError, OSError, ValueError, ValidationError) as error:
+        return repr(error)
+    return f"{last['type']} {last.get('outcome')}"
 
 
 def _answers(run: Run) -> Counter[str]:

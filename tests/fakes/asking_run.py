@@ -10,7 +10,7 @@ from fakes.child_program import Program, commands_of, survivors_of
 from fakes.git_repos import User, a_user
 
 from dispatch.state.document import DOCUMENT, load_run
-from dispatch.state.enums import Role
+from dispatch.state.enums import Role, RunStatus
 from dispatch.state.judgements import Escalation
 from dispatch.state.records import Run
 from dispatch.state.yaml_text import dumps
@@ -64,6 +64,11 @@ class Asking:
     def commands(self) -> list[int]:
         """The processes that run commands of agents and builds."""
         return commands_of(self.folder)
+
+    def is_at_work(self) -> bool:
+        """Whether its implementer waits for ``go``."""
+        has_begun = (self.folder / DOCUMENT).exists() and self.run.status is RunStatus.EXECUTING
+        return has_begun and bool(self.commands())
 
     def configure(self, **settings: Any) -> None:
         """The user's own settings, beside the models and the gate; commands see ``go``'s folder."""

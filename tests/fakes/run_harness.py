@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from attrs import define, evolve, field
+from fakes.legal_events import require_row
 
 from dispatch.agents.sandbox.launcher import PlainLauncher
 from dispatch.agents.sandbox.runner import CommandRunner
@@ -95,7 +96,7 @@ class StumblingStore:
 
 
 class SilentJournal:
-    """Keeps what it is told."""
+    """Keeps what it is told; an event that is not published is a failure."""
 
     def __init__(self) -> None:
         self.events: list[tuple[str, dict[str, object]]] = []
@@ -103,7 +104,12 @@ class SilentJournal:
 
     def event(self, kind: str, **fields: object) -> None:
         """Keep an event."""
+        require_row(kind, set(fields))
         self.events.append((kind, fields))
+
+    def complete(self, **fields: object) -> None:
+        """Keep the last event."""
+        self.event("run.completed", **fields)
 
     def line(self, label: str, text: str) -> None:
         """Keep a line."""

@@ -11,12 +11,16 @@ from hypothesis import strategies as st
 
 from dispatch.agents.model import Delta, ModelError, ModelErrorKind
 from dispatch.agents.trace import Trace
+from dispatch.commands.json_output import json_text
+from dispatch.commands.logs import shown as shown_event
+from dispatch.commands.status import as_data, details
 from dispatch.fsm.attribution_file import render_attribution
 from dispatch.fsm.report import render_report
 from dispatch.fsm.task_files import write_task_files
 from dispatch.state.enums import FailureKind, RunStatus
 from dispatch.state.escalation_file import question_path
-from dispatch.state.journal import EVENTS, EventJournal
+from dispatch.state.event_log import EVENTS
+from dispatch.state.journal import EventJournal
 from dispatch.state.judgements import Escalation
 from dispatch.state.operator_channel import OperatorChannel
 from dispatch.state.records import Failure, Run
@@ -59,6 +63,21 @@ def test_the_trace_and_the_events_hold_nothing_hostile(text: str) -> None:
         trace.error(ModelError(ModelErrorKind.REFUSED, text))
     _assert_harmless(stream.getvalue())
     _assert_harmless(shown(text))
+
+
+@settings(max_examples=60, deadline=None)
+@given(TEXT)
+def test_what_verbs_print_of_a_run_holds_nothing_hostile(text: str) -> None:
+    """Each line is one line, and JSON has nothing but ASCII."""
+    run = _told(text.encode("utf-8", "replace").decode())
+    event = {"seq": 1, "ts": text, "type": text, text: text, "list": [text], "deep": {text: text}}
+    for line in (*details(run, None), shown_event(event)):
+        _assert_harmless(line)
+        assert "\n" not in line
+    for data in (as_data(run, text), event):
+        printed = json_text(**{str(key): value for key, value in data.items()})
+        _assert_harmless(printed)
+        assert printed.isascii()
 
 
 @settings(max_examples=30, deadline=None)

@@ -5,6 +5,7 @@ from collections import Counter
 from typing import Final
 
 from fakes.child_program import survivors_of
+from fakes.legal_events import legal_events
 from fakes.mortal_run import MortalRun
 from fakes.run_harness import git
 from fuzz.lifecycle_walks import Walk
@@ -12,6 +13,7 @@ from fuzz.lifecycle_walks import Walk
 from dispatch.policy.ledger import account, attempts_of
 from dispatch.policy.usage import add
 from dispatch.state.enums import AttemptOutcome
+from dispatch.state.event_log import EVENTS
 from dispatch.state.invariants import problems
 from dispatch.state.records import Run
 
@@ -24,6 +26,8 @@ def check_all(mortal: MortalRun) -> None:
     run = mortal.run  # the document loads
     assert problems(run) == ()
     Walk.of(mortal.witness.told("moved"))
+    if (mortal.place.folder / EVENTS).exists():
+        legal_events(mortal.place.folder)
     check_everything_accepted_is_kept(mortal, run)
     check_no_task_is_committed_twice(mortal, run)
     check_the_ledger_is_never_below_what_was_spent(mortal, run)

@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 
 from dispatch.fsm.ports import Journal
 from dispatch.state.enums import FailureKind
-from dispatch.state.journal import EVENTS, MAX_EVENT_BYTES, EventJournal, wrapped
+from dispatch.state.event_log import EVENTS
+from dispatch.state.journal import MAX_EVENT_BYTES, EventJournal, wrapped
 from dispatch.state.redact import Redactor
 
 NOW = "2026-01-02T03:04:05.678Z"
@@ -78,6 +79,35 @@ def test_a_torn_end_is_cut_off(tmp_path: Path, open_journal: Open, torn: bytes) 
         (2, "a.c"),
         (3, "a.d"),
     ]
+
+
+def test_each_line_that_is_appended_is_echoed_until_nobody_reads(
+    tmp_path: Path, open_journal: Open
+) -> None:
+    echo = io.StringIO()
+    journal = open_journal(echo=echo)
+    journal.event("a.b", text="\x1b[31m\u202e\n")
+    assert echo.getvalue() == (tmp_path / EVENTS).read_text()
+    assert echo.getvalue() == (
+        f'{{"v":1,"seq":1,"ts":"{NOW}","type":"a.b","text":"\\u001b[31m\\u202e\\n"}}\n'
+    )
+    open_journal(echo=FullDisk()).event("a.c")
+    assert [each["seq"] for each in events(tmp_path)] == [1, 2]
+
+
+def test_the_end_is_told_once_until_something_happens(tmp_path: Path, open_journal: Open) -> None:
+    echo = io.StringIO()
+    journal = open_journal()
+    journal.event("a.b")
+    journal.complete(outcome="done")
+    again = open_journal(echo=echo)
+    again.complete(outcome="done")
+    told = [(each["type"], each.get("outcome")) for each in events(tmp_path)]
+    assert told == [("a.b", None), ("run.completed", "done")]
+    assert json.loads(echo.getvalue()) == events(tmp_path)[-1]
+    again.event("a.c")
+    again.complete(outcome="failed")
+    assert [each["type"] for each in events(tmp_path)][2:] == ["a.c", "run.completed"]
 
 
 def test_a_large_event_is_cut_to_its_limit(tmp_path: Path, open_journal: Open) -> None:
