@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Final, Self
 
-from .journal import EVENTS
+from .event_log import EVENTS
 
 FIRST_BYTES: Final = 1024 * 1024  # of the end of a file that was there already
 READ_BYTES: Final = 1024 * 1024  # at most at a time; the rest comes with the next call
