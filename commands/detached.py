@@ -8,6 +8,8 @@ from argparse import Namespace
 from pathlib import Path
 from typing import Final
 
+from ..agents.sandbox.tiers import choose, unconfined
+from ..confining import confining_of
 from ..state.clean_text import clean
 from ..state.disk import disk_errors
 from ..state.document import DOCUMENT
@@ -30,7 +32,9 @@ def detach(start: Start, args: Namespace) -> int:
     run's folder.  This one returns when the other has begun; when that ends at once instead, with
     its words and its exit code.
     """
-    make_run_folder(start)
+    choice = unconfined() if args.no_sandbox else choose()
+    confining_of(start.config, start.target.root, start.folder.parent, choice)
+    make_run_folder(start)  # nothing is refused any more that could be refused before
     path = start.folder / OUTPUT
     with disk_errors(path):
         descriptor = os.open(path, _FLAGS, 0o600)

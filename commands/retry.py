@@ -12,9 +12,10 @@ from .run import carry, tell
 
 def run(args: Namespace) -> int:
     """Have what failed done again, then carry the run on as ``dispatch run`` does."""
-    open_run(args.repo, args.name)  # a run that is not there is refused, not begun
+    _, document = open_run(args.repo, args.name)  # a run that is not there is refused, not begun
     start = prepare_start(args.repo, name=args.name, spec=None, skip_baseline=False, again=True)
     if args.detach:
+        retried(document, start.clock.now(), args.task)  # what it refuses is refused here
         return detach(start, args)
     status = carry(
         start,

@@ -71,6 +71,9 @@ def test_a_retry_can_be_left_alone_too(tmp_path: Path) -> None:
         until(lambda: failing.open() == ["1a-x-dev-1"])
         failing.program.run("answer", "r", "1a-x-dev-1", "abort")
         assert process.wait().code == 1
+    refused = failing.program.run("retry", "r", "--detach", "--task", "1a-y")
+    assert (refused.code, refused.out) == (2, "")
+    assert "1a-y" in refused.err
     _pid(failing.program.run("retry", "r", "--detach"))
     until(lambda: bool(failing.open()))
     failing.program.run("answer", "r", failing.open()[0], "continue")
