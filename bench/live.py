@@ -19,11 +19,11 @@ from attrs import evolve
 from transition import a_run, an_attempt
 
 from dispatch.commands.attach import REST, Latest, Teller
-from dispatch.commands.live_view import Event, View
+from dispatch.commands.live_view import View, latest_events
 from dispatch.state.clock import SystemClock
 from dispatch.state.document import DocumentStore
 from dispatch.state.enums import TaskStatus
-from dispatch.state.event_tail import EventTail
+from dispatch.state.event_log import Event
 from dispatch.state.journal import EventJournal
 from dispatch.state.picture import Picture
 from dispatch.state.records import Run
@@ -43,11 +43,11 @@ def main() -> int:
         run = working(AGENTS)
         DocumentStore.create(root, run)
         journal = EventJournal(root, stream=picture, now=SystemClock().now)
-        with EventTail(root) as tail:
-            in_run = played(journal, picture, lambda: run, tail.new, lines=LINES) / SECONDS
+        with latest_events(root) as events:
+            in_run = played(journal, picture, lambda: run, events, lines=LINES) / SECONDS
         latest = Latest(root, run)
-        with EventTail(root) as tail:
-            teller = Teller(tail, picture, picture, coloured=True)
+        with latest_events(root) as events:
+            teller = Teller(events, picture, picture, coloured=True)
             in_attach = played(journal, picture, lambda: run, teller.new, lines=0) / SECONDS
         began = time.process_time()
         latest.run()

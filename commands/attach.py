@@ -6,11 +6,11 @@ import os
 import sys
 import time
 from argparse import Namespace
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Final
 
-from attrs import define
+from attrs import define, field
 
 from ..fsm.next_steps import next_steps
 from ..fsm.told_events import told
@@ -20,8 +20,8 @@ from ..state.colour import Colour, is_coloured
 from ..state.document import DOCUMENT, load_run_of
 from ..state.enums import RunStatus
 from ..state.errors import DispatchError, ExitCode, Interrupted
-from ..state.event_tail import EventTail
-from ..state.journal import with_coloured_label, wrapped
+from ..state.event_log import Event
+from ..state.journal import COMPLETED, with_coloured_label, wrapped
 from ..state.lock import holder
 from ..state.operator_channel import OperatorChannel
 from ..state.picture import Picture
@@ -30,7 +30,7 @@ from ..state.redact import Redactor, secrets_of
 from ..state.streams import Stream
 from ..state.terminal import Terminal
 from .folders import open_run
-from .live_view import live_view
+from .live_view import latest_events, live_view
 
 LOOK_SECONDS: Final = 1.0
 HISTORY: Final = 20  # lines of what happened before
@@ -45,27 +45,29 @@ def run(args: Namespace) -> int:
     picture = Picture(sys.stdout)
     coloured = is_coloured(Colour(args.color), sys.stdout, os.environ)
     try:
-        asyncio.run(_watch(folder, document, picture, coloured))
+        last = asyncio.run(_watch(folder, document, picture, coloured))
     except KeyboardInterrupt:
         if holder(folder) is not None:
             raise Interrupted(
                 f"Run {args.name} goes on.", f"Watch it again: dispatch attach {args.name}"
             ) from None
+        raise
     document = load_run_of(folder)
     print(f"No process works on run {document.name}: {document.status}")
     for step in next_steps(document):
         print(f"  {' '.join(clean(step).split())}")
-    return _code_of(document)
+    return _code_of(document, last)
 
 
-async def _watch(folder: Path, document: Run, picture: Picture, coloured: bool) -> None:
+async def _watch(folder: Path, document: Run, picture: Picture, coloured: bool) -> Event:
+    """The last event there was; empty without one."""
     terminal = None
     if picture.isatty() and sys.stdin.isatty():
         terminal = Terminal(picture, sys.stdin.fileno(), picture.aside)
     latest = Latest(folder, document)
     asker = Asker(folder, terminal)
-    with EventTail(folder) as tail:
-        teller = Teller(tail, picture, terminal or picture, coloured)
+    with latest_events(folder) as events:
+        teller = Teller(events, picture, terminal or picture, coloured)
         async with live_view(picture, latest.run, teller.new, coloured=coloured):
             try:
                 while holder(folder) is not None:
@@ -76,6 +78,7 @@ async def _watch(folder: Path, document: Run, picture: Picture, coloured: bool) 
             finally:
                 await asker.stop()
         teller.new()
+    return teller.last
 
 
 @define(eq=False)
@@ -103,15 +106,17 @@ class Latest:
 class Teller:
     """Gives on what is new of the events, and writes a line of each that is worth one."""
 
-    tail: EventTail
+    events: Callable[[], Sequence[Event]]
     picture: Picture
     stream: Stream
     coloured: bool
     has_begun: bool = False
+    last: Event = field(factory=dict)
 
-    def new(self) -> Sequence[Mapping[str, object]]:
+    def new(self) -> Sequence[Event]:
         """The events since the last call."""
-        events = self.tail.new()
+        events = self.events()
+        self.last = events[-1] if events else self.last
         lines = [line for event in events if (line := told(event)) is not None]
         # What happened before the watching began is in the log.
         shown = lines if self.has_begun else lines[-HISTORY:]
@@ -155,12 +160,8 @@ class Asker:
         await asyncio.gather(*self._asking.values(), return_exceptions=True)
 
 
-def _code_of(run: Run) -> ExitCode:
-    match run.status:
-        case RunStatus.DONE:
-            return ExitCode.DONE
-        case RunStatus.FAILED:
-            return ExitCode.FAILED
-    if any(each.answer is None for each in run.escalations):
-        return ExitCode.WAITING
-    return ExitCode.BUDGET if run.paused else ExitCode.INTERRUPTED
+def _code_of(run: Run, last: Event) -> int:
+    """The exit code of the process that worked on it last; one that was killed told none."""
+    if run.status in (RunStatus.DONE, RunStatus.FAILED):
+        return ExitCode.DONE if run.status is RunStatus.DONE else ExitCode.FAILED
+    return int(last["exitCode"]) if last.get("type") == COMPLETED else ExitCode.INTERRUPTED

@@ -1,5 +1,6 @@
 """``--detach``: the run goes on in a session of its own, whatever becomes of this terminal."""
 
+import contextlib
 import os
 import subprocess
 import sys
@@ -12,12 +13,14 @@ from ..agents.sandbox.tiers import choose, unconfined
 from ..confining import confining_of
 from ..state.clean_text import clean
 from ..state.disk import disk_errors
-from ..state.document import DOCUMENT
 from ..state.errors import ExitCode
-from ..state.lock import holder
+from ..state.event_log import EventLog
 from ..wiring import Start, make_run_folder
+from .json_output import print_json
 
 OUTPUT: Final = "output.log"
+STARTED: Final = "run.started"
+LATEST_BYTES: Final = 256 * 1024  # of events, in which those of a process that just began are
 LOOK_SECONDS: Final = 0.1
 START_SECONDS: Final = 60.0  # a slow machine's sandbox takes some to be tried
 MAX_RELAYED_BYTES: Final = 64 * 1024  # of what a process said that ended at once
@@ -56,7 +59,7 @@ def detach(start: Start, args: Namespace) -> int:
         if code is not None:
             sys.stderr.write(_said(path, said_before))
             return code if code >= 0 else ExitCode.FAILED
-        if _has_begun(start, process.pid):
+        if _has_begun(start.folder, process.pid):
             break
         time.sleep(LOOK_SECONDS)
     print(
@@ -64,7 +67,10 @@ def detach(start: Start, args: Namespace) -> int:
         f"Watch it: dispatch attach {start.name}",
         file=sys.stderr,
     )
-    print(start.name)
+    if args.json:
+        print_json(run=start.name, process=process.pid, output=str(path))
+    else:
+        print(start.name)
     return ExitCode.DONE
 
 
@@ -81,10 +87,13 @@ def _words(start: Start, args: Namespace) -> list[str]:
     return words
 
 
-def _has_begun(start: Start, pid: int) -> bool:
-    owner = holder(start.folder)
-    mine = owner is not None and owner.startswith(f"process {pid} ")
-    return mine and (start.folder / DOCUMENT).exists()
+def _has_begun(folder: Path, pid: int) -> bool:
+    """Whether a process said that it took the run up."""
+    with contextlib.suppress(FileNotFoundError), EventLog(folder, LATEST_BYTES) as log:
+        return any(
+            (event["type"], event.get("process")) == (STARTED, pid) for _, event in log.new()
+        )
+    return False
 
 
 def _said(path: Path, before: int) -> str:

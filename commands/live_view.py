@@ -3,7 +3,8 @@
 import asyncio
 import contextlib
 import signal
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from pathlib import Path
 from typing import Final
 
 from attrs import field, frozen
@@ -13,13 +14,13 @@ from rich.text import Text
 from ..fsm.report_words import money
 from ..fsm.scene import AgentAtWork, Gauge, Pulse, Scene, pulses_after, scene_of
 from ..state.clock import SystemClock
+from ..state.event_log import Event, EventLog
 from ..state.picture import Picture, Row
 from ..state.records import Run
 from ..state.redact import shown
 
-Event = Mapping[str, object]
-
 SECONDS_BETWEEN_FRAMES: Final = 1.0
+LATEST_BYTES: Final = 1024 * 1024  # of events that were there already
 MAX_QUESTIONS: Final = 3
 ROWS_FOR_A_RULE: Final = 10
 BAR_CELLS: Final = 24
@@ -34,11 +35,11 @@ _COLUMNS: Final = (
     ("turn", 5, True),
     ("tokens", 11, True),
     ("cost", 9, True),
-    ("last tool", 20, False),
+    ("tool", 20, False),
     ("silent", 7, True),
 )
 # What a narrow terminal goes without, the first one first; then tasks are cut short.
-_GIVEN_UP: Final = ("executor", "cost", "tokens", "turn", "last tool")
+_GIVEN_UP: Final = ("executor", "cost", "tokens", "turn", "tool")
 _TASK: Final = 1
 
 
@@ -65,6 +66,21 @@ async def live_view(
         drawing.cancel()
         await asyncio.gather(drawing, return_exceptions=True)
         picture.show(())
+
+
+@contextlib.contextmanager
+def latest_events(folder: Path) -> Iterator[Callable[[], Sequence[Event]]]:
+    """What gives the events of a run that are new since the last call, at first the latest.
+
+    Where there are none to be read it gives none: they are never authoritative.
+    """
+    with contextlib.ExitStack() as opened:
+        try:
+            log = opened.enter_context(EventLog(folder, LATEST_BYTES))
+        except OSError:
+            yield tuple
+        else:
+            yield lambda: tuple(event for _, event in log.new())
 
 
 def rows_of(scene: Scene, columns: int, rows: int, *, coloured: bool) -> tuple[Row, ...]:

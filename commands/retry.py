@@ -12,10 +12,9 @@ from .run import carry, tell
 
 def run(args: Namespace) -> int:
     """Have what failed done again, then carry the run on as ``dispatch run`` does."""
-    _, document = open_run(args.repo, args.name)  # a run that is not there is refused, not begun
+    open_run(args.repo, args.name)  # a run that is not there is refused, not begun
     start = prepare_start(args.repo, name=args.name, spec=None, skip_baseline=False, again=True)
     if args.detach:
-        retried(document, start.clock.now(), args.task)  # what it refuses is refused here
         return detach(start, args)
     status = carry(
         start,

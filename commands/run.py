@@ -22,7 +22,6 @@ from ..state.colour import Colour, is_coloured
 from ..state.document import DocumentStore
 from ..state.enums import RunStatus, SandboxTier
 from ..state.errors import ExitCode, Interrupted
-from ..state.event_tail import EventTail
 from ..state.lock import hold
 from ..state.marks import marking
 from ..state.picture import Picture
@@ -30,7 +29,7 @@ from ..state.records import Run
 from ..state.redact import shown
 from ..wiring import Start, make_run_folder, open_ports, prepare_start
 from .detached import detach
-from .live_view import live_view
+from .live_view import latest_events, live_view
 from .signals import heed_signals
 from .unexpected import say_refusals_once
 
@@ -144,8 +143,8 @@ async def _carry(
             if began:
                 tell_transition(ports, store.run.history[-1])
             if status not in (RunStatus.DONE, RunStatus.FAILED):
-                with EventTail(start.folder) as tail:
-                    async with live_view(picture, lambda: store.run, tail.new, coloured=coloured):
+                with latest_events(start.folder) as events:
+                    async with live_view(picture, lambda: store.run, events, coloured=coloured):
                         status = await drive(ports)
             if status is RunStatus.FAILED or not (start.folder / REPORT).exists():
                 await asyncio.to_thread(write_report, store.run, ports)

@@ -15,6 +15,7 @@ from .report_words import money
 
 MAX_TEXT: Final = 300  # characters of one text
 SETTLED: Final = (TaskStatus.COMPLETED, TaskStatus.FAILED)
+TOOL_SIGNS: Final[Mapping[object, str]] = {"tool.started": " …", "tool.called": ""}
 # What is done in a state in which no agent is at work.
 OURS: Final[Mapping[RunStatus, str]] = {
     RunStatus.PLANNING: "the build before the run, then the planner",
@@ -103,9 +104,9 @@ def pulses_after(
         turn, tool = event.get("turn"), event.get("tool")
         if isinstance(turn, int):
             pulse = evolve(pulse, turn=max(turn, pulse.turn))
-        if kind == "tool.called" and isinstance(tool, str):
-            failed = "" if event.get("ok") else " ✗"
-            pulse = evolve(pulse, tool=f"{_line(tool)}{failed}")
+        if kind in TOOL_SIGNS and isinstance(tool, str):
+            sign = TOOL_SIGNS[kind] if event.get("ok") is not False else " ✗"
+            pulse = evolve(pulse, tool=f"{_line(tool)}{sign}")
         elif kind == "attempt.paused":
             pulse = evolve(pulse, tool="paused: quota")
         found[attempt] = pulse

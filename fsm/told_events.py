@@ -9,7 +9,7 @@ MAX_VALUE: Final = 200  # characters of one field
 # What an event is about is the first of these that it names.
 SUBJECTS: Final = ("escalation", "attempt", "deviation", "task", "level", "command")
 # Too many to be read; what they say is in the table of agents.
-NOT_TOLD: Final = frozenset({"turn.completed", "tool.called"})
+NOT_TOLD: Final = frozenset({"turn.completed", "tool.started", "tool.called"})
 
 _HEAD: Final = ("v", "seq", "ts", "type")
 

@@ -1,5 +1,6 @@
 """``--detach`` and what ``attach`` says on a pipe: the run and the terminal part ways."""
 
+import json
 import os
 import re
 from pathlib import Path
@@ -45,8 +46,11 @@ def test_the_run_goes_on_in_a_session_of_its_own(run: Asking) -> None:
 
 def test_the_same_branch_comes_out(run: Asking, straight: str) -> None:
     run.go.touch()
-    ended = run.program.run("run", "r", "--detach")
+    ended = run.program.run("run", "r", "--detach", "--json")
     assert ended.code == 0
+    said = json.loads(ended.out)
+    assert (said["run"], said["output"]) == ("r", str(run.folder / OUTPUT))
+    assert f"process {said['process']} " in ended.err
     run.program.run("attach", "r")
     assert run.user.git("rev-parse", "dispatch/r") == straight
 
@@ -91,7 +95,8 @@ def test_on_a_pipe_attach_gives_a_line_for_each_thing_that_happens(
     ended = run.program.run("attach", "r", *options)
     assert (ended.code, ended.err) == (0, "")
     *lines, status, look, take, remove = ended.out.splitlines()
-    assert lines[-1].startswith(f"{label} consolidating → done: ")
+    assert lines[-2].startswith(f"{label} consolidating → done: ")
+    assert lines[-1].startswith(f"{label} completed: run r, outcome done, exitCode 0, ")
     assert status == "No process works on run r: done"
     assert (look, take, remove) == (
         f"  Look at the result: git log --stat {run.run.base_commit[:12]}..dispatch/r",

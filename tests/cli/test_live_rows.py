@@ -58,7 +58,7 @@ def test_questions_are_on_top_then_the_run_its_budget_its_agents_and_what_is_wai
         "budget $1.0000 of $2.0000 (50%)  ████████████░░░░░░░░░░░░  "
         "used 1,234,567 tokens, $1.0000\n"
         "role         task                executor                  turn  tokens     cost  "
-        "last tool  silent\n"
+        "tool       silent\n"
         "implementer  1a-parse-the-words  litellm anthropic/claude    12  34,567  $0.2500  "
         "run_shell      5s\n"
         "waits for the implementer of 1a-parse-the-words and your answer"
@@ -68,9 +68,9 @@ def test_questions_are_on_top_then_the_run_its_budget_its_agents_and_what_is_wai
 @pytest.mark.parametrize(
     ("columns", "titles"),
     [
-        (90, "role         task                turn  tokens     cost  last tool  silent"),
-        (65, "role         task                turn  tokens  last tool  silent"),
-        (58, "role         task                turn  last tool  silent"),
+        (90, "role         task                turn  tokens     cost  tool       silent"),
+        (65, "role         task                turn  tokens  tool       silent"),
+        (58, "role         task                turn  tool       silent"),
         (42, "role         task                silent"),
         (30, "role         task       silent"),
     ],

@@ -11,8 +11,8 @@ from dispatch.state.enums import RunStatus
 
 pytestmark = needs_tmux
 
-TITLES = r"role +task +executor +turn +tokens +cost +last tool +silent\n"
-AGENT = r"implementer +1a-z +scripted:\S+ +1 +110 +\$0\.2500 +write_file +\d+s\n"
+TITLES = r"role +task +executor +turn +tokens +cost +tool +silent\n"
+AGENT = r"implementer +1a-z +scripted:\S+ +1 +110 +\$0\.2500 +run_shell … +\d+s\n"
 VIEW = (
     r"─+\n"
     r"r  executing, level 1 of 1, 0 of 1 tasks completed, \d+s\n"
@@ -50,7 +50,7 @@ def test_it_fits_the_terminal_whatever_becomes_of_its_size(working: Asking) -> N
         seat.dispatch("run", "r")
         seat.see(VIEW)
         seat.resize(60, 20)
-        seat.see(r"\nrole +task +turn +tokens +last tool +silent\nimplementer +1a-z +1 +110")
+        seat.see(r"\nrole +task +turn +tokens +tool +silent\nimplementer +1a-z +1 +110")
         assert seat.screen().count("waits for") == 1
         seat.resize(120, 30)
         seat.see(VIEW)

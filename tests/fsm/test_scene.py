@@ -199,6 +199,9 @@ def test_events_give_turn_last_tool_and_the_time_of_progress() -> None:
     assert pulses_after(found, [event("tool.called", turn=2, tool="grep", ok=True)]) == {
         name: Pulse(turn=3, tool="grep", at=LATER)
     }
+    assert pulses_after(found, [event("tool.started", turn=3, tool="grep")]) == {
+        name: Pulse(turn=3, tool="grep …", at=LATER)
+    }
     assert pulses_after(found, [event("attempt.paused", seconds=9)]) == {
         name: Pulse(turn=3, tool="paused: quota", at=LATER)
     }

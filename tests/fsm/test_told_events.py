@@ -33,6 +33,7 @@ HEAD = {"v": 1, "seq": 7, "ts": "2026-01-02T03:04:05.678Z"}
         ),
         ({"type": "task.started", "task": "\x1b[31mred\u202e"}, ("task red", "started")),
         ({"type": "tool.called", "attempt": "1a-x.critic.1", "tool": "grep"}, None),
+        ({"type": "tool.started", "attempt": "1a-x.critic.1", "tool": "grep"}, None),
         ({"type": "turn.completed", "attempt": "1a-x.critic.1", "turn": 3}, None),
     ],
 )
