@@ -76,7 +76,9 @@ def played(
     for second in range(SECONDS):
         for number in range(EVENTS):
             name = f"1t{(second * EVENTS + number) % AGENTS}.implementer.4"
-            journal.event("tool.called", attempt=name, turn=second, tool="run_shell", ok=True)
+            journal.event(
+                "tool.called", attempt=name, turn=second, tool="run_shell", ok=True, seconds=1.0
+            )
         began = time.process_time()
         for number in range(lines):
             picture.write(f"[implementer 1t{number}] → read_file(path=src/part.py)\n")
