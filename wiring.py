@@ -31,6 +31,7 @@ from .state.enums import Role, RunStatus
 from .state.errors import LockedError, RefMoved, UsageError
 from .state.journal import EventJournal
 from .state.operator_channel import OperatorChannel
+from .state.picture import Picture
 from .state.records import Confinement, Identity, Run
 from .state.redact import redactor_of
 from .state.streams import Stream
@@ -181,10 +182,11 @@ async def open_ports(
     confining: Confining,
     *,
     keyboard: TextIO | None,
-    stream: TextIO,
+    stream: Picture,
     verbose: bool,
     wait: bool = True,
     echo: Stream | None = None,
+    coloured: bool = False,
 ) -> AsyncIterator[Ports]:
     """Everything a run needs, given back at the end; ``wait``: for answers of the operator.
 
@@ -194,11 +196,16 @@ async def open_ports(
     """
     terminal = None
     if keyboard is not None and keyboard.isatty() and stream.isatty():
-        terminal = Terminal(stream, keyboard.fileno())
+        terminal = Terminal(stream, keyboard.fileno(), stream.aside)
     shown: Stream = terminal or stream
     redactor = redactor_of(start.config)
     journal = EventJournal(
-        start.folder, stream=shown, now=start.clock.now, redactor=redactor, echo=echo
+        start.folder,
+        stream=shown,
+        now=start.clock.now,
+        redactor=redactor,
+        echo=echo,
+        coloured=coloured,
     )
     # A short path outside the repository: sockets in it must not exceed 107 bytes.
     with tempfile.TemporaryDirectory(prefix="dispatch-", ignore_cleanup_errors=True) as scratch:

@@ -279,6 +279,7 @@ class Conversation(Generic[V]):
             arguments = self._redactor.mapping(arguments)
         readable = None if isinstance(arguments, ToolResult) else arguments
         self._trace.tool(call.name, readable)
+        self._event("tool.started", turn=self._meter.usage.turns, tool=call.name)
         started = self._clock.monotonic()
         if isinstance(arguments, ToolResult):
             is_final = call.name == self._terminal.spec.name

@@ -1,6 +1,7 @@
 """``dispatch [run] [RUN]``: start a run, or go on with one."""
 
 import asyncio
+import os
 import sys
 from argparse import Namespace
 from collections.abc import Callable
@@ -17,14 +18,18 @@ from ..fsm.stopping import GRACE_SECONDS
 from ..fsm.telling import telling
 from ..fsm.timing import TimedStore
 from ..state.alive import AliveLoop
+from ..state.colour import Colour, is_coloured
 from ..state.document import DocumentStore
 from ..state.enums import RunStatus, SandboxTier
 from ..state.errors import ExitCode, Interrupted
 from ..state.lock import hold
 from ..state.marks import marking
+from ..state.picture import Picture
 from ..state.records import Run
 from ..state.redact import shown
 from ..wiring import Start, make_run_folder, open_ports, prepare_start
+from .detached import detach
+from .live_view import latest_events, live_view
 from .signals import heed_signals
 from .unexpected import say_refusals_once
 
@@ -34,6 +39,8 @@ def run(args: Namespace) -> int:
     start = prepare_start(
         args.repo, name=args.name, spec=args.spec, skip_baseline=args.skip_baseline
     )
+    if args.detach:
+        return detach(start, args)
     status = carry(
         start,
         verbose=args.verbose,
@@ -41,6 +48,7 @@ def run(args: Namespace) -> int:
         wait=not args.no_wait,
         sandboxed=not args.no_sandbox,
         events=args.json,
+        colour=Colour(args.color),
     )
     return tell(start, status, events=args.json)
 
@@ -61,6 +69,7 @@ def carry(
     wait: bool = True,
     sandboxed: bool = True,
     events: bool = False,
+    colour: Colour = Colour.AUTO,
 ) -> RunStatus:
     """Start a run or go on with it until it is final, and see that its report is there.
 
@@ -93,6 +102,7 @@ def carry(
                         began=begin is not None,
                         wait=wait,
                         echo=sys.stdout if events else None,
+                        coloured=is_coloured(colour, sys.stderr, os.environ),
                     )
                 )
         except asyncio.CancelledError:
@@ -111,18 +121,21 @@ async def _carry(
     began: bool,
     wait: bool,
     echo: TextIO | None,
+    coloured: bool,
 ) -> RunStatus:
-    stopping = heed_signals(start.folder, grace)
+    picture = Picture(sys.stderr)
+    stopping = heed_signals(start.folder, grace, picture)
     timed = TimedStore(store)
     async with open_ports(
         start,
         timed,
         confining,
         keyboard=sys.stdin,
-        stream=sys.stderr,
+        stream=picture,
         verbose=verbose,
         wait=wait,
         echo=echo,
+        coloured=coloured,
     ) as opened:
         ports = evolve(opened, stopping=stopping, worked=timed.worked)
         with telling(ports, resumed=not start.is_new):
@@ -130,7 +143,9 @@ async def _carry(
             if began:
                 tell_transition(ports, store.run.history[-1])
             if status not in (RunStatus.DONE, RunStatus.FAILED):
-                status = await drive(ports)
+                with latest_events(start.folder) as events:
+                    async with live_view(picture, lambda: store.run, events, coloured=coloured):
+                        status = await drive(ports)
             if status is RunStatus.FAILED or not (start.folder / REPORT).exists():
                 await asyncio.to_thread(write_report, store.run, ports)
         failure = store.run.failure

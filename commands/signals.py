@@ -3,7 +3,6 @@
 import asyncio
 import os
 import signal
-import sys
 from pathlib import Path
 from typing import Any, Final
 
@@ -12,19 +11,21 @@ from attrs import define, field
 from ..agents.sandbox.processes import end_everything
 from ..fsm.stopping import Stopping
 from ..state.errors import ExitCode
+from ..state.streams import Stream
 
 SIGNALS: Final = (signal.SIGINT, signal.SIGTERM)
 
 
-def heed_signals(folder: Path, grace: float) -> Stopping:
+def heed_signals(folder: Path, grace: float, stream: Stream) -> Stopping:
     """What the run in ``folder`` asks before it starts anything; ``grace`` is in seconds.
 
+    ``stream`` is told what a signal leads to.
     After a first signal the current task is cancelled, as soon as no agent is at work any more or
     the grace is over.
     """
     work = asyncio.current_task()
     assert work is not None  # only coroutines call this
-    heeded = _Heeded(folder=folder, grace=grace, work=work)
+    heeded = _Heeded(folder=folder, grace=grace, stream=stream, work=work)
     for each in SIGNALS:
         asyncio.get_running_loop().add_signal_handler(each, heeded.arrived)
     return heeded.stopping
@@ -34,6 +35,7 @@ def heed_signals(folder: Path, grace: float) -> Stopping:
 class _Heeded:
     folder: Path
     grace: float
+    stream: Stream
     work: "asyncio.Task[Any]"
     stopping: Stopping = field(factory=Stopping)
     stop: "asyncio.Task[None] | None" = None  # under way once a signal came
@@ -45,7 +47,9 @@ class _Heeded:
         agents = self.stopping.agents
         if agents:
             who = "1 agent gets" if agents == 1 else f"{agents} agents get"
-            _say(f"stopping: {who} {self.grace:g} seconds to hand in; the next signal ends it now")
+            self._say(
+                f"stopping: {who} {self.grace:g} seconds to hand in; the next signal ends it now"
+            )
         self.stop = asyncio.create_task(self._come_to_a_stop())
 
     async def _come_to_a_stop(self) -> None:
@@ -55,11 +59,13 @@ class _Heeded:
     def _end_at_once(self) -> None:
         # The document on the disk is whole at any moment, so nothing has to be put in order.
         end_everything(str(self.folder))
-        _say(f"Ended at once; what was saved is kept. Continue it: dispatch {self.folder.name}")
+        self._say(
+            f"Ended at once; what was saved is kept. Continue it: dispatch {self.folder.name}"
+        )
         os._exit(ExitCode.INTERRUPTED)
 
-
-def _say(text: str) -> None:
-    # On a terminal the cursor stands behind the ``^C``, or behind a question's prompt.
-    lead = "\n" if sys.stderr.isatty() else ""
-    print(f"{lead}dispatch: {text}", file=sys.stderr, flush=True)
+    def _say(self, text: str) -> None:
+        # On a terminal the cursor stands behind the ``^C``, or behind a question's prompt.
+        lead = "\n" if self.stream.isatty() else ""
+        self.stream.write(f"{lead}dispatch: {text}\n")
+        self.stream.flush()

@@ -26,14 +26,17 @@ def read_event(line: bytes) -> Event | None:
 class EventLog:
     """The events of the run in ``folder``, each once and in order; raises FileNotFoundError.
 
+    ``last_bytes``: of what is there already only those within so many bytes of the end.
     What a process tore when it was killed is cut off by the next one, so only whole lines count,
     and a file that became shorter is looked through again.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, last_bytes: int | None = None) -> None:
         flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
         self._descriptor = os.open(folder / EVENTS, flags)
-        self._place = 0  # behind the last whole line
+        size = 0 if last_bytes is None else os.fstat(self._descriptor).st_size
+        # Behind the last whole line; or inside of one, whose end is no event.
+        self._place = max(0, size - (last_bytes or 0))
         self._seq = 0
 
     def __enter__(self) -> Self:

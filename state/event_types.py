@@ -160,6 +160,9 @@ EVENT_TYPES: Final[Mapping[str, EventType]] = {
         "a turn of a model is over",
         {"attempt": _TEXT, "turn": _COUNT, "finishReason": _TEXT, "toolCalls": _COUNT, **_TOKENS},
     ),
+    "tool.started": EventType(
+        "a call of a tool began", {"attempt": _TEXT, "turn": _COUNT, "tool": _TEXT}
+    ),
     "tool.called": EventType(
         "a call of a tool returned",
         {"attempt": _TEXT, "turn": _COUNT, "tool": _TEXT, "ok": _FLAG, "seconds": _NUMBER},

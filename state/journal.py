@@ -46,7 +46,7 @@ class EventJournal:
 
     Events are numbered from 1 without gaps, over restarts too.  ``redactor`` keeps secrets out
     of both.  ``echo`` gets each line that was appended, too.  ``compact`` shows each call's text
-    as one paragraph of limited length.  Thread-safe.
+    as one paragraph of limited length; ``coloured`` gives labels a colour.  Thread-safe.
     """
 
     def __init__(
@@ -58,6 +58,7 @@ class EventJournal:
         redactor: Redactor | None = None,
         compact: bool = False,
         echo: Stream | None = None,
+        coloured: bool = False,
     ) -> None:
         self._path = folder / EVENTS
         self._stream = stream
@@ -65,6 +66,7 @@ class EventJournal:
         self._redactor = redactor or Redactor()
         self._compact = compact
         self._echo = echo
+        self._coloured = coloured
         self._one_at_a_time = threading.Lock()
         self._complained = False
         self._descriptor: int | None = None
@@ -106,7 +108,8 @@ class EventJournal:
 
     def line(self, label: str, text: str) -> None:
         """Show one line of the trace, wrapped; continuations stand under the text."""
-        self._show(wrapped(self._shown(label), self._shown(text), self._columns(), self._compact))
+        lines = wrapped(self._shown(label), self._shown(text), self._columns(), self._compact)
+        self._show(with_coloured_label(lines) if self._coloured else lines)
 
     def close(self) -> None:
         """Give the file back; later events are dropped."""
@@ -164,6 +167,12 @@ def wrapped(label: str, text: str, columns: int, compact: bool = False) -> str:
             break_on_hyphens=False,
         )
     return "\n".join(shown) or head.rstrip()
+
+
+def with_coloured_label(lines: str) -> str:
+    """What ``wrapped`` gives, with its label in a colour."""
+    label, bracket, text = lines.partition("]")
+    return f"\x1b[36m{label}{bracket}\x1b[0m{text}"
 
 
 def _opened(path: Path) -> tuple[int, bytes]:

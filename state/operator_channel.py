@@ -80,7 +80,7 @@ class OperatorChannel:
     async def answer(self, escalation: Escalation) -> Answer:
         """The first valid answer in the question's file; the terminal is asked meanwhile."""
         escalation = record_without_secrets(escalation, self._redactor)
-        asking = asyncio.ensure_future(self._ask_here(escalation))
+        asking = asyncio.ensure_future(self.ask_here(escalation))
         try:
             reply = await self._reply(escalation, asking)
             here = asking.done() and await asking == reply
@@ -91,6 +91,40 @@ class OperatorChannel:
             note = f", {_line(reply.note)}" if reply.note else ""
             self._say(f"question {escalation.id} is answered: {reply.verb}{note}")
         return Answer(verb=reply.verb, note=reply.note, at=self._now(), by=user_name())
+
+    async def ask_here(self, escalation: Escalation) -> Reply | None:
+        """Have the question answered at the terminal, if there is one: into its file.
+
+        Null: nobody is there, or it was answered before.
+        """
+        if self._terminal is None:
+            return None
+        escalation = record_without_secrets(escalation, self._redactor)
+        first, *rest = self._asked(escalation)
+        text = "\n".join(
+            (
+                f"dispatch: {first}",
+                *rest,
+                "  Type one of these words and, if you like, a note behind it.",
+                f"  Or elsewhere: dispatch answer {self._folder.name} {escalation.id} WORD",
+            )
+        )
+        prompt = f"{escalation.id}> "
+        understood = partial(_understood, escalation)
+        while True:
+            try:
+                reply = await self._terminal.ask(text, prompt, understood)
+                other = write_reply(self._folder, escalation, reply)
+            except EOFError:
+                self._say(f"nothing more is read from here; {self._how(escalation)}")
+                return None
+            except StorageError as error:
+                self._say(f"the answer could not be kept: {error}")
+            else:
+                if other is None:
+                    return reply
+                self._say(_too_late(escalation, other.verb, reply.verb))
+                return None
 
     def settle(self, escalation: Escalation) -> None:
         """Put the file aside; an answer that came too late is told, not taken."""
@@ -144,36 +178,6 @@ class OperatorChannel:
                 await asyncio.sleep(POLL_SECONDS)
             else:
                 await asyncio.wait({asking}, timeout=POLL_SECONDS)
-
-    async def _ask_here(self, escalation: Escalation) -> Reply | None:
-        """Have the question answered at the terminal, if there is one: into its file."""
-        if self._terminal is None:
-            return None
-        first, *rest = self._asked(escalation)
-        text = "\n".join(
-            (
-                f"dispatch: {first}",
-                *rest,
-                "  Type one of these words and, if you like, a note behind it.",
-                f"  Or elsewhere: dispatch answer {self._folder.name} {escalation.id} WORD",
-            )
-        )
-        prompt = f"{escalation.id}> "
-        understood = partial(_understood, escalation)
-        while True:
-            try:
-                reply = await self._terminal.ask(text, prompt, understood)
-                other = write_reply(self._folder, escalation, reply)
-            except EOFError:
-                self._say(f"nothing more is read from here; {self._how(escalation)}")
-                return None
-            except StorageError as error:
-                self._say(f"the answer could not be kept: {error}")
-            else:
-                if other is None:
-                    return reply
-                self._say(_too_late(escalation, other.verb, reply.verb))
-                return None
 
     def _put_aside(self, escalation: Escalation) -> None:
         assert escalation.answer is not None  # only answered questions are settled

@@ -1,5 +1,6 @@
 """Where lines for people go: a file, a pipe, or the user's terminal."""
 
+import os
 from typing import Protocol
 
 
@@ -21,3 +22,11 @@ class Stream(Protocol):
     def fileno(self) -> int:
         """Its descriptor; raises OSError or ValueError when there is none."""
         ...
+
+
+def is_in_front(descriptor: int) -> bool:
+    """Whether the program is a terminal's foreground job, whose lines are meant to be seen."""
+    try:
+        return os.tcgetpgrp(descriptor) == os.getpgrp()
+    except OSError:  # no job control on this terminal: the lines are ours
+        return True

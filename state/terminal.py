@@ -12,12 +12,13 @@ import signal
 import termios
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, nullcontext
 from typing import Final, TypeVar
 
 from attrs import define, field, frozen
 
 from .clean_text import clean
-from .streams import Stream
+from .streams import Stream, is_in_front
 
 T = TypeVar("T")
 
@@ -39,12 +40,14 @@ class Refused:
 class Terminal:
     """Writes what others write to ``stream``, and asks questions below it.
 
-    ``keyboard`` is the descriptor that lines are read from.  Writing is thread-safe; asking belongs
-    to one event loop, in the main thread.
+    ``keyboard`` is the descriptor that lines are read from; inside of ``aside()`` nothing else
+    stands at the end of the screen.  Writing is thread-safe; asking belongs to one event loop, in
+    the main thread.
     """
 
     stream: Stream
     keyboard: int
+    aside: Callable[[], AbstractContextManager[object]] = nullcontext
     gone: bool = False  # nobody is at the keyboard any more
     _turn: asyncio.Lock = field(factory=asyncio.Lock)
     _writing: threading.Lock = field(factory=threading.Lock)
@@ -78,7 +81,7 @@ class Terminal:
 
     def is_free(self) -> bool:
         """Whether a question that is asked now is shown at once."""
-        return not (self.gone or self._turn.locked()) and _is_in_front(self.keyboard)
+        return not (self.gone or self._turn.locked()) and is_in_front(self.keyboard)
 
     async def ask(self, text: str, prompt: str, understand: Callable[[str], T | Refused]) -> T:
         """What ``understand`` makes of the first line that is an answer; one question at a time.
@@ -88,25 +91,29 @@ class Terminal:
         nobody is at the keyboard.  Cancelled, the question leaves the screen's last line.
         """
         async with self._turn:
-            self._loop = asyncio.get_running_loop()
-            await self._in_front()
-            self._forget_typed()
-            self._prompt = prompt
-            self._loop.add_signal_handler(signal.SIGCONT, self._came_back)
-            found: T | Refused = Refused(text)
-            try:
-                while isinstance(found, Refused):
-                    self._show(found.text)
-                    line = (await self._line()).strip()
-                    found = understand(line) if line else Refused(text)
-                return found
-            finally:
-                self._loop.remove_signal_handler(signal.SIGCONT)
-                self._leave()
+            with self.aside():
+                return await self._asked(text, prompt, understand)
+
+    async def _asked(self, text: str, prompt: str, understand: Callable[[str], T | Refused]) -> T:
+        self._loop = asyncio.get_running_loop()
+        await self._in_front()
+        self._forget_typed()
+        self._prompt = prompt
+        self._loop.add_signal_handler(signal.SIGCONT, self._came_back)
+        found: T | Refused = Refused(text)
+        try:
+            while isinstance(found, Refused):
+                self._show(found.text)
+                line = (await self._line()).strip()
+                found = understand(line) if line else Refused(text)
+            return found
+        finally:
+            self._loop.remove_signal_handler(signal.SIGCONT)
+            self._leave()
 
     def _came_back(self) -> None:
         """Show the prompt again after a job was stopped and continued."""
-        if _is_in_front(self.keyboard):
+        if is_in_front(self.keyboard):
             self._drawn = False
             self._draw()
 
@@ -160,7 +167,7 @@ class Terminal:
             with _undisturbed():
                 data = os.read(self.keyboard, MAX_LINE_BYTES)
         except OSError as error:
-            if error.errno == errno.EIO and not _is_in_front(self.keyboard):
+            if error.errno == errno.EIO and not is_in_front(self.keyboard):
                 return b""  # sent to the background a moment ago
             data = b""
         self.gone = not data
@@ -173,15 +180,8 @@ class Terminal:
 
     async def _in_front(self) -> None:
         """Wait while the program is in the background, where the lines are another's."""
-        while not _is_in_front(self.keyboard):
+        while not is_in_front(self.keyboard):
             await asyncio.sleep(LOOK_SECONDS)
-
-
-def _is_in_front(descriptor: int) -> bool:
-    try:
-        return os.tcgetpgrp(descriptor) == os.getpgrp()
-    except OSError:  # no job control on this terminal: the lines are ours
-        return True
 
 
 async def _readable(descriptor: int) -> None:

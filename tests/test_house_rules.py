@@ -26,6 +26,7 @@ IMPORTERS = {
     "msgspec": {"agents"},
     "platformdirs": {"state"},
     "psutil": {"agents"},
+    "rich": {"commands"},
     "ruamel": {"state"},
     "shtab": {"commands"},
     "transitions": {"fsm"},

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Final
 
 from ...state.enums import Role
-from .verb import RUN_HELP, Verb, add_json, add_repo
+from .verb import RUN_HELP, Verb, add_color, add_json, add_repo
 
 
 def _add_status(parser: ArgumentParser) -> None:
@@ -30,6 +30,12 @@ def _add_logs(parser: ArgumentParser) -> None:
         "--since", type=int, default=0, metavar="SEQ", help="only events after this number"
     )
     add_json(parser)
+    add_repo(parser)
+
+
+def _add_attach(parser: ArgumentParser) -> None:
+    parser.add_argument("name", metavar="RUN", help=RUN_HELP)
+    add_color(parser)
     add_repo(parser)
 
 
@@ -82,6 +88,12 @@ VERBS: Final = (
             "dispatch logs login-form --json --since 120     what came after event 120",
         ),
         _add_logs,
+    ),
+    Verb(
+        "attach",
+        "watch a run that another process works on",
+        ("dispatch attach login-form     Ctrl-C ends the watching, not the run",),
+        _add_attach,
     ),
     Verb(
         "report",

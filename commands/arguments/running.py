@@ -4,7 +4,7 @@ from argparse import ArgumentParser, ArgumentTypeError
 from pathlib import Path
 from typing import Final
 
-from .verb import RUN_HELP, Verb, add_json, add_repo
+from .verb import RUN_HELP, Verb, add_color, add_json, add_repo
 
 DEFAULT_GRACE: Final = 10.0  # fsm.stopping.GRACE_SECONDS, which is not loaded for --help
 MAX_GRACE: Final = 3600.0
@@ -69,6 +69,10 @@ def _while_it_runs(parser: ArgumentParser) -> None:
         "-v", "--verbose", action="store_true", help="show what agents say as they say it"
     )
     parser.add_argument(
+        "--detach", action="store_true", help="leave it to a process of its own, and return"
+    )
+    add_color(parser)
+    parser.add_argument(
         "--grace",
         type=_seconds,
         default=DEFAULT_GRACE,
@@ -93,6 +97,7 @@ VERBS: Final = (
             "dispatch login-form            start or continue the run login-form",
             "dispatch run x --spec todo.md  another spec than spec.md",
             "dispatch run x --json | jq     events, the last one says how it ended",
+            "dispatch run x --detach        without this terminal; see dispatch attach",
         ),
         _add_run,
     ),

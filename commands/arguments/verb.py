@@ -28,3 +28,13 @@ def add_repo(parser: ArgumentParser) -> None:
 def add_json(parser: ArgumentParser) -> None:
     """Output for scripts."""
     parser.add_argument("--json", action="store_true", help="print JSON for scripts")
+
+
+def add_color(parser: ArgumentParser) -> None:
+    """Colours."""
+    parser.add_argument(
+        "--color",
+        choices=("auto", "always", "never"),
+        default="auto",
+        help="colours (default: auto, by NO_COLOR, FORCE_COLOR, TERM and the terminal)",
+    )

@@ -58,8 +58,8 @@ function _shtab_dispatch_using
   test "$_shtab_dispatch_cmdpath" = "$argv"
 end
 
-set -g _shtab_dispatch_commands run retry answer stop status logs report graph rescue teardown clean doctor init demo completion schema
-set -g _shtab_dispatch_opts_with_value --format --grace --machine --note --output --repo --restore --role --run --since --spec --task --to --wait --write
+set -g _shtab_dispatch_commands run retry answer stop status logs attach report graph rescue teardown clean doctor init demo completion schema
+set -g _shtab_dispatch_opts_with_value --color --format --grace --machine --note --output --repo --restore --role --run --since --spec --task --to --wait --write
 
 complete -c dispatch -e
 complete -c dispatch -f
@@ -74,6 +74,8 @@ complete -c dispatch -n '_shtab_dispatch_using run' -l json -d 'print events as 
 complete -c dispatch -n '_shtab_dispatch_using run' -l no-sandbox -d 'let agents'"'"' commands touch whatever you can'
 complete -c dispatch -n '_shtab_dispatch_using run' -l no-wait -d 'end with exit code 3 when only you can go on'
 complete -c dispatch -n '_shtab_dispatch_using run' -s v -l verbose -d 'show what agents say as they say it'
+complete -c dispatch -n '_shtab_dispatch_using run' -l detach -d 'leave it to a process of its own, and return'
+complete -c dispatch -n '_shtab_dispatch_using run' -l color -xka "auto always never" -d 'colours (default: auto, by NO_COLOR, FORCE_COLOR, TERM and the terminal)'
 complete -c dispatch -n '_shtab_dispatch_using run' -l grace -x -d 'what agents get to hand in after Ctrl-C (default: 10)'
 complete -c dispatch -n '_shtab_dispatch_using run' -l repo -xka "(__fish_complete_directories)" -d 'repository (default: here)'
 complete -c dispatch -n '_shtab_dispatch_using run; and test $_shtab_dispatch_npos -eq 0' -ka "(_dispatch_runs)" -d 'name (default: run-DATE-TIME, UTC)'
@@ -84,6 +86,8 @@ complete -c dispatch -n '_shtab_dispatch_using retry' -l json -d 'print events a
 complete -c dispatch -n '_shtab_dispatch_using retry' -l no-sandbox -d 'let agents'"'"' commands touch whatever you can'
 complete -c dispatch -n '_shtab_dispatch_using retry' -l no-wait -d 'end with exit code 3 when only you can go on'
 complete -c dispatch -n '_shtab_dispatch_using retry' -s v -l verbose -d 'show what agents say as they say it'
+complete -c dispatch -n '_shtab_dispatch_using retry' -l detach -d 'leave it to a process of its own, and return'
+complete -c dispatch -n '_shtab_dispatch_using retry' -l color -xka "auto always never" -d 'colours (default: auto, by NO_COLOR, FORCE_COLOR, TERM and the terminal)'
 complete -c dispatch -n '_shtab_dispatch_using retry' -l grace -x -d 'what agents get to hand in after Ctrl-C (default: 10)'
 complete -c dispatch -n '_shtab_dispatch_using retry' -l repo -xka "(__fish_complete_directories)" -d 'repository (default: here)'
 complete -c dispatch -n '_shtab_dispatch_using retry; and test $_shtab_dispatch_npos -eq 0' -ka "(_dispatch_runs)" -d 'name of the run'
@@ -114,6 +118,11 @@ complete -c dispatch -n '_shtab_dispatch_using logs' -l since -x -d 'only events
 complete -c dispatch -n '_shtab_dispatch_using logs' -l json -d 'print JSON for scripts'
 complete -c dispatch -n '_shtab_dispatch_using logs' -l repo -xka "(__fish_complete_directories)" -d 'repository (default: here)'
 complete -c dispatch -n '_shtab_dispatch_using logs; and test $_shtab_dispatch_npos -eq 0' -ka "(_dispatch_runs)" -d 'name of the run'
+complete -c dispatch -n '_shtab_dispatch_using; and test $_shtab_dispatch_npos -eq 0' -a attach -d 'Watch a run that another process works on.'
+complete -c dispatch -n '_shtab_dispatch_using attach' -s h -l help -d 'show this help message and exit'
+complete -c dispatch -n '_shtab_dispatch_using attach' -l color -xka "auto always never" -d 'colours (default: auto, by NO_COLOR, FORCE_COLOR, TERM and the terminal)'
+complete -c dispatch -n '_shtab_dispatch_using attach' -l repo -xka "(__fish_complete_directories)" -d 'repository (default: here)'
+complete -c dispatch -n '_shtab_dispatch_using attach; and test $_shtab_dispatch_npos -eq 0' -ka "(_dispatch_runs)" -d 'name of the run'
 complete -c dispatch -n '_shtab_dispatch_using; and test $_shtab_dispatch_npos -eq 0' -a report -d 'Show a run'"'"'s report.'
 complete -c dispatch -n '_shtab_dispatch_using report' -s h -l help -d 'show this help message and exit'
 complete -c dispatch -n '_shtab_dispatch_using report' -l format -xka "path md" -d 'where it is, or its text'

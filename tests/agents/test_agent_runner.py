@@ -279,6 +279,7 @@ async def test_what_happened_is_told_with_the_attempt(tmp_path: Path) -> None:
     await _runner(RULED, journal=journal).run(job)
     assert [(kind, fields["attempt"]) for kind, fields in journal.events] == [
         ("turn.completed", job.attempt.id),
+        ("tool.started", job.attempt.id),
         ("tool.called", job.attempt.id),
     ]
 

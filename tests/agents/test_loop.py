@@ -434,9 +434,12 @@ async def test_what_happened_is_told_as_events() -> None:
     told: list[tuple[str, dict[str, Any]]] = scene.journal.events
     assert [(kind, fields.get("tool"), fields.get("ok")) for kind, fields in told] == [
         ("turn.completed", None, None),
+        ("tool.started", "note", None),
         ("tool.called", "note", True),
+        ("tool.started", "fail", None),
         ("tool.called", "fail", False),
         ("turn.completed", None, None),
+        ("tool.started", "finish", None),
         ("tool.called", "finish", True),
     ]
     assert told[0][1] == {

@@ -36,6 +36,7 @@ verbs:
     stop      stop a run that is at work elsewhere; what was done is kept
     status    show where runs stand and what to do next
     logs      show what happened in a run, also while it happens
+    attach    watch a run that another process works on
     report    show a run's report
     graph     draw the lifecycle of runs or tasks
     rescue    list work that was kept when it could not be used, and restore it

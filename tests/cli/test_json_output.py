@@ -23,6 +23,7 @@ Cli = Callable[..., tuple[int, str, str]]
 
 # What is for a program anyway.
 WITHOUT = {
+    "attach": "for people; logs --follow --json is the same for scripts",
     "completion": "a script for a shell",
     "schema": "a JSON schema unless told otherwise",
 }

@@ -43,6 +43,15 @@ def test_a_torn_end_that_is_cut_off_hides_nothing_that_follows(tmp_path: Path) -
         assert [event["seq"] for _, event in log.new()] == [3]
 
 
+def test_of_a_long_log_only_the_end_is_given_if_wanted(tmp_path: Path) -> None:
+    path = tmp_path / EVENTS
+    path.write_bytes(b"".join(line(seq) for seq in range(1, 100)))
+    with EventLog(tmp_path, last_bytes=2 * len(line(98)) + 5) as log:
+        assert [event["seq"] for _, event in log.new()] == [98, 99]
+    with EventLog(tmp_path, last_bytes=1024**2) as log:
+        assert len(list(log.new())) == 99
+
+
 def test_a_run_without_events_has_no_log(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError):
         EventLog(tmp_path)
