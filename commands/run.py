@@ -30,7 +30,11 @@ from .unexpected import say_refusals_once
 def run(args: Namespace) -> int:
     """Carry a run to its end and print its report's path; everything else goes to stderr."""
     start = prepare_start(
-        args.repo, name=args.name, spec=args.spec, skip_baseline=args.skip_baseline
+        args.repo,
+        name=args.name,
+        spec=args.spec,
+        skip_baseline=args.skip_baseline,
+        approve_plan=args.approve_plan,
     )
     status = carry(
         start,

@@ -14,6 +14,7 @@ from .clean_text import clean
 from .errors import StorageError, WaitingForOperator
 from .escalation_file import (
     MAX_NOTE_CHARS,
+    SHOWN,
     Problem,
     Reply,
     put_aside,
@@ -149,6 +150,7 @@ class OperatorChannel:
         """Have the question answered at the terminal, if there is one: into its file."""
         if self._terminal is None:
             return None
+        await self._show(self._terminal, escalation)
         first, *rest = self._asked(escalation)
         text = "\n".join(
             (
@@ -174,6 +176,16 @@ class OperatorChannel:
                     return reply
                 self._say(_too_late(escalation, other.verb, reply.verb))
                 return None
+
+    async def _show(self, terminal: Terminal, escalation: Escalation) -> None:
+        """Let the text that ``SHOWN`` of the question's details names be read first."""
+        path = escalation.details.get(SHOWN)
+        if not isinstance(path, str):
+            return
+        try:
+            await terminal.page(Path(path))
+        except OSError as error:
+            self._say(f"{path} cannot be shown: {error.strerror}")
 
     def _put_aside(self, escalation: Escalation) -> None:
         assert escalation.answer is not None  # only answered questions are settled

@@ -18,14 +18,17 @@ def _add_run(parser: ArgumentParser) -> None:
     parser.add_argument(
         "--skip-baseline", action="store_true", help="do not compare with the build before the run"
     )
-    _while_it_runs(parser)
+    parser.add_argument(
+        "--approve-plan", action="store_true", help="ask you before the plan is carried out"
+    )
+    while_it_runs(parser)
     add_repo(parser)
 
 
 def _add_retry(parser: ArgumentParser) -> None:
     parser.add_argument("name", metavar="RUN", help=RUN_HELP)
     parser.add_argument("--task", metavar="ID", help="run this task again and no other")
-    _while_it_runs(parser)
+    while_it_runs(parser)
     add_repo(parser)
 
 
@@ -38,13 +41,15 @@ def _add_answer(parser: ArgumentParser) -> None:
     add_repo(parser)
 
 
-def _while_it_runs(parser: ArgumentParser) -> None:
+def while_it_runs(parser: ArgumentParser, *, waits: bool = True) -> None:
+    """What every verb takes that lets agents work; ``waits``: it may wait for the operator."""
     parser.add_argument(
         "--no-sandbox", action="store_true", help="let agents' commands touch whatever you can"
     )
-    parser.add_argument(
-        "--no-wait", action="store_true", help="end with exit code 3 when only you can go on"
-    )
+    if waits:
+        parser.add_argument(
+            "--no-wait", action="store_true", help="end with exit code 3 when only you can go on"
+        )
     parser.add_argument(
         "-v", "--verbose", action="store_true", help="show what agents say as they say it"
     )

@@ -33,6 +33,7 @@ verbs:
     run       start a run, or continue it where it stopped
     retry     go on with a run that failed
     answer    show the questions of a run that wait for you, or answer one
+    plan      have a plan written, and no more; then approve, change or discard it
     status    show where runs stand and what to do next
     report    show a run's report
     graph     draw the lifecycle of runs or tasks
