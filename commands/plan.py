@@ -12,7 +12,9 @@ from typing import Final
 from attrs import frozen
 
 from ..fsm.approval import is_about_plan, open_question, proposed
+from ..fsm.forecast_words import forecast_data, forecast_words
 from ..fsm.plan_words import plan_words
+from ..policy.forecast import Forecast
 from ..policy.plan_gate import gate_plan
 from ..state.codec import unstructure
 from ..state.document import DOCUMENT, load_run_of
@@ -26,6 +28,7 @@ from ..state.redact import shown
 from ..wiring import prepare_start
 from .answer import give_answer
 from .folders import runs_folder
+from .forecasting import forecast_of
 from .run import carry, tell
 
 JSON_VERSION: Final = 1  # of what --json prints; keys are only ever added within one version
@@ -79,12 +82,12 @@ def run(args: Namespace) -> int:
         _edit(_looked_at(folder, document))
     found = _looked_at(folder, document)
     if args.json:
-        print(json.dumps(_as_data(found), indent=2))
+        print(json.dumps(_as_data(found, forecast_of(found.run, args.repo)), indent=2))
         return ExitCode.DONE
-    show(plan_words(found.run, found.warnings), sys.stdout)
+    show(_text(found, args.repo), sys.stdout)
     _say_how(found)
     if found.question and sys.stdin.isatty() and sys.stdout.isatty():
-        _ask(found)
+        _ask(found, args.repo)
     return ExitCode.DONE
 
 
@@ -137,7 +140,12 @@ def _say_how(found: _Shown) -> None:
     )
 
 
-def _ask(found: _Shown) -> None:
+def _text(found: _Shown, repo: Path) -> str:
+    forecast = "\n".join(forecast_words(forecast_of(found.run, repo)))
+    return shown(f"{plan_words(found.run, found.warnings)}\n{forecast}\n")
+
+
+def _ask(found: _Shown, repo: Path) -> None:
     """Ask until there is a word, or none is wanted."""
     while found.question:
         sys.stderr.write(_ASK)
@@ -154,7 +162,7 @@ def _ask(found: _Shown) -> None:
                 except UsageError as error:
                     _say(str(error))
                 found = _looked_at(found.folder, load_run_of(found.folder))
-                show(plan_words(found.run, found.warnings), sys.stdout)
+                show(_text(found, repo), sys.stdout)
                 if found.problem or found.changed:
                     _say(found.problem or f"With your changes: {', '.join(found.changed)}.")
             case "s":
@@ -198,7 +206,7 @@ def _edit(found: _Shown) -> None:
     proposed(load_run_of(found.folder), found.file)
 
 
-def _as_data(found: _Shown) -> dict[str, object]:
+def _as_data(found: _Shown, forecast: Forecast) -> dict[str, object]:
     run = found.run
     return {
         "version": JSON_VERSION,
@@ -209,6 +217,7 @@ def _as_data(found: _Shown) -> dict[str, object]:
         "changed": list(found.changed),
         "problem": found.problem or None,
         "warnings": list(found.warnings),
+        "forecast": forecast_data(forecast),
         "verificationMode": run.verification_mode,
         "verificationModeRationale": run.verification_mode_rationale,
         "tasks": [

@@ -23,12 +23,16 @@ from ..state.marks import marking
 from ..state.records import Run
 from ..state.redact import shown
 from ..wiring import Start, make_run_folder, open_ports, prepare_start
+from .forecasting import dry_run
 from .signals import heed_signals
 from .unexpected import say_refusals_once
 
 
 def run(args: Namespace) -> int:
-    """Carry a run to its end and print its report's path; everything else goes to stderr."""
+    """Carry a run to its end and print its report's path; everything else goes to stderr.
+
+    With ``--dry-run`` print what that would take instead, and start nothing.
+    """
     start = prepare_start(
         args.repo,
         name=args.name,
@@ -36,6 +40,9 @@ def run(args: Namespace) -> int:
         skip_baseline=args.skip_baseline,
         approve_plan=args.approve_plan,
     )
+    if args.dry_run:
+        print(shown("\n".join(dry_run(start))))
+        return ExitCode.DONE
     status = carry(
         start,
         verbose=args.verbose,

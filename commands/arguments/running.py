@@ -21,6 +21,9 @@ def _add_run(parser: ArgumentParser) -> None:
     parser.add_argument(
         "--approve-plan", action="store_true", help="ask you before the plan is carried out"
     )
+    parser.add_argument(
+        "--dry-run", action="store_true", help="only forecast what it would take; start nothing"
+    )
     while_it_runs(parser)
     add_repo(parser)
 

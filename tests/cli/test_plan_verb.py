@@ -7,7 +7,7 @@ import pytest
 from fakes.asking_run import Asking, asking
 from fakes.terminal_seat import seated
 
-from dispatch.state.enums import RunStatus
+from dispatch.state.enums import Role, RunStatus
 
 HEAD = """\
 Plan of run r: 2 tasks, 2 levels
@@ -51,7 +51,7 @@ def test_a_plan_is_made_shown_and_waits_and_the_run_goes_on_when_it_is_approved(
     assert approved.err == "dispatch: Nothing waits for your word here; to go on: dispatch r\n"
     assert two.run.status is RunStatus.GATING_PLAN
     assert two.program.run("run", "r").code == 0
-    assert [each.role for each in two.run.attempts].count("planner") == 1
+    assert [each.role for each in two.run.attempts].count(Role.PLANNER) == 1
 
 
 def test_a_plan_is_changed_in_the_editor_and_judged_at_once(two: Asking) -> None:
