@@ -34,6 +34,9 @@ verbs:
     retry     go on with a run that failed
     answer    show the questions of a run that wait for you, or answer one
     plan      have a plan written, and no more; then approve, change or discard it
+    diff      show what a run, or one of its tasks, changed
+    pr        show the pull request of a run that is done, or open it with gh
+    export    write the conversations of a run in a format of other programs
     status    show where runs stand and what to do next
     report    show a run's report
     graph     draw the lifecycle of runs or tasks
