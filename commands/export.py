@@ -19,6 +19,7 @@ from ..state.redact import Redactor, secrets_of
 from ..state.work import Attempt
 from .folders import open_run
 
+JSON_VERSION: Final = 1  # of what --json prints; keys are only ever added within one version
 FOLDER: Final = "export"  # of the run's folder, where no other is named
 ATTEMPTS: Final = "attempts"
 
@@ -32,17 +33,26 @@ def run(args: Namespace) -> int:
     target = (args.output or folder / FOLDER / args.format).absolute()
     make_folder(target)
     redactor = Redactor(secrets_of(os.environ))
-    missing = []
+    written, missing = list[str](), list[str]()
     for attempt in attempts_of(document, args.task):
         text = _trajectory(document, attempt, folder)
         if text is None:
             missing.append(attempt.id)
         else:
             write_text_atomic(target / f"{attempt.id}.json", redactor.text(text))
+            written.append(f"{attempt.id}.json")
     if missing:
         named = ", ".join(missing)
         print(f"dispatch: No conversation was kept of: {clean(named)}.", file=sys.stderr)
-    print(target)
+    data = {
+        "version": JSON_VERSION,
+        "run": document.name,
+        "format": args.format,
+        "folder": str(target),
+        "files": written,
+        "missing": missing,
+    }
+    print(json.dumps(data, indent=2) if args.json else target)
     return ExitCode.DONE
 
 

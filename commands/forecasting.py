@@ -24,7 +24,7 @@ from ..state.work import Usage
 from ..wiring import Start
 from .folders import run_names, runs_folder
 
-MAX_RUNS: Final = 50  # of the past that are read: the newest
+MAX_RUNS: Final = 20  # of the past that are read: the newest
 
 
 def forecast_of(run: Run, repo: Path) -> Forecast:

@@ -57,7 +57,11 @@ def run(args: Namespace) -> int:
     known = None if args.name is None else _known(args.repo, args.name)
     if known is None or _is_to_be_planned(*known):
         start = prepare_start(
-            args.repo, name=args.name, spec=args.spec, skip_baseline=False, approve_plan=True
+            args.repo,
+            name=args.name,
+            spec=args.spec,
+            skip_baseline=args.skip_baseline,
+            approve_plan=True,
         )
         try:
             status = carry(

@@ -1,6 +1,5 @@
 """A plan as lines for people: the graph of its tasks first, then each task's own plan."""
 
-import textwrap
 from collections.abc import Iterator, Sequence
 from typing import Final
 
@@ -46,7 +45,8 @@ def _task(task: Task) -> Iterator[str]:
     yield f"  critic     {'yes' if critique_enabled(task) else 'no'}"
     for command in task.verify_commands or ("the build gate",):
         yield f"  verify     {_line(command)}"
-    yield textwrap.indent(clean(task.plan_markdown).rstrip(), "  | ", lambda line: True)
+    for line in clean(task.plan_markdown).rstrip().split("\n"):
+        yield f"  | {line}".rstrip()
 
 
 def _many(number: int, what: str) -> str:

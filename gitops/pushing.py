@@ -8,7 +8,7 @@ from typing import Final
 from ..state.errors import GitError, UsageError
 from .names import branch_ref
 from .program import git_path
-from .user_git import UserGit, locate
+from .user_git import locate
 
 PUSH_SECONDS: Final = 1800.0
 
@@ -37,9 +37,10 @@ def push(target: Path, remote: str, branch: str) -> None:
 
     Raises GitError, also where the remote's branch would not be fast-forwarded.
     """
-    user: UserGit = locate(target)
+    user = locate(target)
     ref = branch_ref(branch)
-    words = [git_path(), "push", remote, f"{ref}:{ref}"]
+    # Named, as a variable of his environment may name another repository.
+    words = [git_path(), "--git-dir", str(user.git_dir), "push", remote, f"{ref}:{ref}"]
     try:
         # Not hardened: without his helpers, keys and hooks it would not be his push.
         done = subprocess.run(

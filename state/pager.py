@@ -3,9 +3,12 @@
 import os
 import shlex
 import shutil
+import signal
 import subprocess
 from collections.abc import Mapping
 from typing import Final, TextIO
+
+from .errors import UsageError
 
 DEFAULT: Final = "less"
 LESS: Final = "FRX"  # ends by itself when all fits on the screen, and leaves it there
@@ -34,4 +37,13 @@ def show(text: str, stream: TextIO) -> None:
         stream.flush()
         return
     data = text.encode("utf-8", "backslashreplace")
-    subprocess.run(words, input=data, env=pager_environment(), check=False)
+    # Ctrl-C is the pager's, as with git; killed by us it would leave the terminal raw.
+    before = signal.signal(signal.SIGINT, lambda *_: None)
+    try:
+        subprocess.run(words, input=data, env=pager_environment(), check=False)
+    except OSError as error:
+        raise UsageError(
+            f"The pager {words[0]} cannot be started: {error.strerror}.", "Set PAGER, or pipe it."
+        ) from None
+    finally:
+        signal.signal(signal.SIGINT, before)

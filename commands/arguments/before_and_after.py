@@ -13,6 +13,9 @@ def _add_plan(parser: ArgumentParser) -> None:
     parser.add_argument(
         "--spec", type=Path, metavar="FILE", help="what is to be done (default: spec.md)"
     )
+    parser.add_argument(
+        "--skip-baseline", action="store_true", help="do not compare with the build before the run"
+    )
     parser.add_argument("--edit", action="store_true", help="change the plan in $VISUAL or $EDITOR")
     while_it_runs(parser, waits=False)
     add_json(parser)
@@ -51,6 +54,7 @@ def _add_export(parser: ArgumentParser) -> None:
     parser.add_argument(
         "--output", type=Path, metavar="DIR", help="where to (default: export/ in the run's folder)"
     )
+    add_json(parser)
     add_repo(parser)
 
 

@@ -78,5 +78,8 @@ def test_one_task_goes_where_it_is_wanted_and_what_left_nothing_is_named(tmp_pat
     gone = run.program.run("export", "r", "--task", "1a-w")
     assert gone.code == 0
     assert gone.err == "dispatch: No conversation was kept of: 1a-w.implementer.1.\n"
+    data = json.loads(run.program.run("export", "r", "--output", str(target), "--json").out)
+    assert (data["folder"], data["missing"]) == (str(target), ["1a-w.implementer.1"])
+    assert sorted(data["files"]) == sorted(each.name for each in target.glob("*.planner.*"))
     unknown = run.program.run("export", "r", "--task", "1b-q")
     assert (unknown.code, unknown.out) == (2, "")
