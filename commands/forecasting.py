@@ -30,7 +30,7 @@ MAX_RUNS: Final = 20  # of the past that are read: the newest
 def forecast_of(run: Run, repo: Path) -> Forecast:
     """What is left of a run that has a plan."""
     config = load_config(locate(repo).root)
-    return forecast(run, _estimates(config, repo), config.max_parallel)
+    return forecast(run, _estimates(config, repo), config.max_parallel, config.run_limits.usd)
 
 
 def dry_run(start: Start) -> Iterator[str]:
@@ -50,7 +50,7 @@ def dry_run(start: Start) -> Iterator[str]:
     yield f"  budget    {limit}"
     if known is not None and known.tasks:
         yield ""
-        yield from forecast_words(forecast(known, found, config.max_parallel))
+        yield from forecast_words(forecast(known, found, config.max_parallel, caps.usd))
         return
     planner = found[Role.PLANNER]
     yield ""

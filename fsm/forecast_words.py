@@ -62,7 +62,11 @@ def _cost(forecast: Forecast) -> str:
     if usd is None:
         roles = ", ".join(role.value for role in forecast.unpriced)
         return f"unknown: nobody knows the price of {roles}; state it below prices"
-    return f"about ${usd.middle:.2f}, ${usd.low:.2f} to ${usd.high:.2f}"
+    left, told = forecast.cap_left, ""
+    if left is not None and usd.high > left:
+        word = "will probably" if usd.middle > left else "may"
+        told = f"; the ${left:.2f} that runLimits.usd leaves {word} not be enough"
+    return f"about ${usd.middle:.2f}, ${usd.low:.2f} to ${usd.high:.2f}{told}"
 
 
 def _sources(forecast: Forecast) -> str:

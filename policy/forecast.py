@@ -18,6 +18,7 @@ from ..state.records import Run, Task
 from .critique import critique_enabled, level_needs_gate
 from .estimates import Estimate, Range
 from .hub_files import rule_for
+from .ledger import account, attempts_of
 from .plan import task_order
 from .plan_gate import files_to_modify
 
@@ -55,6 +56,7 @@ class Forecast:
     usd: Range | None
     unpriced: tuple[Role, ...]  # roles without a price
     from_past: tuple[tuple[Role, int], ...]  # roles with so many pieces of work in the past
+    cap_left: float | None  # USD of ``runLimits.usd`` that were not used yet; null: no cap
     gate_seconds: float | None  # of the build gate; null: it was not measured, and is left out
 
     @property
@@ -68,8 +70,10 @@ class Forecast:
         return self.one_by_one / self.critical_seconds if self.critical_seconds else 1.0
 
 
-def forecast(run: Run, estimates: Mapping[Role, Estimate], max_parallel: int) -> Forecast:
-    """The forecast for the tasks of a run that are not over yet."""
+def forecast(
+    run: Run, estimates: Mapping[Role, Estimate], max_parallel: int, cap: float | None = None
+) -> Forecast:
+    """The forecast for the tasks of a run that are not over; ``cap`` is on its cost, in USD."""
     tasks = sorted((task for task in run.tasks if task.status not in _OVER), key=task_order)
     levels = [
         tuple(task for task in tasks if task.level == level)
@@ -101,8 +105,14 @@ def forecast(run: Run, estimates: Mapping[Role, Estimate], max_parallel: int) ->
         usd=None if unpriced else _usd(pieces, estimates),
         unpriced=unpriced,
         from_past=tuple((role, estimates[role].pieces) for role in used if estimates[role].pieces),
+        cap_left=None if cap is None else max(0.0, cap - _used(run)),
         gate_seconds=gate,
     )
+
+
+def _used(run: Run) -> float:
+    """What counts against the cap, of all that has a price."""
+    return account(attempts_of(run)).used.cost_usd or 0.0
 
 
 def _pieces(levels: Sequence[Sequence[Task]]) -> Mapping[Role, int]:

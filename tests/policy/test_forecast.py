@@ -5,6 +5,7 @@ from fakes.policy_records import a_run, a_task
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from dispatch.fsm.forecast_words import forecast_words
 from dispatch.policy.estimates import ENOUGH, PRIORS, Estimate, Range, estimates
 from dispatch.policy.forecast import Forecast, Overlap, forecast
 from dispatch.policy.past import Spent, spent
@@ -70,6 +71,7 @@ def test_the_schedule_is_the_one_that_a_run_follows() -> None:
         usd=Range(11.0, 11.0, 11.0),
         unpriced=(),
         from_past=(),
+        cap_left=None,
         gate_seconds=5.0,
     )
 
@@ -187,3 +189,14 @@ def test_estimates_come_from_the_past_with_the_same_model_and_else_from_priors()
         )
     unpriced = estimates({}, MODELS, lambda _, usage: None)
     assert unpriced[Role.CRITIC].usd is None
+
+
+def test_a_cap_that_may_not_be_enough_is_told_before_it_is_reached() -> None:
+    run = evolve(a_run(a_task("1a-x")), attempts=a_past_run().attempts)  # these cost 1.25
+    costs = {**ESTIMATES, Role.IMPLEMENTER: evolve(same(1.0), usd=Range(1.0, 2.0, 4.0))}
+    for cap, told in ((9.0, ""), (6.0, "may"), (3.0, "will probably")):
+        found = forecast(run, costs, 8, cap)
+        assert found.cap_left == cap - 1.25
+        cost = next(each for each in forecast_words(found) if "  cost  " in each)
+        rest = f"; the ${cap - 1.25:.2f} that runLimits.usd leaves {told} not be enough"
+        assert cost == f"  cost      about $4.00, $3.00 to $6.00{rest if told else ''}"

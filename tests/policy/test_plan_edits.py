@@ -1,11 +1,12 @@
 """What an operator's changes make of a plan: judged like the planner's, and told."""
 
-from attrs import evolve
+from attrs import evolve, fields
 from fakes.policy_records import a_run, a_task
 
 from dispatch.policy.plan_edits import EditedPlan, editable, edited, with_plan
 from dispatch.state.enums import VerificationMode
 from dispatch.state.plan_file import EditableTask
+from dispatch.state.records import PlannedTask
 
 RUN = a_run(
     a_task("1a-parse"),
@@ -57,3 +58,9 @@ def test_a_plan_that_cannot_be_is_refused_with_the_same_sentences_as_a_planners(
         "Task '1a-parse' has a plan (planMarkdown) of 1 characters; its implementer sees nothing "
         "else, so write at least 200.",
     )
+
+
+def test_whatever_a_planner_may_say_of_a_task_is_in_the_file() -> None:
+    """Else an edited plan would lose it."""
+    planned = {each.name for each in fields(PlannedTask)} - {"level", "unknown"}
+    assert {each.name for each in fields(EditableTask)} == planned
