@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 from fakes.asking_run import Asking, asking
+from fakes.child_program import until
 from fakes.terminal_seat import seated
 
 from dispatch.state.enums import Role, RunStatus
@@ -122,3 +123,23 @@ def test_who_has_no_pager_reads_the_plan_all_the_same(two: Asking) -> None:
     assert two.run.status is RunStatus.FAILED
     shown = two.program.run("plan", "r")
     assert (shown.code, shown.out[: len(HEAD)]) == (0, HEAD)
+
+
+def test_killed_while_it_waits_the_run_goes_on_with_the_answer_and_plans_no_second_time(
+    two: Asking,
+) -> None:
+    with two.program.started("run", "r", "--approve-plan") as process:
+        until(lambda: two.open() == ["plan-1"])
+        assert two.program.run("plan", "r").code == 0  # looking is free meanwhile
+        process.kill()
+    path = two.folder / "plans" / "plan-1.yaml"
+    text = path.read_text(encoding="utf-8")
+    before, key, after = text.rpartition("verifyCommands: []")
+    assert key
+    path.write_text(f"{before}verifyCommands: [test -e y]{after}", encoding="utf-8")
+    assert two.program.run("answer", "r", "plan-1", "continue").code == 0
+    assert two.program.run("run", "r").code == 0
+    assert [each.role for each in two.run.attempts].count(Role.PLANNER) == 1
+    assert two.run.tasks[1].verify_commands == ("test -e y",)
+    accepted = next(each for each in two.run.history if each.event == "plan_accepted")
+    assert accepted.reason.endswith(", with changes: y changed")
