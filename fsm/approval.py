@@ -56,7 +56,7 @@ async def approval(ports: Ports, warnings: Sequence[str]) -> Approved | PlanRefu
     path = plan_path(ports.folder, question_id)
     question = recorded(run, question_id)
     if question is None or question.answer is None:
-        await asyncio.to_thread(_write, ports, path, warnings)
+        await asyncio.to_thread(_write, ports, path, warnings, is_new=question is None)
     answer = await ask(ports, _question(run, question_id, path))
     if answer.verb == Verb.RETRY:
         note = answer.note or "another plan is wanted; nothing was said about why"
@@ -80,10 +80,10 @@ def proposed(run: Run, path: Path) -> tuple[Run, tuple[str, ...], tuple[str, ...
     return with_plan(run, plan, found.tasks), found.warnings, found.changed
 
 
-def _write(ports: Ports, path: Path, warnings: Sequence[str]) -> None:
+def _write(ports: Ports, path: Path, warnings: Sequence[str], *, is_new: bool) -> None:
     run = ports.store.run
     make_folder(path.parent)
-    if not path.exists():  # else it may be changed already
+    if is_new or not path.exists():  # one that was asked about may be changed already
         write_text_atomic(path, ports.redactor.text(as_text(run.name, editable(run))))
     text = ports.redactor.text(plan_words(run, warnings))
     write_text_atomic(path.with_suffix(".txt"), text)
