@@ -58,8 +58,8 @@ function _shtab_dispatch_using
   test "$_shtab_dispatch_cmdpath" = "$argv"
 end
 
-set -g _shtab_dispatch_commands run retry answer status report graph rescue teardown clean doctor init demo completion schema
-set -g _shtab_dispatch_opts_with_value --format --grace --machine --note --output --repo --restore --run --spec --task --to --write
+set -g _shtab_dispatch_commands run retry answer plan diff pr export status report graph rescue teardown clean doctor init demo completion schema
+set -g _shtab_dispatch_opts_with_value --base --format --grace --machine --note --output --remote --repo --restore --run --spec --task --title --to --write
 
 complete -c dispatch -e
 complete -c dispatch -f
@@ -70,6 +70,8 @@ complete -c dispatch -n '_shtab_dispatch_using; and test $_shtab_dispatch_npos -
 complete -c dispatch -n '_shtab_dispatch_using run' -s h -l help -d 'show this help message and exit'
 complete -c dispatch -n '_shtab_dispatch_using run' -l spec -xka "(__fish_complete_path (commandline -ct))" -d 'what is to be done (default: spec.md)'
 complete -c dispatch -n '_shtab_dispatch_using run' -l skip-baseline -d 'do not compare with the build before the run'
+complete -c dispatch -n '_shtab_dispatch_using run' -l approve-plan -d 'ask you before the plan is carried out'
+complete -c dispatch -n '_shtab_dispatch_using run' -l dry-run -d 'only forecast what it would take; start nothing'
 complete -c dispatch -n '_shtab_dispatch_using run' -l no-sandbox -d 'let agents'"'"' commands touch whatever you can'
 complete -c dispatch -n '_shtab_dispatch_using run' -l no-wait -d 'end with exit code 3 when only you can go on'
 complete -c dispatch -n '_shtab_dispatch_using run' -s v -l verbose -d 'show what agents say as they say it'
@@ -91,6 +93,42 @@ complete -c dispatch -n '_shtab_dispatch_using answer' -l note -x -d 'kept with 
 complete -c dispatch -n '_shtab_dispatch_using answer' -l json -d 'print JSON for scripts'
 complete -c dispatch -n '_shtab_dispatch_using answer' -l repo -xka "(__fish_complete_directories)" -d 'repository (default: here)'
 complete -c dispatch -n '_shtab_dispatch_using answer; and test $_shtab_dispatch_npos -eq 0' -ka "(_dispatch_runs)" -d 'name of the run'
+complete -c dispatch -n '_shtab_dispatch_using; and test $_shtab_dispatch_npos -eq 0' -a plan -d 'Have a plan written, and no more; then approve, change or discard it.'
+complete -c dispatch -n '_shtab_dispatch_using plan' -s h -l help -d 'show this help message and exit'
+complete -c dispatch -n '_shtab_dispatch_using plan' -l spec -xka "(__fish_complete_path (commandline -ct))" -d 'what is to be done (default: spec.md)'
+complete -c dispatch -n '_shtab_dispatch_using plan' -l skip-baseline -d 'do not compare with the build before the run'
+complete -c dispatch -n '_shtab_dispatch_using plan' -l edit -d 'change the plan in $VISUAL or $EDITOR'
+complete -c dispatch -n '_shtab_dispatch_using plan' -l no-sandbox -d 'let agents'"'"' commands touch whatever you can'
+complete -c dispatch -n '_shtab_dispatch_using plan' -s v -l verbose -d 'show what agents say as they say it'
+complete -c dispatch -n '_shtab_dispatch_using plan' -l grace -x -d 'what agents get to hand in after Ctrl-C (default: 10)'
+complete -c dispatch -n '_shtab_dispatch_using plan' -l json -d 'print JSON for scripts'
+complete -c dispatch -n '_shtab_dispatch_using plan' -l repo -xka "(__fish_complete_directories)" -d 'repository (default: here)'
+complete -c dispatch -n '_shtab_dispatch_using plan; and test $_shtab_dispatch_npos -eq 0' -ka "(_dispatch_runs)" -d 'name (default: run-DATE-TIME, UTC)'
+complete -c dispatch -n '_shtab_dispatch_using; and test $_shtab_dispatch_npos -eq 0' -a diff -d 'Show what a run, or one of its tasks, changed.'
+complete -c dispatch -n '_shtab_dispatch_using diff' -s h -l help -d 'show this help message and exit'
+complete -c dispatch -n '_shtab_dispatch_using diff' -l task -x -d 'only the work of this task'
+complete -c dispatch -n '_shtab_dispatch_using diff' -l stat -d 'only the files, with lines'
+complete -c dispatch -n '_shtab_dispatch_using diff' -l json -d 'print JSON for scripts'
+complete -c dispatch -n '_shtab_dispatch_using diff' -l repo -xka "(__fish_complete_directories)" -d 'repository (default: here)'
+complete -c dispatch -n '_shtab_dispatch_using diff; and test $_shtab_dispatch_npos -eq 0' -ka "(_dispatch_runs)" -d 'name of the run'
+complete -c dispatch -n '_shtab_dispatch_using; and test $_shtab_dispatch_npos -eq 0' -a pr -d 'Show the pull request of a run that is done, or open it with gh.'
+complete -c dispatch -n '_shtab_dispatch_using pr' -s h -l help -d 'show this help message and exit'
+complete -c dispatch -n '_shtab_dispatch_using pr' -l create -d 'push the branch and open it (default: show it)'
+complete -c dispatch -n '_shtab_dispatch_using pr' -l remote -x -d 'where to push (default: origin)'
+complete -c dispatch -n '_shtab_dispatch_using pr' -l base -x -d 'into which (default: where it began)'
+complete -c dispatch -n '_shtab_dispatch_using pr' -l title -x -d '(default: the first heading of the spec)'
+complete -c dispatch -n '_shtab_dispatch_using pr' -l draft -d 'open it as a draft'
+complete -c dispatch -n '_shtab_dispatch_using pr' -l json -d 'print JSON for scripts'
+complete -c dispatch -n '_shtab_dispatch_using pr' -l repo -xka "(__fish_complete_directories)" -d 'repository (default: here)'
+complete -c dispatch -n '_shtab_dispatch_using pr; and test $_shtab_dispatch_npos -eq 0' -ka "(_dispatch_runs)" -d 'name of the run'
+complete -c dispatch -n '_shtab_dispatch_using; and test $_shtab_dispatch_npos -eq 0' -a export -d 'Write the conversations of a run in a format of other programs.'
+complete -c dispatch -n '_shtab_dispatch_using export' -s h -l help -d 'show this help message and exit'
+complete -c dispatch -n '_shtab_dispatch_using export' -l format -xka "atif" -d 'ATIF trajectories (default: atif)'
+complete -c dispatch -n '_shtab_dispatch_using export' -l task -x -d 'only the agents of this task'
+complete -c dispatch -n '_shtab_dispatch_using export' -l output -xka "(__fish_complete_directories)" -d 'where to (default: export/ in the run'"'"'s folder)'
+complete -c dispatch -n '_shtab_dispatch_using export' -l json -d 'print JSON for scripts'
+complete -c dispatch -n '_shtab_dispatch_using export' -l repo -xka "(__fish_complete_directories)" -d 'repository (default: here)'
+complete -c dispatch -n '_shtab_dispatch_using export; and test $_shtab_dispatch_npos -eq 0' -ka "(_dispatch_runs)" -d 'name of the run'
 complete -c dispatch -n '_shtab_dispatch_using; and test $_shtab_dispatch_npos -eq 0' -a status -d 'Show where runs stand and what to do next.'
 complete -c dispatch -n '_shtab_dispatch_using status' -s h -l help -d 'show this help message and exit'
 complete -c dispatch -n '_shtab_dispatch_using status' -l json -d 'print JSON for scripts'
