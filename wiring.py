@@ -55,6 +55,7 @@ class Start:
     spec_path: str
     spec_text: str
     skip_baseline: bool
+    approve_plan: bool
     is_new: bool
     warnings: tuple[str, ...]
     clock: SystemClock
@@ -71,7 +72,7 @@ class Start:
             )
         if not self.is_new:
             store = DocumentStore.open(self.folder, redactor_of(self.config))
-            store.update(lambda run: confined(self._with_caps(run), confinement))
+            store.update(lambda run: confined(self._as_asked(run), confinement))
             return store
         # A copy, so that an interrupted run goes on with the spec that it began with.
         write_text_atomic(self.folder / SPEC, redactor_of(self.config).text(self.spec_text))
@@ -97,6 +98,7 @@ class Start:
                 sandboxes=(confinement,),
                 created_at=self.clock.now(),
                 skip_baseline=self.skip_baseline,
+                approve_plan=self.approve_plan,
                 # A branch that is there already stands at HEAD: see ``_require_no_other_branch``.
                 published_commit=self.target.branch_tip(branch_of(self.name)),
                 run_limits=self.config.run_limits,
@@ -105,12 +107,16 @@ class Start:
             redactor_of(self.config),
         )
 
-    def _with_caps(self, run: Run) -> Run:
-        """The run with the caps as they are configured now: that is how one is raised."""
+    def _as_asked(self, run: Run) -> Run:
+        """The run with the caps as they are configured now: that is how one is raised.
+
+        A plan that is to be approved stays so.
+        """
         caps = (self.config.run_limits, self.config.task_limits)
-        if (run.run_limits, run.task_limits) == caps:
+        asks = run.approve_plan or self.approve_plan
+        if (run.run_limits, run.task_limits, run.approve_plan) == (*caps, asks):
             return run
-        return evolve(run, run_limits=caps[0], task_limits=caps[1])
+        return evolve(run, run_limits=caps[0], task_limits=caps[1], approve_plan=asks)
 
 
 def branch_of(name: str) -> str:
@@ -125,11 +131,13 @@ def prepare_start(
     spec: Path | None,
     skip_baseline: bool,
     again: bool = False,
+    approve_plan: bool = False,
     environ: Mapping[str, str] = os.environ,
 ) -> Start:
     """Look at everything that can be refused, before anything is made.
 
-    ``again``: a run that failed is to go on.  Raises UsageError or ConfigError with what is wrong.
+    ``again``: a run that failed is to go on; ``approve_plan``: the operator is asked about its plan
+    before it is carried out.  Raises UsageError or ConfigError with what is wrong.
     """
     clock = SystemClock(environ)
     target = open_target(repo)
@@ -161,6 +169,7 @@ def prepare_start(
         spec_path=str(spec_path),
         spec_text=spec_text,
         skip_baseline=skip_baseline,
+        approve_plan=approve_plan,
         is_new=is_new,
         warnings=(*target.warnings, *(_uncommitted(target) if is_new else ())),
         clock=clock,

@@ -35,7 +35,7 @@ def run(args: Namespace) -> int:
         else:
             print("\n".join(_open_questions(document, waiting, folder)))
         return ExitCode.DONE
-    said = _answer(document, folder, args.id, args.answer, args.note)
+    said = give_answer(document, folder, args.id, args.answer, args.note)
     if args.json:
         print_json(run=document.name, id=args.id, answer=args.answer)
     else:
@@ -43,7 +43,7 @@ def run(args: Namespace) -> int:
     return ExitCode.DONE
 
 
-def _answer(run: Run, folder: Path, name: str, verb: str | None, note: str) -> str:
+def give_answer(run: Run, folder: Path, name: str, verb: str | None, note: str) -> str:
     """Answer a question; what became of it, in a sentence.  Raises UsageError."""
     question = next((each for each in run.escalations if each.id == name), None)
     if question is None:

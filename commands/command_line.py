@@ -13,12 +13,13 @@ from pathlib import Path
 from typing import Any, Final, NoReturn
 
 from ..state.errors import EXIT_MEANING, UsageError
-from .arguments import keeping, looking, running, setting_up
+from .arguments import before_and_after, keeping, looking, running, setting_up
 from .arguments.verb import Verb
 from .mistyped import did_you_mean
 
 VERBS: Final[tuple[Verb, ...]] = (
     *running.VERBS,
+    *before_and_after.VERBS,
     *looking.VERBS,
     *keeping.VERBS,
     *setting_up.VERBS,

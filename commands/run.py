@@ -29,18 +29,29 @@ from ..state.records import Run
 from ..state.redact import shown
 from ..wiring import Start, make_run_folder, open_ports, prepare_start
 from .detached import detach
+from .forecasting import dry_run
 from .live_view import latest_events, live_view
 from .signals import heed_signals
 from .unexpected import say_refusals_once
 
 
 def run(args: Namespace) -> int:
-    """Carry a run to its end and print its report's path; everything else goes to stderr."""
+    """Carry a run to its end and print its report's path; everything else goes to stderr.
+
+    With ``--dry-run`` print what that would take instead, and start nothing.
+    """
     start = prepare_start(
-        args.repo, name=args.name, spec=args.spec, skip_baseline=args.skip_baseline
+        args.repo,
+        name=args.name,
+        spec=args.spec,
+        skip_baseline=args.skip_baseline,
+        approve_plan=args.approve_plan,
     )
     if args.detach:
         return detach(start, args)
+    if args.dry_run:
+        print(shown("\n".join(dry_run(start))))
+        return ExitCode.DONE
     status = carry(
         start,
         verbose=args.verbose,

@@ -21,6 +21,7 @@ from .yaml_text import YamlError
 FOLDER: Final = "escalations"
 ANSWERED: Final = "answered"
 TOLD: Final = "notified"
+SHOWN: Final = "show"  # the key of a question's details that names a text to be read first
 MAX_BYTES: Final = 64 * 1024
 MAX_NOTE_CHARS: Final = 4000
 MAX_TEXT_CHARS: Final = 8000  # of one text that is shown; the document has it whole

@@ -166,3 +166,4 @@ class PlanRefusal(Record):
 
     round: int
     reasons: tuple[str, ...]
+    by: str = ""  # the operator who sent it back; empty: the plan gate

@@ -14,6 +14,7 @@ from .clean_text import clean
 from .errors import StorageError, WaitingForOperator
 from .escalation_file import (
     MAX_NOTE_CHARS,
+    SHOWN,
     Problem,
     Reply,
     put_aside,
@@ -99,6 +100,7 @@ class OperatorChannel:
         """
         if self._terminal is None:
             return None
+        await self._show(self._terminal, escalation)
         escalation = record_without_secrets(escalation, self._redactor)
         first, *rest = self._asked(escalation)
         text = "\n".join(
@@ -178,6 +180,16 @@ class OperatorChannel:
                 await asyncio.sleep(POLL_SECONDS)
             else:
                 await asyncio.wait({asking}, timeout=POLL_SECONDS)
+
+    async def _show(self, terminal: Terminal, escalation: Escalation) -> None:
+        """Let the text that ``SHOWN`` of the question's details names be read first."""
+        path = escalation.details.get(SHOWN)
+        if not isinstance(path, str):
+            return
+        try:
+            await terminal.page(Path(path))
+        except OSError as error:
+            self._say(f"{path} cannot be shown: {error.strerror}")
 
     def _put_aside(self, escalation: Escalation) -> None:
         assert escalation.answer is not None  # only answered questions are settled

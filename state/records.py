@@ -176,6 +176,7 @@ class Run(Record):
     sandboxes: tuple[Confinement, ...] = ()  # each that differs from the one before
     created_at: str
     skip_baseline: bool = False
+    approve_plan: bool = False  # the operator is asked before the plan is carried out
     baseline_build_log_path: str = ""  # empty: not captured yet, or skipped
     baseline_commands: tuple[CommandResult, ...] = ()
     baseline_failures: tuple[BuildFailure, ...] = ()

@@ -11,17 +11,21 @@ import os
 import signal
 import termios
 import threading
+from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, nullcontext
+from pathlib import Path
 from typing import Final, TypeVar
 
 from attrs import define, field, frozen
 
 from .clean_text import clean
+from .pager import pager, pager_environment
 from .streams import Stream, is_in_front
 
 T = TypeVar("T")
 
+MAX_HELD: Final = 10_000  # pieces of the trace that are held while the pager has the screen
 REDRAW_SECONDS: Final = 1.0  # after the trace ran over a prompt: it is shown again below
 LOOK_SECONDS: Final = 0.5  # whether the program is in the foreground again
 MAX_LINE_BYTES: Final = 4096  # a terminal gives no longer line
@@ -56,10 +60,14 @@ class Terminal:
     _loop: asyncio.AbstractEventLoop | None = None
     _redraw: asyncio.TimerHandle | None = None
     _typed: bytes = b""  # of a line that has not come whole
+    _held: deque[str] | None = None  # written while the pager has the screen
 
     def write(self, text: str, /) -> int:
         """Write whole lines; those that run over a prompt begin below it."""
         with self._writing:
+            if self._held is not None:
+                self._held.append(text)
+                return len(text)
             if self._drawn:
                 self._drawn = False
                 self.stream.write("\n")  # what was typed so far stays in sight
@@ -110,6 +118,45 @@ class Terminal:
         finally:
             self._loop.remove_signal_handler(signal.SIGCONT)
             self._leave()
+
+    async def page(self, path: Path) -> None:
+        """Show a file in the user's pager, which has the screen alone; the trace follows after it.
+
+        Where there is no pager, the file's text is written like any other.
+        """
+        async with self._turn:
+            with self.aside():
+                await self._paged(path)
+
+    async def _paged(self, path: Path) -> None:
+        await self._in_front()
+        words = pager()
+        if not words:
+            self.write(await asyncio.to_thread(path.read_text, encoding="utf-8"))
+            return
+        with self._writing:
+            self._held = deque(maxlen=MAX_HELD)
+        process = None
+        try:
+            process = await asyncio.create_subprocess_exec(
+                *words,
+                str(path),
+                stdin=self.keyboard,
+                stdout=self.stream.fileno(),
+                env=pager_environment(),
+            )
+            await process.wait()
+        except OSError as error:
+            self.write(f"{words[0]} could not be started: {error.strerror}\n")
+        finally:
+            if process is not None and process.returncode is None:
+                process.terminate()
+                await process.wait()
+            with self._writing:
+                held, self._held = self._held, None
+            for text in held or ():
+                with contextlib.suppress(OSError, ValueError):
+                    self.write(text)
 
     def _came_back(self) -> None:
         """Show the prompt again after a job was stopped and continued."""

@@ -19,14 +19,20 @@ def _add_run(parser: ArgumentParser) -> None:
     parser.add_argument(
         "--skip-baseline", action="store_true", help="do not compare with the build before the run"
     )
-    _while_it_runs(parser)
+    parser.add_argument(
+        "--approve-plan", action="store_true", help="ask you before the plan is carried out"
+    )
+    parser.add_argument(
+        "--dry-run", action="store_true", help="only forecast what it would take; start nothing"
+    )
+    while_it_runs(parser)
     add_repo(parser)
 
 
 def _add_retry(parser: ArgumentParser) -> None:
     parser.add_argument("name", metavar="RUN", help=RUN_HELP)
     parser.add_argument("--task", metavar="ID", help="run this task again and no other")
-    _while_it_runs(parser)
+    while_it_runs(parser)
     add_repo(parser)
 
 
@@ -55,21 +61,23 @@ def _add_stop(parser: ArgumentParser) -> None:
     add_repo(parser)
 
 
-def _while_it_runs(parser: ArgumentParser) -> None:
-    parser.add_argument(
-        "--json", action="store_true", help="print events as JSON lines, as they happen"
-    )
+def while_it_runs(parser: ArgumentParser, *, to_its_end: bool = True) -> None:
+    """What every verb takes that lets agents work; ``to_its_end``: not only a plan."""
+    if to_its_end:
+        parser.add_argument(
+            "--json", action="store_true", help="print events as JSON lines, as they happen"
+        )
+        parser.add_argument(
+            "--no-wait", action="store_true", help="end with exit code 3 when only you can go on"
+        )
+        parser.add_argument(
+            "--detach", action="store_true", help="leave it to a process of its own, and return"
+        )
     parser.add_argument(
         "--no-sandbox", action="store_true", help="let agents' commands touch whatever you can"
     )
     parser.add_argument(
-        "--no-wait", action="store_true", help="end with exit code 3 when only you can go on"
-    )
-    parser.add_argument(
         "-v", "--verbose", action="store_true", help="show what agents say as they say it"
-    )
-    parser.add_argument(
-        "--detach", action="store_true", help="leave it to a process of its own, and return"
     )
     add_color(parser)
     parser.add_argument(

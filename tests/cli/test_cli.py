@@ -34,6 +34,10 @@ verbs:
     retry     go on with a run that failed
     answer    show the questions of a run that wait for you, or answer one
     stop      stop a run that is at work elsewhere; what was done is kept
+    plan      have a plan written, and no more; then approve, change or discard it
+    diff      show what a run, or one of its tasks, changed
+    pr        show the pull request of a run that is done, or open it with gh
+    export    write the conversations of a run in a format of other programs
     status    show where runs stand and what to do next
     logs      show what happened in a run, also while it happens
     attach    watch a run that another process works on
