@@ -47,10 +47,12 @@ def test_a_run_that_has_just_begun_has_every_section_and_says_what_is_not_there(
             "- Author of commits: A `a@example.org`",
             "- Isolation: task",
             "- Sandbox: none because the operator said --no-sandbox; network: none; 1024 "
-            "processes, 16 GiB of memory and 14400 s of computing a process, 8 GiB a file",
+            "processes, 16 GiB of memory and 14400 s of computing a process, 8 GiB a file; "
+            "visible besides the system: nothing",
             "- Document version: 1.0",
         ],
         "Where things are": [
+            "- this report as a page with pictures: `/repository/dispatch/r/report.html`",
             "- worktrees: `/repository/dispatch/r/worktrees/`",
             "- attempts (seed, transcript, result of each agent): "
             "`/repository/dispatch/r/attempts/`",
