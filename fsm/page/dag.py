@@ -8,6 +8,7 @@ from ...state.enums import TaskStatus
 from ...state.records import Run, Task
 from .svg import fitting, picture, tag, tooltip, words
 
+MAX_TIP: Final = 80  # characters of an objective; the table has it whole
 ROWS: Final = 12  # tasks below each other; a level with more gets another column
 LOOKS: Final[Mapping[TaskStatus, tuple[str, str]]] = {
     TaskStatus.PENDING: ("idle", "·"),
@@ -80,7 +81,7 @@ def _box(task: Task, place: Place) -> str:
     looks, mark = LOOKS[task.status]
     x, y = place
     return tooltip(
-        f"{task.id}, {task.status}: {task.objective[:200]}",
+        f"{task.id}, {task.status}: {task.objective[:MAX_TIP]}",
         tag("rect", x=x, y=y, width=_BOX[0], height=_BOX[1], rx=6),
         words(x + 8, y + 18, f"{mark} {fitting(task.id, _BOX[0] - 34)}"),
         class_=f"task {looks}",

@@ -1,12 +1,14 @@
 """When each agent was at work, as a picture: a line for each task; what decided is outlined."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Final
+
+from attrs import frozen
 
 from ...state.records import Run
 from ..report_words import length
 from .svg import fitting, picture, tag, tooltip, words
-from .timeline import Kind, Span, Timeline
+from .timeline import Kind, Timeline
 
 LOOKS: Final[Mapping[Kind, str]] = {
     Kind.PLANNING: "planning",
@@ -28,13 +30,24 @@ _TICKS: Final = 8
 _STEPS: Final = (1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 21600, 86400)
 
 
-def gantt_picture(run: Run, times: Timeline) -> str:
-    """States above, then a line for what belongs to no task, then one for each task."""
+@frozen
+class _Bar:
+    """What is drawn of a span."""
+
+    looks: str
+    told: str
+    outline: str
+
+
+def gantt_picture(run: Run, times: Timeline, tips: int) -> str:
+    """States above, then a line for what belongs to no task, then one for each task.
+
+    With more than ``tips`` spans they are drawn together, and say nothing when pointed at.
+    """
     rows: dict[str | None, int] = {None: 0}
     rows |= {task.id: number for number, task in enumerate(run.tasks, 1)}
     height = _TOP + len(rows) * _ROW + 8
     scale = _PLOT / max(times.seconds, 0.001)
-    decided = {(each.kind, each.label, each.start) for each in times.chain}
     lost = ", ".join(f"{kind} {length(seconds)}" for kind, seconds in times.lost)
     return picture(
         _LEFT + _PLOT + 20,
@@ -48,38 +61,42 @@ def gantt_picture(run: Run, times: Timeline) -> str:
             words(4, _TOP + row * _ROW + 14, fitting(name or OF_THE_RUN, _LEFT - 12))
             for name, row in rows.items()
         ),
-        *(
-            tooltip(
-                f"{each.task_id} waited {length(each.end - each.start)} to begin",
-                _bar(each.start, each.end, rows[each.task_id], scale, "waited", inset=8),
-            )
-            for each in times.waits
-        ),
-        *(
-            _span(each, rows.get(each.task_id, 0), scale, decided)
-            # Questions last: a thin line over the agents that were at work meanwhile.
-            for each in sorted(times.spans, key=lambda each: each.kind is Kind.OPERATOR)
-        ),
+        *_drawn(tuple(_bars(times, rows, scale)), tips),
     )
 
 
-def _span(span: Span, row: int, scale: float, decided: set[tuple[Kind, str, float]]) -> str:
-    key = (span.kind, span.label, span.start)
-    looks = f"{LOOKS[span.kind]}{' decided' if key in decided else ''}"
-    told = f"{span.label}: {span.kind}, {length(span.seconds)}, {span.outcome}"
-    inset = 6 if span.kind is Kind.OPERATOR else 3
-    return tooltip(told, _bar(span.start, span.end, row, scale, looks, inset=inset))
+def _bars(times: Timeline, rows: Mapping[str | None, int], scale: float) -> Iterator[_Bar]:
+    for wait in times.waits:
+        told = f"{wait.task_id} waited {length(wait.end - wait.start)} to begin"
+        place = _placed(wait.start, wait.end, rows[wait.task_id], scale, inset=8)
+        yield _Bar("waited", told, place)
+    decided = {(each.kind, each.label, each.start) for each in times.chain}
+    # Questions last: a thin line over the agents that were at work meanwhile.
+    for span in sorted(times.spans, key=lambda each: each.kind is Kind.OPERATOR):
+        decides = (span.kind, span.label, span.start) in decided
+        told = f"{span.label}: {span.kind}, {length(span.seconds)}, {span.outcome}"
+        inset = 6 if span.kind is Kind.OPERATOR else 3
+        place = _placed(span.start, span.end, rows.get(span.task_id, 0), scale, inset=inset)
+        yield _Bar(f"{LOOKS[span.kind]}{' decided' if decides else ''}", told, place)
 
 
-def _bar(start: float, end: float, row: int, scale: float, looks: str, *, inset: int) -> str:
-    return tag(
-        "rect",
-        x=round(_LEFT + start * scale, 1),
-        y=_TOP + row * _ROW + inset,
-        width=round(max(_LEAST, (end - start) * scale), 1),
-        height=_ROW - 2 * inset,
-        class_=f"bar {looks}",
-    )
+def _placed(start: float, end: float, row: int, scale: float, *, inset: int) -> str:
+    """A bar's outline; much shorter than a rectangle of its own."""
+    x, wide = round(_LEFT + start * scale, 1), round(max(_LEAST, (end - start) * scale), 1)
+    high = _ROW - 2 * inset
+    return f"M{x:g} {_TOP + row * _ROW + inset:g}h{wide:g}v{high:g}h-{wide:g}z"
+
+
+def _drawn(bars: Sequence[_Bar], tips: int) -> Iterator[str]:
+    if len(bars) <= tips:
+        for each in bars:
+            yield tooltip(each.told, tag("path", d=each.outline, class_=f"bar {each.looks}"))
+        return
+    together = dict[str, list[str]]()
+    for each in bars:
+        together.setdefault(each.looks, []).append(each.outline)
+    for looks, outlines in together.items():
+        yield tag("path", d="".join(outlines), class_=f"bar {looks}")
 
 
 def _phase(state: str, start: float, end: float, scale: float) -> str:

@@ -35,18 +35,32 @@ class Room:
     line: int  # characters of a sentence
     items: int  # of a list
     tasks: int
+    drawn: int  # lines and bars of a picture
+    tips: int  # bars that say something when pointed at
     all_blocks: int  # characters of all patches together
 
 
+_WIDE: Final = Room(
+    block=48_000,
+    line=2_000,
+    items=200,
+    tasks=1_000,
+    drawn=4_000,
+    tips=500,
+    all_blocks=320_000,
+)
+_NARROW: Final = evolve(_WIDE, line=160, items=10, tips=100)
 ROOMS: Final = (
-    Room(block=48_000, line=2_000, items=200, tasks=1_000, all_blocks=320_000),
-    Room(block=16_000, line=800, items=60, tasks=1_000, all_blocks=200_000),
-    Room(block=4_000, line=400, items=20, tasks=1_000, all_blocks=100_000),
-    Room(block=1_500, line=160, items=10, tasks=1_000, all_blocks=60_000),
-    Room(block=600, line=120, items=5, tasks=1_000, all_blocks=20_000),
-    Room(block=200, line=120, items=3, tasks=50, all_blocks=4_000),
+    _WIDE,
+    evolve(_WIDE, block=16_000, line=800, items=60, all_blocks=200_000),
+    evolve(_WIDE, block=4_000, line=400, items=20, all_blocks=100_000),
+    evolve(_NARROW, block=1_500, all_blocks=60_000),
+    evolve(_NARROW, block=600, line=120, items=5, all_blocks=20_000),
+    evolve(_NARROW, block=100, line=120, items=3, drawn=2_000, all_blocks=0),
+    evolve(_NARROW, block=200, line=120, items=3, tasks=150, drawn=1_000, all_blocks=0),
+    evolve(_NARROW, block=200, line=120, items=3, tasks=50, drawn=1_000, all_blocks=4_000),
     # Without tasks nothing is left that grows with the run: this one fits.
-    Room(block=200, line=120, items=3, tasks=0, all_blocks=0),
+    evolve(_NARROW, block=200, line=120, items=3, tasks=0, drawn=100, all_blocks=0),
 )
 ELEMENTS_OF_LINES: Final = {"+": "ins", "-": "del", "@": "b"}
 
@@ -86,7 +100,7 @@ def _rendered(facts: Facts, room: Room) -> str:
     run = evolve(facts.run, tasks=tuple(each.task for each in shown))
     names = {each.id for each in run.tasks}
     spans = tuple(each for each in facts.times.spans if each.task_id in (None, *names))
-    most = room.items * 10
+    most = room.drawn
     times = evolve(
         facts.times,
         spans=spans[:most],
@@ -107,7 +121,8 @@ def _rendered(facts: Facts, room: Room) -> str:
             style=(_FOLDER / "page.css").read_text(encoding="utf-8"),
             way=way_picture(facts.run),
             dag=dag_picture(run, most),
-            gantt=gantt_picture(run, times),
+            gantt=gantt_picture(run, times, room.tips),
+            lines=sum(len(each.depends_on) for each in run.tasks),
             bars=bars_picture(facts.costs),
             budget=tuple(budget_lines(facts.run)),
             over=facts.run.status in FINAL,

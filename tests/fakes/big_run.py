@@ -1,7 +1,9 @@
 """Runs with much in them: a text in every place that is not ours, and as many tasks as wanted."""
 
+from datetime import datetime, timedelta
+
 from attrs import evolve
-from fakes.told_run import told_run
+from fakes.told_run import STARTED, told_run
 
 from dispatch.state.enums import TaskStatus
 from dispatch.state.judgements import CritiqueVerdict
@@ -46,7 +48,13 @@ def big_run(count: int, text: str) -> Run:
         before = tuple(each.id for each in tasks if each.level == level - 1)
         name = f"{level}{chr(97 + number % 10)}-task"
         own = tuple(
-            evolve(each, id=f"{name}.{each.role}.{turn}", model="some/model")
+            evolve(
+                each,
+                id=f"{name}.{each.role}.{turn}",
+                model="some/model",
+                started_at=_at(number * 3500 // count + turn * 40),
+                ended_at=_at(number * 3500 // count + turn * 40 + 30),
+            )
             for each in first.attempts
             for turn in range(4)
         )
@@ -68,3 +76,8 @@ def _saying(verdict: CritiqueVerdict, text: str) -> CritiqueVerdict:
     return evolve(
         verdict, findings=tuple(evolve(each, description=text) for each in verdict.findings)
     )
+
+
+def _at(seconds: int) -> str:
+    began = datetime.fromisoformat(STARTED)
+    return (began + timedelta(seconds=seconds)).isoformat(timespec="milliseconds")

@@ -5,6 +5,7 @@ import contextlib
 import fcntl
 import json
 import os
+import select
 import shutil
 import subprocess
 import tempfile
@@ -26,6 +27,7 @@ FLAGS: Final = (
     "--hide-scrollbars",
     "--remote-debugging-pipe",
 )
+LIMIT_SECONDS: Final = 60.0  # without a word of the browser
 MAX_MESSAGES: Final = 10_000  # of one call
 
 
@@ -91,6 +93,8 @@ class Browser:
 
     def _message(self) -> dict[str, Any]:
         while b"\0" not in self._held:
+            ready, _, _ = select.select([self._reading], [], [], LIMIT_SECONDS)
+            assert ready, "the browser says nothing"
             part = os.read(self._reading, 1 << 20)
             assert part, "the browser ended"
             self._held += part
