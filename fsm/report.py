@@ -25,6 +25,7 @@ from .report_words import duration, place
 
 # Where a run keeps things, relative to its folder; shown to the reader, not used to find them.
 PLACES: Final[Mapping[str, str]] = {
+    "this report as a page with pictures": "report.html",
     "worktrees": "worktrees/",
     "attempts (seed, transcript, result of each agent)": "attempts/",
     "output of each command": "builds/",

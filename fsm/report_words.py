@@ -9,11 +9,21 @@ from .markdown import code
 
 def duration(started: str, ended: str) -> str:
     """``1h2m3s`` between two ISO-8601 times, never negative; raises DocumentError."""
-    seconds = max(0, int((_time(ended, "now") - _time(started, "createdAt")).total_seconds()))
-    hours, minutes = seconds // 3600, seconds // 60 % 60
+    return length(seconds_between(started, ended))
+
+
+def seconds_between(started: str, ended: str) -> float:
+    """From one ISO-8601 time to another, negative where clocks were set back; DocumentError."""
+    return (_time(ended, "now") - _time(started, "createdAt")).total_seconds()
+
+
+def length(seconds: float) -> str:
+    """``1h2m3s``, of whole seconds and never negative."""
+    whole = max(0, int(seconds))
+    hours, minutes = whole // 3600, whole // 60 % 60
     parts = [f"{hours}h"] if hours else []
     parts += [f"{minutes}m"] if hours or minutes else []
-    return "".join((*parts, f"{seconds % 60}s"))
+    return "".join((*parts, f"{whole % 60}s"))
 
 
 def money(cost: float | None) -> str:

@@ -21,7 +21,7 @@ IMPORTERS = {
     "aiohttp": {"agents"},
     "cattrs": {"state"},
     "dulwich": {"gitops"},
-    "jinja2": {"agents"},
+    "jinja2": {"agents", "fsm"},
     "jsonschema": {"agents"},
     "msgspec": {"agents"},
     "platformdirs": {"state"},

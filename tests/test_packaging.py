@@ -45,6 +45,7 @@ def test_prompts_and_the_sample_are_in_what_is_shipped() -> None:
         "dispatch": "py.typed",
         "dispatch.agents": "prompts/*.md",
         "dispatch.agents.scripted": "sample/**",
+        "dispatch.fsm.page": "page.html, page.css",
     }
 
 

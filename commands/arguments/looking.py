@@ -42,8 +42,12 @@ def _add_attach(parser: ArgumentParser) -> None:
 def _add_report(parser: ArgumentParser) -> None:
     parser.add_argument("name", metavar="RUN", help=RUN_HELP)
     parser.add_argument(
-        "--format", choices=("path", "md"), default="path", help="where it is, or its text"
+        "--format",
+        choices=("path", "md", "html", "json"),
+        default="path",
+        help="where it is, or its text (default: path)",
     )
+    parser.add_argument("--open", action="store_true", help="show the page in your browser")
     add_json(parser)
     add_repo(parser)
 
@@ -98,7 +102,11 @@ VERBS: Final = (
     Verb(
         "report",
         "show a run's report",
-        ("dispatch report login-form", "dispatch report login-form --format md"),
+        (
+            "dispatch report login-form                 where report.md is; report.html is beside",
+            "dispatch report login-form --open          the page, in your browser",
+            "dispatch report login-form --format json   all it tells, for scripts",
+        ),
         _add_report,
     ),
     Verb(

@@ -69,12 +69,11 @@ def test_what_is_not_removed_is_told_beside_what_is(cli: Cli, folder: Path) -> N
     assert err == f"dispatch: {refused['message']}\n"
 
 
-def test_where_a_report_is_is_told(cli: Cli, user: User) -> None:
-    folder = user.root / "dispatch" / "told"
-    DocumentStore.create(folder, told_run())
+def test_what_a_report_says_is_told_as_the_format_json(cli: Cli, user: User) -> None:
+    DocumentStore.create(user.root / "dispatch" / "told", told_run())
     data = printed(cli("report", "told", "--json"))
-    assert data == {"run": "told", "status": "failed", "report": str(folder / "report.md")}
-    assert (folder / "report.md").is_file()
+    assert (data["run"]["name"], data["run"]["status"]) == ("told", "failed")
+    assert data == printed(cli("report", "told", "--format", "json"))
 
 
 def test_what_init_writes_is_told(cli: Cli, user: User) -> None:

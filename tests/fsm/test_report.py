@@ -52,6 +52,7 @@ def test_a_run_that_has_just_begun_has_every_section_and_says_what_is_not_there(
             "- Document version: 1.0",
         ],
         "Where things are": [
+            "- this report as a page with pictures: `/repository/dispatch/r/report.html`",
             "- worktrees: `/repository/dispatch/r/worktrees/`",
             "- attempts (seed, transcript, result of each agent): "
             "`/repository/dispatch/r/attempts/`",
