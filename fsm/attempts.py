@@ -74,7 +74,7 @@ async def carry_out(
                 attempt = _open(ports, role, subject, task_id, ways[tried.others], before)
             purse = AttemptPurse(ports, task_id, attempt.id)
             job = make(attempt, ports.folder / "attempts" / attempt.id)
-            job = evolve(job, purse=purse, interrupted=goes_on)
+            job = evolve(job, purse=purse, interrupted=goes_on, began=purse.began)
             word = "resumed" if goes_on else "started"
             ports.journal.event(f"attempt.{word}", attempt=attempt.id, model=attempt.model)
             try:

@@ -39,6 +39,7 @@ class HandOff:
     name: str  # of the server, as the program's settings call it
     argv: tuple[str, ...]
     tools: tuple[str, ...]  # names, the terminal tool last
+    timeout_seconds: float = 3600.0  # for one call: our checks may build and test
 
 
 @frozen(kw_only=True)
