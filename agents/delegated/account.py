@@ -6,13 +6,25 @@ from typing import Final
 from attrs import define, evolve, field
 
 from ...policy.usage import add
-from ...state.config import Limits, Price
-from ...state.work import Usage
-from ..executors.delegation import Capabilities
+from ...state.config import Config, Limits, Price
+from ...state.work import Attempt, Usage
+from ..executors.delegation import Capabilities, DelegationExecutor
 from ..executors.litellm_client import cost_at
 from ..limits import tokens
 
 _NOTHING: Final = Usage()
+
+
+def account_of(executor: DelegationExecutor, attempt: Attempt, config: Config) -> "Account":
+    """The account of an attempt, with what an interrupted one used before."""
+    return Account(
+        executor.capabilities,
+        attempt.model,
+        config.limits,
+        config.prices,
+        usage=attempt.usage,
+        unsettled=attempt.unsettled,
+    )
 
 
 @define

@@ -6,13 +6,14 @@ import time
 import uuid
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Final, Generic, TypeVar
+from typing import Any, Final, Generic, TypeVar
 
 from attrs import evolve, frozen
 
 from ...policy.outcomes import is_providers_fault
 from ...state.enums import AttemptOutcome
 from ...state.jobs import Job, NotContinued
+from ...state.redact import Redactor
 from .. import sentences
 from ..executors.delegation import (
     Delegation,
@@ -25,16 +26,17 @@ from ..executors.delegation import (
     TurnEnded,
 )
 from ..limits import Stop
-from ..loop import MAX_REMINDERS, LoopEnd
+from ..loop import MAX_REMINDERS, Log, LoopEnd
 from ..metering import WorkClock
 from ..retry import Wait, Waits
 from ..roles.base import Session
 from ..sandbox.policy import MAX_TIMEOUT_SECONDS, Sandbox
+from ..templates import render
 from ..tools import Effect
 from ..transcript import Item
 from ..workshop import EVIDENCE
 from .account import Account
-from .desk import Desk
+from .desk import Desk, own_specs
 from .process import MESSAGE_CHARACTERS, DelegatedProcess, Means
 
 SERVER: Final = "dispatch"  # what programs call our server of tools
@@ -58,6 +60,37 @@ class Vendor:
     hosts: tuple[str, ...] = ()
     key: tuple[str, str] | None = None
     base_url: str | None = None
+
+
+def brief(session: Session[Any]) -> str:
+    """What an agent is told besides that works in somebody else's program."""
+    return "\n" + render(
+        "delegated",
+        server=SERVER,
+        tools=[spec.name for spec in own_specs(session)],
+        terminal=session.terminal.spec.name,
+        writes=_writes(session),
+    )
+
+
+def desk_of(
+    session: Session[A],
+    means: Means,
+    folder: Path,
+    log: Log,
+    clock: WorkClock,
+    redactor: Redactor,
+) -> Desk[A]:
+    """Where the attempt in ``folder`` hands in."""
+    return Desk(
+        session,
+        folder=folder,
+        log=log,
+        clock=clock,
+        trace=means.trace,
+        event=means.event,
+        redactor=redactor,
+    )
 
 
 class DelegatedAttempt(Generic[A]):
@@ -84,7 +117,7 @@ class DelegatedAttempt(Generic[A]):
         self._job = job
         self._told = session
         self._desk = desk
-        self._account = account
+        self.account = account
         self._clock = clock
         self._terminal = session.terminal.spec.name
         self._waits = Waits(policy=means.retries)
@@ -137,7 +170,7 @@ class DelegatedAttempt(Generic[A]):
 
     async def _process(self, prompt: str) -> tuple[Ending, Stop | None]:
         """One process and how it ended, or why we ended it; what it used is recorded."""
-        account, purse = self._account, self._job.purse
+        account, purse = self.account, self._job.purse
         with self._clock.stopped():
             refused = await purse.reserve(account.worst())
         if refused is not None:
@@ -165,12 +198,15 @@ class DelegatedAttempt(Generic[A]):
             means=self._means,
             job=self._job,
             desk=self._desk,
-            account=self._account,
+            account=self.account,
             clock=self._clock,
             began=self._begin,
         )
-        output = self._job.folder / f"program-{self._starts}.out"
-        exited = await process.run(prepared, self._vendor.key, sandbox, output)
+        key = "" if self._vendor.key is None else self._vendor.key[1]
+        before = sum(1 for _ in self._job.folder.glob("program-*.out"))
+        output = self._job.folder / f"program-{before + 1}.out"
+        calls = self._desk.calls
+        exited = await process.run(prepared, key, sandbox, output)
         accepted = self._desk.value is not None
         stop = process.stop or self._desk.given_up()
         ending = self._executor.classify(exited, tuple(process.events), accepted)
@@ -178,7 +214,9 @@ class DelegatedAttempt(Generic[A]):
             message = f"It ended without a call of {self._terminal} that was accepted."
             ending = Ending(outcome=AttemptOutcome.NO_OUTPUT, message=message)
         turned_away = is_providers_fault(ending.outcome) and stop is None
-        did = any(isinstance(each, Said | ToolUsed | TurnEnded) for each in process.events)
+        did = self._desk.calls > calls or any(
+            isinstance(each, Said | ToolUsed | TurnEnded) for each in process.events
+        )
         if goes_on and self._starts == 1 and not (did or accepted or stop or turned_away):
             raise NotContinued(f"{self._executor.name} did not take its session up again.")
         by_itself = exited.stopped is None and exited.signal is None
@@ -207,7 +245,7 @@ class DelegatedAttempt(Generic[A]):
             network=self._vendor.hosts,
             read_only=(*sandbox.read_only, self._job.folder.absolute() / EVIDENCE),
             limits=limits,
-            is_writable=self._writes,
+            is_writable=_writes(self._told),
             hand_off=commands.socket("hand-off"),
         )
 
@@ -227,12 +265,12 @@ class DelegatedAttempt(Generic[A]):
                 argv=inside.bridge,
                 tools=tuple(spec.name for spec in self._desk.specs),
             ),
-            writes=self._writes,
+            writes=_writes(self._told),
             session=self._session,
             base_url=self._vendor.base_url,
             key_variable=None if self._vendor.key is None else self._vendor.key[0],
-            max_turns=max(1, limits.turns - self._account.usage.turns),
-            max_usd=self._account.left().cost_usd,
+            max_turns=max(1, limits.turns - self.account.usage.turns),
+            max_usd=self.account.left().cost_usd,
         )
         if self._has_begun:
             return self._executor.resume(delegation, self._session)
@@ -249,10 +287,6 @@ class DelegatedAttempt(Generic[A]):
     def _world(self) -> Path:
         return self._job.folder.absolute() / WORLD
 
-    @property
-    def _writes(self) -> bool:
-        return any(tool.effect is Effect.TREE for tool in self._told.tools)
-
     async def _wait(self, wait: Wait) -> None:
         means = self._means
         if not wait.paused:
@@ -266,6 +300,10 @@ class DelegatedAttempt(Generic[A]):
         with self._clock.stopped():  # whoever waits for an allowance is not at work
             async with self._job.purse.waiting():
                 await means.sleep(wait.seconds)
+
+
+def _writes(session: Session[Any]) -> bool:
+    return any(tool.effect is Effect.TREE for tool in session.tools)
 
 
 def _ended(ending: Ending) -> LoopEnd[A]:

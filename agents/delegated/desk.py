@@ -8,7 +8,7 @@ import asyncio
 import json
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
-from typing import Final, Generic, TypeVar
+from typing import Any, Final, Generic, TypeVar
 
 from ...state.durable import replace
 from ...state.enums import AttemptOutcome
@@ -29,6 +29,12 @@ HAND_IN: Final = "hand-in.json"
 MAX_CALLS: Final = 1000  # of one attempt
 
 A = TypeVar("A")
+
+
+def own_specs(session: Session[Any]) -> tuple[ToolSpec, ...]:
+    """The tools that are ours to answer whoever works in the session, the terminal tool last."""
+    own = (tool.spec for tool in session.tools if isinstance(tool, FunctionTool))
+    return (*own, session.terminal.spec)
 
 
 class Desk(Generic[A]):
@@ -52,7 +58,7 @@ class Desk(Generic[A]):
         redactor: Redactor,
     ) -> None:
         own = [each for each in session.tools if isinstance(each, FunctionTool)]
-        self.specs: tuple[ToolSpec, ...] = (*(tool.spec for tool in own), session.terminal.spec)
+        self.specs = own_specs(session)
         self._tools = {tool.spec.name: tool for tool in own}
         self._terminal = session.terminal
         self._folder = folder
@@ -63,7 +69,7 @@ class Desk(Generic[A]):
         self._redactor = redactor
         self.failure: Exception | None = None  # of ours, which no model could do anything about
         self._one_at_a_time = asyncio.Lock()
-        self._count = 0
+        self.calls = 0  # that were made, also before an interruption
 
     @property
     def value(self) -> A | None:
@@ -81,20 +87,20 @@ class Desk(Generic[A]):
             return Stop(AttemptOutcome.INVALID_OUTPUT, self._terminal.last_refusal)
         if self._terminal.refused_claims >= MAX_REFUSED:
             return Stop(AttemptOutcome.REFUSED_CLAIM, self._terminal.last_refusal)
-        if self._count >= MAX_CALLS:
+        if self.calls >= MAX_CALLS:
             return Stop(AttemptOutcome.TURN_LIMIT, f"It made {MAX_CALLS} calls of our tools.")
         return None
 
     async def call(self, name: str, arguments: Mapping[str, object]) -> ToolResult:
         """Answer one call."""
         async with self._one_at_a_time:
-            self._count += 1
+            self.calls += 1
             if self._terminal.value is None and (stop := self.given_up()):
                 return ToolResult(f"The attempt is over. {stop.message}", is_error=True)
             # As the transcript has them: carried out again after a kill they are the same.
             arguments = self._redactor.mapping(arguments)
             call = ToolCall(
-                id=f"hand-off-{self._count}",
+                id=f"hand-off-{self.calls}",
                 name=name,
                 arguments=encodable(json.dumps(arguments, ensure_ascii=False)),
             )
@@ -118,7 +124,7 @@ class Desk(Generic[A]):
             )
             self._event(
                 "tool.called",
-                turn=self._count,
+                turn=self.calls,
                 tool=name,
                 ok=not result.is_error,
                 seconds=round(self._clock.monotonic() - started, 3),
@@ -135,7 +141,7 @@ class Desk(Generic[A]):
         for item in items:
             if isinstance(item, AssistantMessage):
                 calls.update({call.id: call for call in item.tool_calls})
-                self._count += len(item.tool_calls)
+                self.calls += len(item.tool_calls)
             elif isinstance(item, ToolReply) and item.call_id in calls:
                 await self._recall(calls[item.call_id], item)
         if (self._folder / HAND_IN).exists():

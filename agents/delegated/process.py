@@ -75,12 +75,10 @@ class DelegatedProcess:
     _heard: float = field(default=0.0, init=False)
     _accepted_at: float | None = field(default=None, init=False)
 
-    async def run(
-        self, prepared: Prepared, key: tuple[str, str] | None, sandbox: Sandbox, output: Path
-    ) -> Exit:
+    async def run(self, prepared: Prepared, key: str, sandbox: Sandbox, output: Path) -> Exit:
         """See the program to its end, and the calls of our tools that it left under way, too.
 
-        ``key`` is a variable for it alone; ``output`` gets its standard output, the file beside it
+        ``key`` is for it alone; ``output`` gets its standard output, the file beside it
         with the suffix ``err`` the other one.
         """
         loop = asyncio.get_running_loop()
@@ -93,7 +91,7 @@ class DelegatedProcess:
         lines = Lines(self.executor.parse, take)
         program = Program(
             words=prepared.argv,
-            variables={**prepared.variables, **dict(() if key is None else (key,))},
+            variables={**prepared.variables, **({prepared.key: key} if prepared.key else {})},
             files=prepared.files,
             talk=Talk(
                 stdin=prepared.stdin.encode("utf-8", "replace"),
