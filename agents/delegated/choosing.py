@@ -55,7 +55,7 @@ def way_of(
 def ways_of(config: Config, executors: Executors) -> Mapping[Way, tuple[str, ...]]:
     """Each way that a run may take, with whose it is: the words of roles and agent types."""
     found: dict[Way, tuple[str, ...]] = {}
-    for role, agent_type, word in _workers():
+    for role, agent_type, word in _workers(config):
         for others in range(1 + len(config.fallback.of(role))):
             way = way_of(config, executors, role, agent_type, others)
             if word not in (known := found.get(way, ())):
@@ -92,9 +92,10 @@ def host_of(url: str) -> str:
     return f"{parts.hostname}:{port}"
 
 
-def _workers() -> Iterator[tuple[Role, AgentType | None, str]]:
+def _workers(config: Config) -> Iterator[tuple[Role, AgentType | None, str]]:
     for role in Role:
+        yield role, None, role.value
         if role is Role.IMPLEMENTER:
-            yield from ((role, each, f"{role} of type {each}") for each in AgentType)
-        else:
-            yield role, None, role.value
+            for each in AgentType:
+                if config.agent_types.of(each) != Choice():
+                    yield role, each, f"{role} of type {each}"

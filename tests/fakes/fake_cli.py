@@ -1,7 +1,8 @@
 """A program that works through steps as an agent's would: run by file, with its steps as JSON.
 
-``fake_cli.py STEPS [STEPS_WHEN_RESUMED]``; only the standard library, for it runs in a sandbox.
-What it was told, and what our tools reply, it says as lines of its output.
+``fake_cli.py STEPS [STEPS_WHEN_RESUMED]``: a list, or lists by words that the task holds.  Only the
+standard library, for it runs in a sandbox.  What it was told, and what our tools reply, it says as
+lines of its output.
 """
 
 import json
@@ -50,7 +51,10 @@ class Bridge:
 def main(fresh: str, resumed: str = "[]") -> None:
     """Carry out every step in order."""
     steps = json.loads(resumed if "DISPATCH_RESUME" in os.environ else fresh)
-    _say(told=sys.stdin.read())
+    told = sys.stdin.read()
+    _say(told=told)
+    if isinstance(steps, dict):
+        steps = next(found for words, found in steps.items() if words in told)
     bridge: Bridge | None = None
     for name, value in steps:
         match name:

@@ -30,6 +30,7 @@ OUTPUT = TaskOutput(summary="Done.", files_modified=(), deviations=(), notes="")
 SUBMIT: Step = ("call", ["submitOutput", SUBMISSION])
 HANG: Step = ("hang", 60)
 LIMIT_SECONDS = 20.0
+REPLIED = '{"reply": {"content"'
 
 
 @pytest.fixture
@@ -70,7 +71,7 @@ async def test_a_session_goes_on_by_the_id_that_was_recorded_before_it_began(
 
     job = by_command(implement_job(tmp_path, check))
     given = configured((SESSION, ("call", ["recordBuildResult", build]), HANG), (SUBMIT, USAGE))
-    session = await cut_off(program, job, given, "recorded")
+    session = await cut_off(program, job, given, REPLIED)
     result = await program.run(later(job, session), given)
     assert (result.outcome, result.value) == (AttemptOutcome.OK, OUTPUT)
     known = [line for line in said(job, "type", whole=True) if line["type"] == "session"]
@@ -85,7 +86,7 @@ async def test_an_accepted_answer_is_taken_again_without_any_program(
 ) -> None:
     job = by_command(implement_job(tmp_path))
     given = configured((SESSION, SUBMIT, HANG))
-    session = await cut_off(program, job, given, '"ok"')
+    session = await cut_off(program, job, given, REPLIED)
     (before,) = job.folder.glob("program-*.out")
     purse = KeptPurse()
     used = Usage(turns=3, input_tokens=7, cost_usd=0.5)
@@ -104,16 +105,17 @@ async def test_a_plan_that_was_half_proposed_goes_on_from_there(
         "objective": "Greet politely.",
         "planMarkdown": PLAN,
         "agentType": "general",
-        "taskClass": "feature",
+        "level": 1,
+        "class": "feature",
         "critiqueEnabled": True,
         "verifyCommands": [],
     }
     job = by_command(plan_job(tmp_path))
-    withdraw: Step = ("call", ["withdrawTask", {"id": "1a-greet"}])
+    withdraw: Step = ("call", ["withdrawTask", {"id": "greet"}])
     given = configured((SESSION, ("call", ["proposeTask", task]), HANG), (withdraw,))
-    session = await cut_off(program, job, given, "accepted")
+    session = await cut_off(program, job, given, REPLIED)
     await program.run(later(job, session), given)
-    assert said(job, "reply")[1]["content"][0]["text"] == 'withdrawn: id="1a-greet"; left: none'
+    assert said(job, "reply")[1]["content"][0]["text"] == 'withdrawn: id="greet"; left: none'
 
 
 @pytest.mark.parametrize("session", ["", "gone"])
@@ -122,7 +124,7 @@ async def test_without_a_session_to_take_up_a_fresh_attempt_is_due(
 ) -> None:
     job = by_command(implement_job(tmp_path))
     given = configured((SESSION, USAGE, HANG), (("exit", 1),))
-    await cut_off(program, job, given, "usage")
+    await cut_off(program, job, given, '{"type": "usage"')
     with pytest.raises(NotContinued):
         await program.run(later(job, session), given)
 
@@ -134,7 +136,7 @@ async def test_what_a_killed_program_did_not_tell_stays_at_its_worst(
     purse = KeptPurse()
     job = evolve(by_command(implement_job(tmp_path)), purse=purse)
     given = configured((SESSION, USAGE, HANG), (SUBMIT, USAGE), limits=Limits(usd=1.0))
-    session = await cut_off(program, job, given, "usage")
+    session = await cut_off(program, job, given, '{"type": "usage"')
     once = Usage(turns=1, input_tokens=100, output_tokens=10, cost_usd=0.25)
     left = Usage(turns=1, cost_usd=0.75)
     assert purse.settled == [(once, left)]
