@@ -16,12 +16,13 @@ MAX_EVENTS: Final = 4096  # of one process, kept for the judgement at its end
 class Lines:
     """Calls ``take`` with the events of each piece that completes a line.
 
-    ``flooded`` once the program has written more than any honest one.
+    ``flooded`` once the program has written more than ``limit``, which no honest one does.
     """
 
     parse: Callable[[str], tuple[Event, ...]]
     take: Callable[[tuple[Event, ...]], None]
-    flooded: bool = False
+    limit: int = MAX_OUTPUT_BYTES
+    flooded: bool = field(default=False, init=False)
     _held: bytearray = field(factory=bytearray, init=False)
     _is_too_long: bool = field(default=False, init=False)
     _total: int = field(default=0, init=False)
@@ -29,7 +30,7 @@ class Lines:
     def heard(self, data: bytes) -> None:
         """Take what the program said next."""
         self._total += len(data)
-        if self._total > MAX_OUTPUT_BYTES:
+        if self._total > self.limit:
             self.flooded = True
             return
         *ends, rest = data.split(b"\n")

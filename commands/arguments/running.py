@@ -90,4 +90,10 @@ VERBS: Final = (
         ("dispatch answer login-form", "dispatch answer login-form 1a-x-dev-1 continue"),
         _add_answer,
     ),
+    Verb(
+        "mcp",
+        "serve tools by which another program starts, watches and answers runs",
+        ("dispatch mcp --repo ~/shop     a server of tools, by its standard streams",),
+        add_repo,
+    ),
 )

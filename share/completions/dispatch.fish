@@ -58,7 +58,7 @@ function _shtab_dispatch_using
   test "$_shtab_dispatch_cmdpath" = "$argv"
 end
 
-set -g _shtab_dispatch_commands run retry answer status report graph rescue teardown clean doctor init demo completion schema
+set -g _shtab_dispatch_commands run retry answer mcp status report graph rescue teardown clean doctor init demo completion schema
 set -g _shtab_dispatch_opts_with_value --format --grace --machine --note --output --repo --restore --run --spec --task --to --write
 
 complete -c dispatch -e
@@ -91,6 +91,9 @@ complete -c dispatch -n '_shtab_dispatch_using answer' -l note -x -d 'kept with 
 complete -c dispatch -n '_shtab_dispatch_using answer' -l json -d 'print JSON for scripts'
 complete -c dispatch -n '_shtab_dispatch_using answer' -l repo -xka "(__fish_complete_directories)" -d 'repository (default: here)'
 complete -c dispatch -n '_shtab_dispatch_using answer; and test $_shtab_dispatch_npos -eq 0' -ka "(_dispatch_runs)" -d 'name of the run'
+complete -c dispatch -n '_shtab_dispatch_using; and test $_shtab_dispatch_npos -eq 0' -a mcp -d 'Serve tools by which another program starts, watches and answers runs.'
+complete -c dispatch -n '_shtab_dispatch_using mcp' -s h -l help -d 'show this help message and exit'
+complete -c dispatch -n '_shtab_dispatch_using mcp' -l repo -xka "(__fish_complete_directories)" -d 'repository (default: here)'
 complete -c dispatch -n '_shtab_dispatch_using; and test $_shtab_dispatch_npos -eq 0' -a status -d 'Show where runs stand and what to do next.'
 complete -c dispatch -n '_shtab_dispatch_using status' -s h -l help -d 'show this help message and exit'
 complete -c dispatch -n '_shtab_dispatch_using status' -l json -d 'print JSON for scripts'

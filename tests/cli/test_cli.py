@@ -33,6 +33,7 @@ verbs:
     run       start a run, or continue it where it stopped
     retry     go on with a run that failed
     answer    show the questions of a run that wait for you, or answer one
+    mcp       serve tools by which another program starts, watches and answers runs
     status    show where runs stand and what to do next
     report    show a run's report
     graph     draw the lifecycle of runs or tasks
