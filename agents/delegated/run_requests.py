@@ -25,6 +25,8 @@ Spec = Annotated[
 Question = Annotated[str, Meta(description="The question; without it those that are open.")]
 Word = Annotated[str, Meta(description="One of the answers that the question allows.")]
 
+Note = Annotated[str, Meta(max_length=MAX_NOTE_CHARACTERS, description="Kept with the answer.")]
+
 
 @frozen(kw_only=True)
 class StartArguments:
