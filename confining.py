@@ -9,7 +9,7 @@ from .agents.sandbox.policy import CommandLimits
 from .agents.sandbox.runner import CommandRunner, MakeShadow
 from .agents.sandbox.tiers import INSTALL, Choice
 from .agents.sandbox.toolchains import Toolchains, find_toolchains
-from .delegating import require_reach
+from .delegating import delegated_hosts, require_reach
 from .policy.hosts import NotAHost, parse_rule
 from .state.config import Config, SandboxConfig
 from .state.errors import UsageError
@@ -89,6 +89,7 @@ def confinement_of(config: Config, confining: Confining) -> Confinement:
         reasons=confining.choice.reasons,
         network=allowed.network,
         setup_network=allowed.setup_network,
+        delegated_network=delegated_hosts(config),
         read_only=tuple(dict.fromkeys((*found, *allowed.read_only))),
         processes=allowed.processes,
         memory_bytes=allowed.memory_bytes,

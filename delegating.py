@@ -62,6 +62,14 @@ def own_models(config: Config) -> Mapping[str, tuple[str, ...]]:
     return found
 
 
+def delegated_hosts(config: Config) -> tuple[str, ...]:
+    """The hosts that the programs of a configuration reach, sorted."""
+    executors = executors_of(config)
+    known = (each for each in delegated_in(config, executors) if each.name in executors)
+    vendors = (vendor_of(config, executors[each.name], each.model, {}) for each in known)
+    return tuple(sorted({host for vendor in vendors for host in vendor.hosts}))
+
+
 def require_executors(config: Config, environ: Mapping[str, str]) -> None:
     """Raise UsageError for the first program that could not do its part."""
     executors = executors_of(config)

@@ -29,9 +29,23 @@ def submit(name: str) -> tuple[Step, ...]:
     return (("write", [name, f"{name}\n"]), ("call", ["submitOutput", output]), USAGE)
 
 
+def proposal(name: str, after: Sequence[str]) -> dict[str, object]:
+    """A task that writes a file of that name."""
+    return {
+        "idHint": name,
+        "dependsOn": list(after),
+        "objective": f"Write {name}.",
+        "planMarkdown": f"# Objective\n\nWrite {name}.\n\n" + "The file holds a line. " * 15,
+        "agentType": "general",
+        "class": "feature",
+        "verifyCommands": [],
+        "critiqueEnabled": True,
+    }
+
+
 def command(
     run: Asking, fresh: object, resumed: Sequence[Step] = (), **more: Any
-) -> dict[str, object]:
+) -> dict[str, Any]:
     """The settings by which the fake carries out attempts."""
     program = run.go.parent / CLI.name
     shutil.copy(CLI, program)
@@ -58,6 +72,40 @@ def test_implementers_of_a_run_are_carried_out_by_another_program(tmp_path: Path
     report = (run.folder / "report.md").read_text(encoding="utf-8")
     assert "command" in report
     assert run.survivors() == []
+
+
+@needs_bubblewrap
+def test_every_role_can_be_another_program_s(tmp_path: Path) -> None:
+    """Two levels, planned, written, reviewed and judged by it; its hosts are written down."""
+    run = asking(tmp_path)
+    tasks = [proposal("w", ()), proposal("z", ("w",))]
+    final = {"verificationMode": "no-new-failures", "verificationModeRationale": "Files only."}
+    plan = [("call", ["proposeTask", each]) for each in tasks]
+    steps = {
+        "You are the planner": (SESSION, *plan, ("call", ["finalizePlan", final]), USAGE),
+        "You are the gate critic": (SESSION, ("judge", "level"), USAGE),
+        "You are a critic": (SESSION, ("judge", "task"), USAGE),
+        "Write w.": (SESSION, *submit("w")),
+        "Write z.": (SESSION, *submit("z")),
+    }
+    roles = ("planner", "implementer", "critic", "gateCritic")
+    given = command(run, steps, executors=dict.fromkeys(roles, "command"))
+    given["commandExecutor"] = {**given["commandExecutor"], "network": ["api.example.org"]}
+    run.configure(**given)
+    ended = run.program.run("run", "r")
+    assert (ended.code, run.run.status) == (ExitCode.DONE, RunStatus.DONE), ended.err
+    attempts = [*run.run.attempts, *(each for task in run.run.tasks for each in task.attempts)]
+    assert sorted((each.role, each.executor, each.outcome) for each in attempts) == [
+        ("critic", "command", "ok"),
+        ("critic", "command", "ok"),
+        ("gateCritic", "command", "ok"),
+        ("gateCritic", "command", "ok"),
+        ("implementer", "command", "ok"),
+        ("implementer", "command", "ok"),
+        ("planner", "command", "ok"),
+    ]
+    report = (run.folder / "report.md").read_text(encoding="utf-8")
+    assert "network: none, for delegated attempts `api.example.org`;" in report
 
 
 @needs_bubblewrap

@@ -7,6 +7,7 @@ lines of its output.
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -68,6 +69,9 @@ def main(fresh: str, resumed: str = "[]") -> None:
             case "tools" | "call" | "leave":
                 bridge = bridge or Bridge()
                 _ask(bridge, name, value)
+            case "judge":
+                bridge = bridge or Bridge()
+                _ask(bridge, "call", _verdict(value, told))
             case "variables":
                 _say(variables={key: os.environ.get(key) for key in value})
             case _:
@@ -86,6 +90,17 @@ def _ask(bridge: Bridge, name: str, value: Any) -> None:
     method = "tools/list" if name == "tools" else "tools/call"
     params = {} if name == "tools" else {"name": value[0], "arguments": value[1]}
     _say(reply=bridge.ask(method, params))
+
+
+def _verdict(about: str, told: str) -> list[Any]:
+    """Whatever it is, it is good."""
+    tasks = sorted(set(re.findall(r"\b\d[a-z]+-[a-z]+\b", told)))
+    if about == "task":
+        return ["recordVerdict", {"taskId": tasks[0], "status": "pass", "findings": []}]
+    level = int(re.findall(r"[Ll]evel (\d+)", told)[0])
+    own = [task for task in tasks if task.startswith(str(level))]
+    passed = {task: {"status": "pass", "findings": []} for task in own}
+    return ["recordGateVerdict", {"level": level, "status": "pass", "perTask": passed}]
 
 
 def _misbehave(name: str, value: Any) -> None:
