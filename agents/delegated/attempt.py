@@ -219,7 +219,8 @@ class DelegatedAttempt(Generic[A]):
         )
         if goes_on and self._starts == 1 and not (did or accepted or stop or turned_away):
             raise NotContinued(f"{self._executor.name} did not take its session up again.")
-        by_itself = exited.stopped is None and exited.signal is None
+        # A shell, or a program that gives a signal on, says of it with a code from 128 on.
+        by_itself = exited.stopped is None and exited.code is not None and exited.code < 128
         told = by_itself and any(isinstance(each, TurnEnded) for each in process.events)
         return ending, stop, told or turned_away
 

@@ -131,6 +131,11 @@ class Desk(Generic[A]):
             )
             return ToolResult(content, is_error=result.is_error)
 
+    async def idle(self) -> None:
+        """Wait for the calls that were made so far."""
+        async with self._one_at_a_time:
+            pass
+
     async def recall(self, items: Iterable[Item]) -> None:
         """Bring the tools to where they were before an interruption, and take what was handed in.
 

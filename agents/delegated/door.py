@@ -10,6 +10,7 @@ from ..sandbox.proxy import socket_at
 from .desk import Desk
 from .mcp import MAX_LINE_BYTES, serve
 
+DRAIN_SECONDS: Final = 2.0  # for what was sent to be read
 MAX_CONNECTIONS: Final = 16  # at a time; more are closed at once
 
 
@@ -44,12 +45,13 @@ class Door:
             self._path.unlink()
 
     async def drained(self) -> None:
-        """Wait for the calls of a program that has ended: its ends of the connections are closed.
+        """Take what a program that has ended had sent, and see its calls to their end.
 
         Bounded by the limits of our own checks.
         """
-        while self._desk.is_busy:
-            await asyncio.gather(*self._connections, return_exceptions=True)
+        if self._connections:  # its ends are closed, so they end once all was read
+            await asyncio.wait(tuple(self._connections), timeout=DRAIN_SECONDS)
+        await self._desk.idle()
 
     def _begin(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         if len(self._connections) >= MAX_CONNECTIONS:

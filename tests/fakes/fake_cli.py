@@ -85,7 +85,6 @@ def _say(**what: Any) -> None:
 def _ask(bridge: Bridge, name: str, value: Any) -> None:
     if name == "leave":  # a call, and away before it is answered
         bridge.send("tools/call", {"name": value[0], "arguments": value[1]})
-        time.sleep(0.3)
         return
     method = "tools/list" if name == "tools" else "tools/call"
     params = {} if name == "tools" else {"name": value[0], "arguments": value[1]}

@@ -129,6 +129,17 @@ async def test_without_a_session_to_take_up_a_fresh_attempt_is_due(
         await program.run(later(job, session), given)
 
 
+async def test_one_that_somebody_else_killed_has_not_told_all(
+    tmp_path: Path, program: Delegating
+) -> None:
+    purse = KeptPurse()
+    job = evolve(by_command(implement_job(tmp_path)), purse=purse)
+    given = configured((SESSION, USAGE, ("exit", 137)), limits=Limits(usd=1.0))
+    result = await program.run(job, given)
+    assert result.outcome is AttemptOutcome.CRASHED
+    assert purse.settled[0][1] == Usage(turns=1, cost_usd=0.75)
+
+
 async def test_what_a_killed_program_did_not_tell_stays_at_its_worst(
     tmp_path: Path, program: Delegating
 ) -> None:
