@@ -208,3 +208,13 @@ def test_a_repository_must_not_name_the_program(tmp_path: Path) -> None:
     ended = run.program.run("run", "r")
     assert ended.code == ExitCode.USAGE
     assert "belongs into your own" in ended.err
+
+
+def test_doctor_says_what_a_program_lacks(tmp_path: Path) -> None:
+    run = asking(tmp_path, ("w",))
+    run.configure(executors={"critic": "command"}, commandExecutor={"argv": ["no-such-agent"]})
+    ended = run.program.run("doctor")
+    assert ended.code == ExitCode.FAILED
+    assert "The program no-such-agent of the executor command (used by critic) is not" in ended.out
+    run.configure(executors={"critic": "command"}, commandExecutor={"argv": ["true"]})
+    assert "command with scripted:" in run.program.run("doctor").out
