@@ -9,6 +9,7 @@ from .agents.sandbox.policy import CommandLimits
 from .agents.sandbox.runner import CommandRunner, MakeShadow
 from .agents.sandbox.tiers import INSTALL, Choice
 from .agents.sandbox.toolchains import Toolchains, find_toolchains
+from .delegating import delegated_hosts, require_reach
 from .policy.hosts import NotAHost, parse_rule
 from .state.config import Config, SandboxConfig
 from .state.errors import UsageError
@@ -27,8 +28,9 @@ class Confining:
 def confining_of(config: Config, target: Path, runs: Path, choice: Choice) -> Confining:
     """Look for the operator's programs; ``runs`` is the folder of the target's runs.
 
-    Raises UsageError for hosts that the launcher cannot lead to.
+    Raises UsageError for hosts, and for delegated attempts, that the launcher cannot lead to.
     """
+    require_reach(config, choice)
     hosts = (*config.sandbox.network, *config.sandbox.setup_network)
     if hosts and not choice.launcher.reaches_hosts:
         raise UsageError(
@@ -87,6 +89,7 @@ def confinement_of(config: Config, confining: Confining) -> Confinement:
         reasons=confining.choice.reasons,
         network=allowed.network,
         setup_network=allowed.setup_network,
+        delegated_network=delegated_hosts(config),
         read_only=tuple(dict.fromkeys((*found, *allowed.read_only))),
         processes=allowed.processes,
         memory_bytes=allowed.memory_bytes,

@@ -15,6 +15,7 @@ from .agents.executors.scripted_client import script_path
 from .agents.runner import AgentRunner
 from .agents.scripted.script_file import read_script
 from .confining import Confining, command_runner, confined, require_hosts
+from .delegating import own_models, require_executors
 from .fsm.lifecycle import WORKING
 from .fsm.ports import Agents, Commands, Ports, Repository, Store
 from .gitops.store import RunRepository
@@ -27,7 +28,7 @@ from .state.config_file import load_config
 from .state.disk import disk_errors
 from .state.document import DOCUMENT, DocumentStore, load_run_of
 from .state.durable import make_folder, read_regular, write_text_atomic
-from .state.enums import Role, RunStatus
+from .state.enums import RunStatus
 from .state.errors import LockedError, RefMoved, UsageError
 from .state.journal import EventJournal
 from .state.operator_channel import OperatorChannel
@@ -159,6 +160,7 @@ def prepare_start(
     goes_on = (*WORKING, RunStatus.FAILED) if again else WORKING
     if known is None or known.status in goes_on:
         _require_models(config, environ)
+        require_executors(config, environ)
         _require_prices(config)
         _require_known_costs(config, known)
     return Start(
@@ -264,15 +266,6 @@ async def open_ports(
             journal.close()
 
 
-def models_of(config: Config) -> Mapping[str, tuple[str, ...]]:
-    """Each model string with the roles that use it, first or as a fallback."""
-    found: dict[str, tuple[str, ...]] = {}
-    for role in Role:
-        for model in dict.fromkeys((config.model_config.of(role), *config.fallback.of(role))):
-            found[model] = (*found.get(model, ()), role.value)
-    return found
-
-
 def _read_spec(path: Path) -> str:
     hint = "Write what is to be done into it; `dispatch init` makes one to start from."
     if not path.is_file():
@@ -307,7 +300,7 @@ def _require_free_branch(target: Target, name: str) -> None:
 
 def _require_models(config: Config, environ: Mapping[str, str]) -> None:
     """A slip in the name of a late role's model must not show after the early ones were paid."""
-    for model, roles in models_of(config).items():
+    for model, roles in own_models(config).items():
         script = script_path(model)
         if script is not None:
             read_script(script)
@@ -332,7 +325,7 @@ def _require_prices(config: Config) -> None:
     keys = _limits_in_money(config)
     if not keys:
         return
-    for model, roles in models_of(config).items():
+    for model, roles in own_models(config).items():
         if script_path(model) is None and not known_price(model, config.provider, config.prices):
             raise UsageError(
                 f"The price of {model} (used by {', '.join(roles)}) is not known, so {keys} "

@@ -3,9 +3,10 @@
 from collections.abc import Awaitable, Callable
 from typing import Final
 
-from attrs import frozen
+from attrs import define, frozen
 
 from ..policy.outcomes import Action, allows
+from ..state.enums import AttemptOutcome
 from .model import OUTCOME_OF, AssistantMessage, Completes, Delta, ModelError, ModelRequest
 
 MAX_PAUSES: Final = 100  # of one turn: a provider may say "soon" for ever
@@ -34,6 +35,54 @@ class RetryPolicy:
 
 
 @frozen(kw_only=True)
+class Wait:
+    """How long to wait before what failed is tried again; ``paused`` as in ``Retry``."""
+
+    number: int
+    seconds: float
+    paused: bool = False
+
+
+@define(kw_only=True)
+class Waits:
+    """What was waited for one call so far."""
+
+    policy: RetryPolicy
+    _retries: int = 0
+    _pauses: int = 0
+    _waited: float = 0.0
+    _paused: float = 0.0
+
+    def after(
+        self, outcome: AttemptOutcome, asked: float | None, random: Callable[[], float]
+    ) -> Wait | None:
+        """The wait that follows an outcome; null when the retries or pauses are spent.
+
+        ``asked``: the seconds that the provider stated, without which an allowance is not waited
+        for.
+        """
+        policy = self.policy
+        wait = policy.wait(self._retries + 1, asked, random())
+        pause = policy.wait(self._pauses + 1, asked, random())
+        if (
+            allows(outcome, Action.SAME)
+            and self._retries < policy.retries
+            and self._waited + wait <= policy.total_wait
+        ):
+            self._retries, self._waited = self._retries + 1, self._waited + wait
+            return Wait(number=self._retries, seconds=wait)
+        if (
+            allows(outcome, Action.WAIT)
+            and asked is not None
+            and self._pauses < MAX_PAUSES
+            and self._paused + pause <= policy.total_pause
+        ):
+            self._pauses, self._paused = self._pauses + 1, self._paused + pause
+            return Wait(number=self._pauses, seconds=pause, paused=True)
+        return None
+
+
+@frozen(kw_only=True)
 class Retry:
     """One retry that is about to be waited for; ``paused``: for an allowance to come back."""
 
@@ -57,30 +106,13 @@ async def complete_with_retries(
     The last error is raised when the retries or pauses are spent, or when the next wait would pass
     its total.  ``wait_for`` shows a retry and waits for it.
     """
-    retries = pauses = 0
-    waited = paused = 0.0
+    waits = Waits(policy=policy)
     while True:
         try:
             return await client.complete(request, on_delta)
         except ModelError as error:
-            outcome = OUTCOME_OF[error.kind]
-            wait = policy.wait(retries + 1, error.retry_after, random())
-            pause = policy.wait(pauses + 1, error.retry_after, random())
-            if (
-                allows(outcome, Action.SAME)
-                and retries < policy.retries
-                and waited + wait <= policy.total_wait
-            ):
-                retries, waited = retries + 1, waited + wait
-                retry = Retry(number=retries, wait=wait, error=error)
-            elif (
-                allows(outcome, Action.WAIT)
-                and error.retry_after is not None
-                and pauses < MAX_PAUSES
-                and paused + pause <= policy.total_pause
-            ):
-                pauses, paused = pauses + 1, paused + pause
-                retry = Retry(number=pauses, wait=pause, error=error, paused=True)
-            else:
+            wait = waits.after(OUTCOME_OF[error.kind], error.retry_after, random)
+            if wait is None:
                 raise
+            retry = Retry(number=wait.number, wait=wait.seconds, error=error, paused=wait.paused)
         await wait_for(retry)

@@ -16,13 +16,18 @@ from ..state.codec import unstructure
 from ..state.config import Config
 from ..state.disk import disk_errors, refusal
 from ..state.durable import replace
-from ..state.enums import AttemptOutcome, Isolation
+from ..state.enums import AgentType, AttemptOutcome, Isolation
 from ..state.errors import DispatchError, StorageError
 from ..state.jobs import Job, NotContinued, Purse, Result
 from ..state.redact import Redactor, secrets_of
 from ..state.work import Usage
 from .calls import encodable
-from .clients import Clients, executor_of
+from .clients import Clients
+from .delegated.account import Account, account_of
+from .delegated.attempt import DelegatedAttempt, brief, desk_of
+from .delegated.choosing import OWN, executors_of, vendor_of, way_of
+from .delegated.process import Means
+from .executors.delegation import DelegationExecutor
 from .loop import Conversation, LoopEnd
 from .metering import Meter, WorkClock
 from .model import AssistantMessage, Completes, Delta, ModelClient, ModelRequest, UserMessage
@@ -57,11 +62,11 @@ class Journal(Protocol):
 
 
 class AgentRunner:
-    """An ``Agents`` port over our own loop; ``environ`` holds the provider's key.
+    """An ``Agents`` port over our own loop and other programs; ``environ`` holds their keys.
 
     ``monotonic``, ``now`` (seconds since 1970), ``sleep`` and ``chance`` (a share in [0, 1) that
     spreads retries) are time and luck; ``clients`` gives the client for a model string, by default
-    litellm or a script.
+    litellm or a script; ``executors`` are the other programs.
     """
 
     def __init__(
@@ -79,8 +84,11 @@ class AgentRunner:
         sleep: Callable[[float], Awaitable[None]] = sleep_in_the_world,
         chance: Callable[[], float] = random.random,
         redactor: Redactor | None = None,
+        executors: Mapping[str, DelegationExecutor] | None = None,
     ) -> None:
         self._config = config
+        self._environ = environ
+        self._executors = executors_of(config) if executors is None else executors
         self._journal = journal
         self._commands = commands
         self._verbose = verbose
@@ -93,11 +101,12 @@ class AgentRunner:
         self._chance = chance
         self._redactor = redactor or Redactor(secrets_of(environ))
 
-    def executor_and_model(self, job_type: type[Job[A]], others: int = 0) -> tuple[str, str]:
+    def executor_and_model(
+        self, job_type: type[Job[A]], others: int = 0, agent_type: AgentType | None = None
+    ) -> tuple[str, str]:
         """Which executor and model a job of that class gets after so many models of its role."""
         role = entry_of(job_type).role
-        model = (self._config.model_config.of(role), *self._config.fallback.of(role))[others]
-        return executor_of(model), model
+        return way_of(self._config, self._executors, role, agent_type, others)
 
     async def run(self, job: Job[A]) -> Result[A]:
         """Give one agent one job, or go on with one; every ending is a value.
@@ -131,10 +140,17 @@ class AgentRunner:
             partial(self._journal.line, label), verbose=self._verbose, redactor=self._redactor
         )
         meter: Meter | None = None
+        account: Account | None = None
         known = job.attempt
         clock = WorkClock(self._monotonic, known.active_seconds)
         try:
             session = await asyncio.to_thread(self._session, job)
+            if known.executor not in OWN:
+                attempt = self._delegated(job, session, clock, transcript, trace)
+                account = attempt.account
+                return self._done(
+                    job, _result(await attempt.run(items), account.usage), clock, trace
+                )
             past = await _past(job, session, items) if job.interrupted else None
             meter = Meter(
                 self._client_of(known.model),
@@ -152,8 +168,13 @@ class AgentRunner:
         except Exception as error:  # whatever goes wrong costs an attempt, not the run
             if refused := refusal(error, job.folder):
                 raise refused from error  # the machine's fault: a fresh agent would be in vain
-            usage = known.usage if meter is None else meter.usage
+            told = account or meter
+            usage = known.usage if told is None else told.usage
             result = _crashed(f"{type(error).__name__}: {error}", usage)
+        return self._done(job, result, clock, trace)
+
+    def _done(self, job: Job[A], result: Result[A], clock: WorkClock, trace: Trace) -> Result[A]:
+        """The result as it is kept and shown."""
         result = evolve(result, active_seconds=round(clock(), 3))
         self._keep_result(job.folder, result, trace)
         if result.outcome is not AttemptOutcome.OK:
@@ -177,11 +198,48 @@ class AgentRunner:
             seed=self._redactor.text(session.seed),
         )
         if not job.interrupted:
+            if job.attempt.executor not in OWN:
+                session = evolve(session, system=session.system + brief(session))
             _keep(job.folder / SYSTEM, session.system)
             _keep(job.folder / SEED, session.seed)
             return session
         # What it was told at first: another version of ours may put it in other words.
         return evolve(session, system=(job.folder / SYSTEM).read_text(encoding="utf-8"))
+
+    def _delegated(
+        self,
+        job: Job[A],
+        session: Session[A],
+        clock: WorkClock,
+        transcript: Transcript,
+        trace: Trace,
+    ) -> DelegatedAttempt[A]:
+        """Another program at the job."""
+        executor = self._executors.get(job.attempt.executor)
+        if executor is None or self._commands is None:
+            raise NotContinued(f"There is no executor {job.attempt.executor} here.")
+        means = Means(
+            commands=self._commands,
+            limits=self._config.limits,
+            retries=self._retries,
+            trace=trace,
+            event=partial(self._journal.event, attempt=job.attempt.id),
+            now=self._now,
+            sleep=self._sleep,
+            chance=self._chance,
+        )
+        if not job.interrupted:
+            transcript.append(UserMessage(text=encodable(session.seed)))
+        return DelegatedAttempt(
+            executor,
+            vendor_of(self._config, executor, job.attempt.model, self._environ),
+            means,
+            job=job,
+            session=session,
+            desk=desk_of(session, means, job.folder, transcript, clock, self._redactor),
+            account=account_of(executor, job.attempt, self._config),
+            clock=clock,
+        )
 
     def _conversation(
         self,

@@ -48,6 +48,24 @@ def after_a_failure(failed: Sequence[str], terminal: str) -> str:
     )
 
 
+def goes_on(terminal: str) -> str:
+    """What a delegated agent is told whose program was ended while it worked."""
+    return (
+        f"The program was ended while you worked, and was started again just now. What came of the "
+        f"call that was under way is unknown: look before you rely on it. Go on with the work, and "
+        f"end it by calling {terminal}."
+    )
+
+
+def nothing_handed_in(number: int, most: int, terminal: str) -> str:
+    """The reminder for a delegated agent that stopped without an answer."""
+    return (
+        f"You stopped without handing in anything, so nothing of your work counts yet. (Reminder "
+        f"{number} of {most}; after that the attempt ends without a result.) Go on with the work, "
+        f"and end it by calling {terminal}. Nobody reads text outside tool calls."
+    )
+
+
 def interrupted(name: str) -> str:
     """The reply to a call of whose end nothing is known."""
     return (

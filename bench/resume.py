@@ -27,7 +27,7 @@ from dispatch.policy.plan import as_planned
 from dispatch.state.clock import SystemClock
 from dispatch.state.config import Config, ModelConfig
 from dispatch.state.document import DOCUMENT, DocumentStore, load_run
-from dispatch.state.enums import Role, TaskStatus
+from dispatch.state.enums import AgentType, Role, TaskStatus
 from dispatch.state.errors import ProviderStopped
 from dispatch.state.jobs import Job, Result
 from dispatch.state.journal import EventJournal
@@ -47,7 +47,9 @@ class FirstAgent:
     def __init__(self) -> None:
         self.called_at = 0.0
 
-    def executor_and_model(self, job_type: type[Job[A]], others: int = 0) -> tuple[str, str]:
+    def executor_and_model(
+        self, job_type: type[Job[A]], others: int = 0, agent_type: AgentType | None = None
+    ) -> tuple[str, str]:
         """Everybody is the same."""
         return "none", "none"
 

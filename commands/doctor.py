@@ -12,12 +12,14 @@ from typing import Final
 
 from attrs import frozen
 
+from ..agents.delegated.choosing import executors_of
 from ..agents.executors.litellm_client import known_model, missing_key
 from ..agents.executors.scripted_client import script_path
 from ..agents.sandbox.tiers import INSTALL, tried
 from ..agents.sandbox.toolchains import described
 from ..agents.tools.beneath import openat2_works
 from ..confining import toolchains_of
+from ..delegating import delegated_in, own_models, problems_of
 from ..gitops.program import OLDEST_GIT, check_git_version, git
 from ..gitops.target import open_target
 from ..gitops.user_git import locate
@@ -27,7 +29,6 @@ from ..state.durable import sync_method
 from ..state.errors import DispatchError, ExitCode
 from ..state.lock import holder
 from ..state.redact import shown
-from ..wiring import models_of
 from .folders import run_names, runs_folder
 from .init import UNKNOWN_GATE
 from .json_output import print_json
@@ -117,7 +118,7 @@ def _config(repo: Path, environ: Mapping[str, str]) -> Iterator[Check]:
         yield Check("configuration", Result.MISSING, "buildGate is not filled in yet")
     else:
         yield Check("configuration", Result.OK, f"readable; the build gate: {gate}")
-    for model in sorted(models_of(config)):
+    for model in sorted(own_models(config)):
         if script_path(model) is None and not known_model(model, config.provider):
             yield Check("model", Result.MISSING, f"nobody is known to offer {model}")
             continue
@@ -126,6 +127,13 @@ def _config(repo: Path, environ: Mapping[str, str]) -> Iterator[Check]:
             yield Check("key", Result.OK, f"for {model}: there")
         else:
             yield Check("key", Result.MISSING, f"for {model}: set the variable {missing}")
+    executors = executors_of(config)
+    for each in delegated_in(config, executors):
+        problems = list(problems_of(each, config, executors, environ))
+        for problem in problems:
+            yield Check("executor", Result.MISSING, f"{problem.message} {problem.hint}")
+        if not problems:
+            yield Check("executor", Result.OK, f"{each.name} with {each.model}: there")
     for line in described(toolchains_of(config, root, runs_folder(repo))):
         yield Check("toolchains", Result.OK, line)
 

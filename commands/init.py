@@ -174,6 +174,13 @@ _TAIL: Final = (
     "# fallback:",
     "#   implementer: [openai/gpt-5.6-terra]",
     "",
+    "# Who carries out a role's attempts instead of our own loop, see docs/delegation.md.",
+    "# executors:",
+    "#   implementer: codex",
+    "# What implementers of one type get instead.",
+    "# agentTypes:",
+    "#   intern: {executor: litellm, model: openai/gpt-5.6-terra}",
+    "",
     "# How long a spent allowance is waited for when the provider says until when.",
     "# maxQuotaWaitSeconds: 21600",
 )

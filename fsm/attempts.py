@@ -14,7 +14,7 @@ from ..state.errors import BudgetSpent, ProviderStopped
 from ..state.jobs import Job, NotContinued, Refusal, Result
 from ..state.records import Run
 from ..state.work import Attempt, UserChange
-from .fold import attempts_of, change_attempt, close_attempt, open_attempt
+from .fold import attempts_of, change_attempt, close_attempt, open_attempt, task_of
 from .ports import Ports
 from .purse import AttemptPurse
 from .step import RunStopped
@@ -63,7 +63,8 @@ async def carry_out(
     asked for when the run goes on.
     """
     models = 1 + len(ports.config.fallback.of(role))
-    ways = [ports.agents.executor_and_model(job_type, others) for others in range(models)]
+    kind = None if task_id is None else task_of(ports.store.run, task_id).agent_type
+    ways = [ports.agents.executor_and_model(job_type, others, kind) for others in range(models)]
     tried, before = Tried(), None
     while True:
         async with ports.stopping.agent():
@@ -74,7 +75,7 @@ async def carry_out(
                 attempt = _open(ports, role, subject, task_id, ways[tried.others], before)
             purse = AttemptPurse(ports, task_id, attempt.id)
             job = make(attempt, ports.folder / "attempts" / attempt.id)
-            job = evolve(job, purse=purse, interrupted=goes_on)
+            job = evolve(job, purse=purse, interrupted=goes_on, began=purse.began)
             word = "resumed" if goes_on else "started"
             ports.journal.event(
                 f"attempt.{word}",

@@ -11,6 +11,7 @@ from typing import Protocol, TypeVar
 from attrs import field, frozen
 
 from ..state.config import Config
+from ..state.enums import AgentType
 from ..state.git_values import Fingerprint, Merge, Snapshot
 from ..state.jobs import Job, Result
 from ..state.judgements import Answer, Escalation
@@ -59,8 +60,13 @@ class Agents(Protocol):
         """
         ...
 
-    def executor_and_model(self, job_type: type[Job[A]], others: int = 0) -> tuple[str, str]:
-        """Which executor and model a job of that class gets after so many models of its role."""
+    def executor_and_model(
+        self, job_type: type[Job[A]], others: int = 0, agent_type: AgentType | None = None
+    ) -> tuple[str, str]:
+        """Which executor and model a job of that class gets after so many models of its role.
+
+        ``agent_type`` is that of the task which the job is about.
+        """
         ...
 
 

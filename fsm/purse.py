@@ -58,6 +58,21 @@ class AttemptPurse:
         finally:  # whoever waits must not wait for a process that cannot save
             self.ports.under_way.end(self.attempt_id)
 
+    def report(self, usage: Usage, unsettled: Usage | None, seconds: float) -> Refusal | None:
+        """Record what a request that goes on has used, and say which cap it has reached."""
+        self._change(
+            lambda attempt: evolve(
+                attempt, usage=usage, unsettled=unsettled, active_seconds=seconds
+            )
+        )
+        found = scopes(self.ports.store.run, self.task_id, self.ports.worked())
+        self.refused = refusal(found)
+        return self.refused
+
+    def began(self, session: str) -> None:
+        """Record the session by which the attempt can be gone on with."""
+        self._change(lambda attempt: evolve(attempt, session_id=session))
+
     def seconds_left(self, worked: float) -> float:
         """By the caps on wall time of the task and the run."""
         recorded = sum(

@@ -149,8 +149,10 @@ def confinement(each: Confinement) -> str:
     reduced = f" because {inline('; '.join(each.reasons))}" if each.reasons else ""
     hosts = ", ".join(map(code, each.network)) or "none"
     setup = f", for `setup` also {', '.join(map(code, each.setup_network))}"
+    others = f", for delegated attempts {', '.join(map(code, each.delegated_network))}"
     return (
-        f"{each.tier}{reduced}; network: {hosts}{setup if each.setup_network else ''}; "
+        f"{each.tier}{reduced}; network: {hosts}{setup if each.setup_network else ''}"
+        f"{others if each.delegated_network else ''}; "
         f"{each.processes} processes, {_size(each.memory_bytes)} of memory and "
         f"{each.cpu_seconds} s of computing a process, {_size(each.file_bytes)} a file; "
         f"visible besides the system: {', '.join(map(code, each.read_only)) or 'nothing'}"

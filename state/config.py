@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 from attrs import field, frozen
 
-from .enums import Isolation, Role
+from .enums import AgentType, Isolation, Role
 from .hubs import HubFile
 
 DEFAULT_KEY_VARIABLE = "OPENCODE_API_KEY"
@@ -61,6 +61,60 @@ class Fallback:
 
 
 @frozen(kw_only=True)
+class Executors:
+    """The program that carries out the attempts of each role; null: our own loop over litellm."""
+
+    planner: str | None = None
+    implementer: str | None = None
+    critic: str | None = None
+    gate_critic: str | None = None
+    greybeard: str | None = None
+    attribution: str | None = None
+    fix_agent: str | None = None
+
+    def of(self, role: Role) -> str | None:
+        """The executor of a role."""
+        executor: str | None = getattr(self, _field_of(role))
+        return executor
+
+
+@frozen(kw_only=True)
+class Choice:
+    """What implementers of one type get instead of what their role has; null: the same."""
+
+    executor: str | None = None
+    model: str | None = None
+
+
+@frozen(kw_only=True)
+class AgentTypes:
+    """Implementers of a type that are not carried out as others are."""
+
+    intern: Choice = field(factory=Choice)
+    general: Choice = field(factory=Choice)
+    explore: Choice = field(factory=Choice)
+
+    def of(self, agent_type: AgentType) -> Choice:
+        """What a type gets."""
+        choice: Choice = getattr(self, agent_type.name.lower())
+        return choice
+
+
+@frozen(kw_only=True)
+class CommandExecutor:
+    """Any program that speaks our hand-off, for the executor ``command``; see docs/delegation.md.
+
+    ``network`` are the only hosts that it reaches; ``key_variable`` holds a key that is for it
+    alone.
+    """
+
+    argv: tuple[str, ...] = ()
+    network: tuple[str, ...] = ()
+    key_variable: str | None = None
+    resumes: bool = False
+
+
+@frozen(kw_only=True)
 class Limits:
     """What one attempt may use before it is ended; null: no limit of that kind."""
 
@@ -114,6 +168,9 @@ class Config:
     build_gate: tuple[str, ...]
     model_config: ModelConfig
     fallback: Fallback = field(factory=Fallback)
+    executors: Executors = field(factory=Executors)
+    agent_types: AgentTypes = field(factory=AgentTypes)
+    command_executor: CommandExecutor = field(factory=CommandExecutor)
     provider: Provider | None = None
     commit_strategy: str = "per-task"
     max_parallel: int = 8

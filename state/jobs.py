@@ -63,6 +63,10 @@ class Purse(Protocol):
         """The request is over: what the attempt used so far, see ``Attempt`` for each part."""
         ...
 
+    def report(self, usage: Usage, unsettled: Usage | None, seconds: float) -> Refusal | None:
+        """The same of one that goes on, and why it must not; null when it may."""
+        ...
+
     def seconds_left(self, worked: float) -> float:
         """How long an attempt that worked so many seconds may go on."""
         ...
@@ -81,6 +85,10 @@ class OpenPurse:
 
     def settle(self, usage: Usage, unsettled: Usage | None, seconds: float) -> None:
         """Nothing is kept."""
+
+    def report(self, usage: Usage, unsettled: Usage | None, seconds: float) -> Refusal | None:
+        """It may."""
+        return None
 
     def seconds_left(self, worked: float) -> float:
         """For ever."""
@@ -114,6 +122,7 @@ class Tree(Protocol):
 class Job(Generic[A]):
     """Work for one agent; ``root`` is the tree it sees, ``folder`` the attempt's own.
 
+    ``began`` records the id of a delegated attempt's session before anything is asked for in it.
     ``interrupted``: the attempt began in another process and goes on from its last complete turn,
     with ``tree`` (where the agent changes one that is its own) as it was then.
     """
@@ -124,6 +133,7 @@ class Job(Generic[A]):
     purse: Purse = field(factory=OpenPurse, eq=False)
     tree: Tree | None = field(default=None, eq=False)
     interrupted: bool = False
+    began: Callable[[str], None] = field(default=lambda session: None, eq=False)  # its session's id
 
 
 @frozen(kw_only=True)

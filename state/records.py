@@ -146,6 +146,7 @@ class Confinement(Record):
     reasons: tuple[str, ...] = ()  # why no stronger tier was taken
     network: tuple[str, ...] = ()  # hosts that any command may reach
     setup_network: tuple[str, ...] = ()  # and the commands of ``setup`` besides
+    delegated_network: tuple[str, ...] = ()  # and the programs that attempts are delegated to
     read_only: tuple[str, ...] = ()  # what is visible besides the system's programs
     processes: int
     memory_bytes: int

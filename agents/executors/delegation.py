@@ -22,6 +22,7 @@ class Capabilities:
     any model at all.  ``hosts`` is where its vendor is reached, as ``sandbox.network`` writes it.
     """
 
+    program: str  # as it is looked for on ``PATH``
     model_families: tuple[str, ...] = ()
     hosts: tuple[str, ...] = ()
     key_variables: tuple[str, ...] = ()  # one of them holds the key, and goes to the program only
@@ -38,11 +39,15 @@ class HandOff:
     name: str  # of the server, as the program's settings call it
     argv: tuple[str, ...]
     tools: tuple[str, ...]  # names, the terminal tool last
+    timeout_seconds: float = 3600.0  # for one call: our checks may build and test
 
 
 @frozen(kw_only=True)
 class Delegation:
-    """An attempt as an executor gets it; paths are those inside its sandbox."""
+    """An attempt as an executor gets it; paths are those inside its sandbox.
+
+    ``prompt`` is what is said next: the whole task, or, to a session that was cut off, to go on.
+    """
 
     model: str
     system: str
@@ -61,12 +66,17 @@ class Delegation:
 
 @frozen(kw_only=True)
 class Prepared:
-    """What to start: no shell anywhere.  ``files`` are made below the private home first."""
+    """What to start: no shell anywhere.  ``files`` are made below the private home first.
+
+    ``key`` names the variable in which the program, and it alone, is to find the key, whatever the
+    operator's own is called; no key is in anything else of this.
+    """
 
     argv: tuple[str, ...]
     variables: Mapping[str, str] = field(factory=dict)
     stdin: str = ""
     files: Mapping[str, str] = field(factory=dict)
+    key: str = ""
 
 
 @frozen(kw_only=True)
@@ -153,6 +163,15 @@ class DelegationExecutor(Protocol):
     @property
     def capabilities(self) -> Capabilities:
         """See there."""
+        ...
+
+    @property
+    def probe(self) -> tuple[str, ...]:
+        """What to start to learn which version is installed."""
+        ...
+
+    def unfit(self, ended: Exit, output: str) -> str:
+        """Why a program that answers the probe so cannot be used, as a sentence; else nothing."""
         ...
 
     def prepare(self, delegation: Delegation) -> Prepared:

@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import Final
 
 from ...state.enums import SandboxTier
-from . import forwarder
-from .launcher import SYSTEM_PATH, Inside, Launch
+from . import bridge, forwarder
+from .launcher import SYSTEM_PATH, Inside, Launch, bridge_words
 from .limited import limited
 from .policy import Sandbox
 from .seccomp import AF_INET, AF_INET6, AF_NETLINK, AF_UNIX, program
@@ -25,6 +25,8 @@ HOME: Final = Path("/home/agent")
 TEMPORARY: Final = Path("/tmp")
 SOCKET: Final = Path("/run/dispatch/proxy.sock")
 FORWARDER: Final = Path("/run/dispatch/forwarder.py")
+HAND_OFF: Final = Path("/run/dispatch/hand-off.sock")
+BRIDGE: Final = Path("/run/dispatch/bridge.py")
 TMPFS_BYTES: Final = 64 * 1024 * 1024  # of each folder that is made of memory
 
 # In a network of its own a command may talk to itself; other families, such as the one that
@@ -61,7 +63,8 @@ class BubblewrapLauncher:
 
     def inside(self, sandbox: Sandbox) -> Inside:
         """The same for every command, wherever its folders really are."""
-        return Inside(home=HOME, temporary=TEMPORARY)
+        hand_off = None if sandbox.hand_off is None else HAND_OFF
+        return Inside(home=HOME, temporary=TEMPORARY, bridge=bridge_words(BRIDGE, hand_off))
 
     @contextlib.contextmanager
     def launch(self, words: Sequence[str], cwd: Path, sandbox: Sandbox) -> Iterator[Launch]:
@@ -126,8 +129,11 @@ def _folders(sandbox: Sandbox) -> tuple[str, ...]:
     if sandbox.proxy is not None:
         words += ("--ro-bind", str(sandbox.proxy.socket), str(SOCKET))
         words += ("--ro-bind", forwarder.__file__, str(FORWARDER))
+    if sandbox.hand_off is not None:
+        words += ("--ro-bind", str(sandbox.hand_off), str(HAND_OFF))
+        words += ("--ro-bind", bridge.__file__, str(BRIDGE))
     worktree = str(sandbox.worktree)
-    words += ("--bind", worktree, worktree)
+    words += ("--bind" if sandbox.is_writable else "--ro-bind", worktree, worktree)
     if sandbox.shadow is not None:
         folder = str(sandbox.shadow.folder)
         for path in sandbox.shadow.borrowed:

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
+from ...state.durable import replace
 from ...state.marks import MARKER
 from .caches import Link
 from .launcher import Inside
@@ -80,6 +81,21 @@ def _proxies(sandbox: Sandbox) -> dict[str, str]:
     none = "localhost,127.0.0.1,::1"
     names = {"HTTP_PROXY": address, "HTTPS_PROXY": address, "ALL_PROXY": address, "NO_PROXY": none}
     return names | {name.lower(): value for name, value in names.items()}
+
+
+def put(home: Path, files: Mapping[str, str]) -> None:
+    """Write files below a home that commands may have worked in; no link in it leads out.
+
+    Paths are relative.  Nothing runs in the home meanwhile.
+    """
+    for name, text in sorted(files.items()):
+        folder = home
+        for part in Path(name).parent.parts:
+            folder /= part
+            if folder.is_symlink() or (folder.exists() and not folder.is_dir()):
+                folder.unlink()
+            folder.mkdir(mode=0o700, exist_ok=True)
+        replace(home / name, text.encode("utf-8", "backslashreplace"))
 
 
 def prepare(sandbox: Sandbox, links: tuple[Link, ...] = ()) -> None:

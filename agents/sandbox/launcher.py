@@ -1,6 +1,8 @@
 """How a command is started inside its sandbox: one class per tier of isolation."""
 
+import os
 import shutil
+import sys
 from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
@@ -9,13 +11,14 @@ from typing import Final, Protocol
 from attrs import frozen
 
 from ...state.enums import SandboxTier
+from . import bridge
 from .policy import Sandbox
 
 # The system's own, never one that PATH or the worktree offers.
 SYSTEM_PATH: Final = "/usr/local/bin:/usr/bin:/bin"
-# The last line of the shell that becomes a command: where its input is a pipe to us, it tells that
-# everything around the command stands.  What fails before is not the command's failure.
-BEGIN: Final = '{ echo >&0; } 2>/dev/null; exec </dev/null; exec "$@"'
+# The last line of the shell that becomes a command: it tells, by a byte over that in front of what
+# the command is told, that everything around it stands.  What fails before is not its failure.
+BEGIN: Final = '{ echo >&0; } 2>/dev/null; exec "$@"'
 
 
 @frozen(kw_only=True)
@@ -34,6 +37,7 @@ class Inside:
     temporary: Path
     is_offline: bool = True  # unless its sandbox names hosts
     variables: tuple[tuple[str, str], ...] = ()  # that say more of its folders
+    bridge: tuple[str, ...] = ()  # words of the program that leads to the hand-off, if there is one
 
 
 class Launcher(Protocol):
@@ -68,13 +72,28 @@ class PlainLauncher:
 
     def inside(self, sandbox: Sandbox) -> Inside:
         """They are where they are, and so is the network."""
-        return Inside(home=sandbox.home, temporary=sandbox.temporary, is_offline=False)
+        return Inside(
+            home=sandbox.home,
+            temporary=sandbox.temporary,
+            is_offline=False,
+            bridge=bridge_words(Path(bridge.__file__), sandbox.hand_off),
+        )
 
     def launch(
         self, words: Sequence[str], cwd: Path, sandbox: Sandbox
     ) -> AbstractContextManager[Launch]:
         """The words, begun by a shell as everywhere."""
         return nullcontext(Launch(argv=(shell(), "-c", BEGIN, shell(), *words)))
+
+
+def bridge_words(program: Path, hand_off: Path | None) -> tuple[str, ...]:
+    """How a command starts what leads from its streams to our socket; nothing where there is none.
+
+    The interpreter is ours, which every sandbox with a way to us can see.
+    """
+    if hand_off is None:
+        return ()
+    return (os.path.realpath(sys.executable), "-I", "-S", str(program), str(hand_off))
 
 
 def shell() -> str:

@@ -49,7 +49,8 @@ class Sandbox:
 
     ``worktree`` is the tree it works in, ``scratch`` a folder of its own that holds its home and
     its temporary files, ``read_only`` what else it may read, ``network`` the hosts it may reach,
-    through ``proxy`` while it runs.
+    through ``proxy`` while it runs.  Without ``is_writable`` it can only read the tree;
+    ``hand_off`` is a socket of ours that it may talk to.
     How much of this is enforced is the launcher's to say.
     """
 
@@ -60,6 +61,8 @@ class Sandbox:
     proxy: ProxyAddress | None = None
     read_only: tuple[Path, ...] = ()
     limits: CommandLimits = field(factory=CommandLimits)
+    is_writable: bool = True
+    hand_off: Path | None = None
 
     @property
     def home(self) -> Path:

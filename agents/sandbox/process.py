@@ -28,6 +28,9 @@ CLOSED_TICK_SECONDS: Final = 0.01  # most commands end right after they close th
 MAX_DRAIN_SECONDS: Final = 1.0  # for the last output, once every process has ended
 
 _CHUNK: Final = 1 << 16
+_NOT_BEGUN: Final = b"?"
+
+Sink = Callable[[bytes], object]
 
 
 class NotBegun(Exception):
@@ -46,6 +49,21 @@ class Ended:
     truncated: bool
 
 
+@frozen(kw_only=True)
+class Talk:
+    """A program that is listened to while it runs, in the thread that runs it.
+
+    ``stdin`` is all that it is told; ``heard`` gets each piece of its standard output, ``errors``
+    becomes the file of the other one.  ``stop`` is asked again and again why it has to end; empty:
+    it may go on.
+    """
+
+    stdin: bytes
+    heard: Callable[[bytes], None]
+    errors: Path
+    stop: Callable[[], str]
+
+
 def execute(
     launch: AbstractContextManager[Launch],
     cwd: Path,
@@ -55,43 +73,52 @@ def execute(
     mark: str,
     cancelled: threading.Event,
     redactor: Redactor | None = None,
+    talk: Talk | None = None,
 ) -> Ended:
     """Start a program in a session of its own and see it, and all it started, to the end.
 
-    ``mark`` is its mark in ``variables``; ``redactor`` takes secrets out of its output.  A program
-    that cannot be started ends with exit code 127 and the reason as its output.  Raises NotBegun,
+    ``mark`` is its mark in ``variables``; ``redactor`` takes secrets out of its output.  Without a
+    ``talk`` it is told nothing, and all that it says is one output.  A program that cannot be
+    started ends with exit code 127 and the reason as its output.  Raises NotBegun,
     StorageError when the machine refuses, OSError when the output cannot be written.
     """
     started = alive_seconds()
     with (
         disk_errors(output),
-        _told_of_its_beginning() as (begun, tells),
+        _input(b"" if talk is None else talk.stdin) as (told, begun),
+        contextlib.ExitStack() as files,
         OutputFile(output, limits.output_bytes, redactor) as file,
         grouped(mark, limits) as into_its_group,
     ):
+        errors = None
+        if talk is not None:
+            errors = files.enter_context(OutputFile(talk.errors, limits.output_bytes, redactor))
         try:
             with launch as start:
                 process = subprocess.Popen(
                     (*into_its_group, *start.argv),
                     cwd=cwd,
                     env=dict(variables),
-                    stdin=tells,
+                    stdin=told,
                     stdout=subprocess.PIPE,
-                    stderr=subprocess.STDOUT,
+                    stderr=subprocess.STDOUT if errors is None else subprocess.PIPE,
                     start_new_session=True,
                     pass_fds=start.descriptors,
                 )
         except OSError as error:
             if refused := refusal(error, cwd):
                 raise refused from error
-            file.write(f"cannot start the command in {cwd}: {error.strerror}\n".encode())
-            file.finish("")
-            code, stopped = 127, ""
+            said = errors or file
+            said.write(f"cannot start the command in {cwd}: {error.strerror}\n".encode())
+            code, stopped, is_begun = 127, "", True  # as where a shell finds no program
         else:
-            code, stopped = _follow(process, file, limits, mark, cancelled)
-            file.finish(stopped)
-            if not stopped and not begun():
-                raise NotBegun(file.last_line() or f"it ended with {code} and said nothing")
+            code, stopped = _follow(process, (file, errors), talk, limits, mark, cancelled)
+            is_begun = bool(stopped) or begun()
+        for each in (file, errors):
+            if each is not None:
+                each.finish(stopped)
+        if not is_begun:
+            raise NotBegun((errors or file).last_line() or f"it ended with {code} and said nothing")
         return Ended(
             exit_code=None if stopped or code < 0 else code,
             signal=-code if code < 0 else None,
@@ -103,59 +130,73 @@ def execute(
 
 
 @contextlib.contextmanager
-def _told_of_its_beginning() -> Iterator[tuple[Callable[[], bool], int]]:
-    """Whether the command was begun, to be asked once it has ended, and its input: see BEGIN."""
-    hears, tells = os.pipe()
+def _input(data: bytes) -> Iterator[tuple[int, Callable[[], bool]]]:
+    """A file of memory with all that a program is told, and whether the program was begun.
+
+    A file, so that no full pipe can stop anybody.  In front of what is told stands one byte, which
+    the shell of BEGIN writes over: that moves everybody who has the file open to what is told.
+    """
+    file = os.memfd_create("stdin", os.MFD_CLOEXEC)
     try:
-        os.set_blocking(hears, False)
-
-        def begun() -> bool:
-            with contextlib.suppress(BlockingIOError):
-                return bool(os.read(hears, 1))
-            return False
-
-        yield begun, tells
+        left = memoryview(_NOT_BEGUN + data)
+        while left:
+            left = left[os.write(file, left) :]
+        os.lseek(file, 0, os.SEEK_SET)
+        yield file, lambda: os.pread(file, 1, 0) != _NOT_BEGUN
     finally:
-        os.close(hears)
-        os.close(tells)
+        os.close(file)
 
 
 def _follow(
     process: "subprocess.Popen[bytes]",
-    file: OutputFile,
+    files: tuple[OutputFile, OutputFile | None],
+    talk: Talk | None,
     limits: CommandLimits,
     mark: str,
     cancelled: threading.Event,
 ) -> tuple[int, str]:
     """The exit code (negative: a signal) and what stopped it, once nothing of it is alive."""
-    assert process.stdout is not None
-    with process.stdout as pipe:
-        os.set_blocking(pipe.fileno(), False)
+
+    def heard(data: bytes) -> None:
+        files[0].write(data)
+        if talk is not None:
+            talk.heard(data)
+
+    sinks = dict[int, Sink]()
+    with contextlib.ExitStack() as pipes:
+        for pipe, file in zip((process.stdout, process.stderr), files, strict=True):
+            if pipe is not None and file is not None:
+                pipes.enter_context(pipe)
+                os.set_blocking(pipe.fileno(), False)
+                sinks[pipe.fileno()] = heard if file is files[0] else file.write
         try:
-            stopped = _until_it_ends(process.pid, pipe.fileno(), file, limits, cancelled)
+            stop = (lambda: "") if talk is None else talk.stop
+            stopped = _until_it_ends(process.pid, sinks, limits, cancelled, stop)
         finally:
             end_command(process.pid, mark, limits.grace_seconds)
             with contextlib.suppress(ProcessLookupError):
                 os.kill(process.pid, signal.SIGKILL)
             code = process.wait()
         until = alive_seconds() + MAX_DRAIN_SECONDS
-        while alive_seconds() < until and _pass_on(pipe.fileno(), file, TICK_SECONDS) is not None:
-            pass
+        while sinks and alive_seconds() < until:
+            _pass_on(sinks, TICK_SECONDS)
     return code, stopped
 
 
 def _until_it_ends(
-    pid: int, pipe: int, file: OutputFile, limits: CommandLimits, cancelled: threading.Event
+    pid: int,
+    sinks: dict[int, Sink],
+    limits: CommandLimits,
+    cancelled: threading.Event,
+    stop: Callable[[], str],
 ) -> str:
     """Pass output on until the process has ended (it is not waited for) or must be stopped."""
     now = alive_seconds()
     timeout = min(limits.timeout_seconds, MAX_TIMEOUT_SECONDS)
     end, heard = now + timeout, now
-    is_open = True
     while not _has_ended(pid):
-        if is_open:
-            count = _pass_on(pipe, file, TICK_SECONDS)
-            is_open = count is not None
+        if sinks:
+            count = _pass_on(sinks, TICK_SECONDS)
         else:
             count = 0
             time.sleep(CLOSED_TICK_SECONDS)
@@ -163,6 +204,8 @@ def _until_it_ends(
         heard = now if count else heard
         if cancelled.is_set():
             return "ended because the run was stopped"
+        if why := stop():
+            return why
         if now > end:
             return f"ended after the time limit of {timeout:g} seconds"
         if now - heard > limits.silence_seconds:
@@ -170,13 +213,19 @@ def _until_it_ends(
     return ""
 
 
-def _pass_on(pipe: int, file: OutputFile, wait: float) -> int | None:
-    """Move what is there, waiting at most ``wait`` seconds; how many bytes, null at the end."""
-    if not select.select([pipe], [], [], wait)[0]:
-        return 0
-    data = os.read(pipe, _CHUNK)
-    file.write(data)
-    return len(data) if data else None
+def _pass_on(sinks: dict[int, Sink], wait: float) -> int:
+    """Move what is there, waiting at most ``wait`` seconds; how many bytes.
+
+    A pipe that has come to its end is left out from then on.
+    """
+    count = 0
+    for pipe in select.select([*sinks], [], [], wait)[0]:
+        if data := os.read(pipe, _CHUNK):
+            sinks[pipe](data)
+            count += len(data)
+        else:
+            del sinks[pipe]
+    return count
 
 
 def _has_ended(pid: int) -> bool:

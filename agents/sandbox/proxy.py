@@ -145,7 +145,7 @@ class _Serving:
             return int(self._server.sockets[0].getsockname()[1])
         self._path = path
         self._server = await asyncio.start_unix_server(
-            self._begin, sock=_socket_at(path), limit=limit
+            self._begin, sock=socket_at(path), limit=limit
         )
         return INNER_PORT
 
@@ -260,7 +260,7 @@ class _Serving:
         writer.write(head.encode("ascii") + text)
 
 
-def _socket_at(path: Path) -> socket.socket:
+def socket_at(path: Path) -> socket.socket:
     """A socket of ours alone; by way of its folder, since an address has room for 107 bytes."""
     made = socket.socket(socket.AF_UNIX)
     folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)

@@ -12,7 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Final
 
-from attrs import evolve
+from attrs import evolve, field, frozen
 
 from ...state.disk import disk_errors, trouble
 from ...state.enums import SandboxTier
@@ -20,10 +20,10 @@ from ...state.errors import StorageError
 from ...state.git_values import Shadow
 from ...state.redact import Redactor
 from ...state.work import CommandResult
-from .environment import environment, prepare
+from .environment import environment, prepare, put
 from .launcher import Inside, Launcher, shell
 from .policy import CommandLimits, Sandbox
-from .process import Ended, NotBegun, execute
+from .process import Ended, NotBegun, Talk, execute
 from .proxy import Proxy
 from .toolchains import Toolchains, find_toolchains
 
@@ -34,6 +34,19 @@ BEGINNING_SECONDS: Final = 0.2  # longer each time
 MakeShadow = Callable[[Path], Shadow]  # of a worktree
 
 _numbers = itertools.count(1)
+
+
+@frozen(kw_only=True)
+class Program:
+    """What to start; ``variables`` are its own besides those of every command.
+
+    ``files`` are made below its home first; ``talk`` is how it is listened to.
+    """
+
+    words: tuple[str, ...]
+    variables: Mapping[str, str] = field(factory=dict)
+    files: Mapping[str, str] = field(factory=dict)
+    talk: Talk | None = None
 
 
 class CommandRunner:
@@ -125,41 +138,58 @@ class CommandRunner:
         A cancellation ends the command and everything it started before it is passed on.  Raises
         StorageError for a command that fails where there is no room: nobody could tell its reason.
         """
-        limits = sandbox.limits
         if timeout is not None:
-            limits = evolve(limits, timeout_seconds=min(timeout, limits.timeout_seconds))
+            limit = min(timeout, sandbox.limits.timeout_seconds)
+            sandbox = evolve(sandbox, limits=evolve(sandbox.limits, timeout_seconds=limit))
+        ended = await self.start(sandbox, Program(words=(shell(), "-c", command)), cwd, output)
+        return CommandResult(
+            command=command,
+            exit_code=ended.exit_code,
+            signal=ended.signal,
+            timed_out=bool(ended.stopped),
+            duration_seconds=ended.seconds,
+            output_path=self._relative(output),
+            output_bytes=ended.output_bytes,
+            truncated=ended.truncated,
+        )
+
+    def socket(self, name: str) -> Path:
+        """Where a socket of ours may be: nowhere near a worktree, and short enough."""
+        return self._scratch / f"{name}-{next(_numbers)}"
+
+    def inside(self, sandbox: Sandbox) -> Inside:
+        """What a program will find in a sandbox, and where."""
+        return self._launcher.inside(sandbox)
+
+    async def start(self, sandbox: Sandbox, program: "Program", cwd: Path, output: Path) -> Ended:
+        """Start a program in a folder of a sandbox and see it to its end; see ``run_in``."""
         mark = f"{self._mark}/{os.getpid()}.{next(_numbers)}"
         cancelled = threading.Event()
 
-        def work() -> CommandResult:
+        def work() -> Ended:
             prepared = self._prepared(sandbox)
+            with disk_errors(prepared.home):
+                put(prepared.home, program.files)
             inside = self._launcher.inside(prepared)
             with self._networked(prepared, inside) as (held, refusals):
                 ended = _begun(
                     lambda: execute(
-                        self._launcher.launch((shell(), "-c", command), cwd, held),
+                        self._launcher.launch(program.words, cwd, held),
                         cwd,
-                        environment(self._toolchains, held, inside, mark),
+                        environment(self._toolchains, held, inside, mark) | dict(program.variables),
                         output,
-                        limits,
+                        sandbox.limits,
                         mark,
                         cancelled,
                         self._redactor,
+                        program.talk,
                     )
                 )
-            _append(output, [self._redactor.text(each) for each in refusals])
+            said = output if program.talk is None else program.talk.errors
+            _append(said, [self._redactor.text(each) for each in refusals])
             if ended.exit_code != 0 and not cancelled.is_set():
                 _require_room(sandbox, cwd, output)
-            return CommandResult(
-                command=command,
-                exit_code=ended.exit_code,
-                signal=ended.signal,
-                timed_out=bool(ended.stopped),
-                duration_seconds=ended.seconds,
-                output_path=self._relative(output),
-                output_bytes=ended.output_bytes,
-                truncated=ended.truncated,
-            )
+            return ended
 
         job = self._threads.submit(work)
         future = asyncio.wrap_future(job)

@@ -108,6 +108,9 @@ class Search:
             if path in self._followed or not os.access(path, os.R_OK):
                 return
             self._followed.add(path)
+            modules = _node_modules(path)
+            if modules is not None and not self._is_of_target(modules):
+                self.show(modules)  # what a package needs lies beside it, or around it
             if path.parent.name not in _PROGRAM_FOLDERS or not self._around(path.parent):
                 in_shared = any(path.parent.is_relative_to(each) for each in _SHARED)
                 self.show(path.parent if in_shared else path)
@@ -168,6 +171,11 @@ class Search:
         for interpreter in sorted(each for each in interpreters if each is not None):
             if not self.is_shown(interpreter.resolve()):
                 self.program(interpreter)
+
+
+def _node_modules(path: Path) -> Path | None:
+    """The outermost folder of packages for Node that a program is part of."""
+    return next((each for each in reversed(path.parents) if each.name == "node_modules"), None)
 
 
 def _is_python(path: Path) -> bool:

@@ -130,4 +130,10 @@ VERBS: Final = (
         ("dispatch stop login-form", "dispatch stop login-form --now"),
         _add_stop,
     ),
+    Verb(
+        "mcp",
+        "serve tools by which another program starts, watches and answers runs",
+        ("dispatch mcp --repo ~/shop     a server of tools, by its standard streams",),
+        add_repo,
+    ),
 )

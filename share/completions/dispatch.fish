@@ -58,7 +58,7 @@ function _shtab_dispatch_using
   test "$_shtab_dispatch_cmdpath" = "$argv"
 end
 
-set -g _shtab_dispatch_commands run retry answer stop plan diff pr export status logs attach report graph rescue teardown clean doctor init demo completion schema
+set -g _shtab_dispatch_commands run retry answer stop mcp plan diff pr export status logs attach report graph rescue teardown clean doctor init demo completion schema
 set -g _shtab_dispatch_opts_with_value --base --color --format --grace --machine --note --output --remote --repo --restore --role --run --since --spec --task --title --to --wait --write
 
 complete -c dispatch -e
@@ -106,6 +106,9 @@ complete -c dispatch -n '_shtab_dispatch_using stop' -l wait -x -d 'how long to 
 complete -c dispatch -n '_shtab_dispatch_using stop' -l json -d 'print JSON for scripts'
 complete -c dispatch -n '_shtab_dispatch_using stop' -l repo -xka "(__fish_complete_directories)" -d 'repository (default: here)'
 complete -c dispatch -n '_shtab_dispatch_using stop; and test $_shtab_dispatch_npos -eq 0' -ka "(_dispatch_runs)" -d 'name of the run'
+complete -c dispatch -n '_shtab_dispatch_using; and test $_shtab_dispatch_npos -eq 0' -a mcp -d 'Serve tools by which another program starts, watches and answers runs.'
+complete -c dispatch -n '_shtab_dispatch_using mcp' -s h -l help -d 'show this help message and exit'
+complete -c dispatch -n '_shtab_dispatch_using mcp' -l repo -xka "(__fish_complete_directories)" -d 'repository (default: here)'
 complete -c dispatch -n '_shtab_dispatch_using; and test $_shtab_dispatch_npos -eq 0' -a plan -d 'Have a plan written, and no more; then approve, change or discard it.'
 complete -c dispatch -n '_shtab_dispatch_using plan' -s h -l help -d 'show this help message and exit'
 complete -c dispatch -n '_shtab_dispatch_using plan' -l spec -xka "(__fish_complete_path (commandline -ct))" -d 'what is to be done (default: spec.md)'

@@ -34,6 +34,7 @@ verbs:
     retry     go on with a run that failed
     answer    show the questions of a run that wait for you, or answer one
     stop      stop a run that is at work elsewhere; what was done is kept
+    mcp       serve tools by which another program starts, watches and answers runs
     plan      have a plan written, and no more; then approve, change or discard it
     diff      show what a run, or one of its tasks, changed
     pr        show the pull request of a run that is done, or open it with gh

@@ -25,6 +25,7 @@ Cli = Callable[..., tuple[int, str, str]]
 WITHOUT = {
     "attach": "for people; logs --follow --json is the same for scripts",
     "completion": "a script for a shell",
+    "mcp": "nothing else than JSON-RPC, on its standard streams",
     "schema": "a JSON schema unless told otherwise",
 }
 

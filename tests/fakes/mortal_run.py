@@ -33,7 +33,7 @@ from dispatch.fsm.retrying import retried
 from dispatch.fsm.workplaces import BASELINE
 from dispatch.state.codec import unstructure
 from dispatch.state.document import DocumentStore
-from dispatch.state.enums import Role, RunStatus
+from dispatch.state.enums import AgentType, Role, RunStatus
 from dispatch.state.errors import Paused
 from dispatch.state.jobs import Job, PlanJob, Result
 from dispatch.state.journal import EventJournal
@@ -58,9 +58,11 @@ class Interviewer:
     story: Story
     era: int
 
-    def executor_and_model(self, job_type: type[Job[Any]], others: int = 0) -> tuple[str, str]:
+    def executor_and_model(
+        self, job_type: type[Job[Any]], others: int = 0, agent_type: AgentType | None = None
+    ) -> tuple[str, str]:
         """As the agents say."""
-        return self.inner.executor_and_model(job_type, others)
+        return self.inner.executor_and_model(job_type, others, agent_type)
 
     async def run(self, job: Job[Any]) -> Result[Any]:
         """Have it asked."""

@@ -77,7 +77,9 @@ class ScenarioAgents:
     refused: dict[str, tuple[str, ...]] = field(factory=dict)
     jobs: list[Job[Any]] = field(factory=list)
 
-    def executor_and_model(self, job_type: type[Job[A]], others: int = 0) -> tuple[str, str]:
+    def executor_and_model(
+        self, job_type: type[Job[A]], others: int = 0, agent_type: AgentType | None = None
+    ) -> tuple[str, str]:
         """Everybody is the same, and so is the first who takes over."""
         return "scenario", f"other-{others}" if others else "none"
 

@@ -153,3 +153,27 @@ def test_the_time_of_a_run_is_its_own_and_that_of_a_task_its_agents() -> None:
     refused = late.refusal_of(result)
     assert refused is not None
     assert refused.cap == "runLimits.wallSeconds"
+
+
+async def test_what_a_program_reports_while_it_works_is_recorded_and_may_end_it() -> None:
+    """It holds what it reserved until it is over; the cap is looked at with what it has used."""
+    store = MemoryStore(a_document(1, Caps(usd=1.0)), lambda run: None)
+    purse = AttemptPurse(ports_over(store), None, "0")
+    purse.began("the-session")
+    assert await purse.reserve(in_cents(80)) is None
+    assert purse.report(in_cents(30), in_cents(50), 1.5) is None
+    (attempt,) = store.run.attempts
+    assert (attempt.session_id, attempt.usage, attempt.unsettled, attempt.active_seconds) == (
+        "the-session",
+        in_cents(30),
+        in_cents(50),
+        1.5,
+    )
+    assert held(store.run) == pytest.approx(80)
+    ended: Result[None] = Result(
+        outcome=AttemptOutcome.MONEY_LIMIT, value=None, message="", usage=Usage()
+    )
+    refused = purse.report(in_cents(100), in_cents(0), 2.0)
+    assert refused is not None
+    assert (refused.cap, refused.of_run) == ("runLimits.usd", True)
+    assert purse.refusal_of(ended) == refused

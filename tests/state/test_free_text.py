@@ -21,7 +21,8 @@ REDACTOR = Redactor([SECRET])
 AS_THEY_ARE = {
     "affected_files", "allowed", "at", "attempt_id", "attribution", "author_email",
     "author_name", "base", "base_branch", "base_commit", "baseline_build_log_path",
-    "build_gate", "by", "command", "commit_sha", "commit_strategy", "created_at", "depends_on",
+    "build_gate", "by", "command", "commit_sha", "commit_strategy", "created_at",
+    "delegated_network", "depends_on",
     "deviation_id", "email", "ended_at", "escalation_id", "event", "executor", "failure_id",
     "file", "file_path", "files_modified", "final_build_log_path", "follows", "glob", "id",
     "integration_branch", "level_boundaries", "mode", "model", "name", "network", "new_tests",

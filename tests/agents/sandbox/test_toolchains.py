@@ -88,6 +88,18 @@ def test_links_among_programs_are_followed_to_what_they_start(home: Path) -> Non
     ]
 
 
+def test_a_package_for_node_comes_with_what_it_needs(home: Path) -> None:
+    """That lies in other packages: a vendor's program is often one that starts another's file."""
+    modules = home / ".npm-global/lib/node_modules"
+    program(modules / "@vendor/agent/bin/agent.js", "#!/usr/bin/env node\n")
+    program(modules / "@vendor/agent-linux-x64/agent", "ELF")
+    (home / ".npm-global/bin").mkdir()
+    link = home / ".npm-global/bin/agent"
+    link.symlink_to("../lib/node_modules/@vendor/agent/bin/agent.js")
+    found = find(home, home / ".npm-global/bin")
+    assert own(found, home) == [".npm-global/bin", ".npm-global/lib/node_modules"]
+
+
 def test_version_managers_are_found_in_their_usual_folders(home: Path) -> None:
     """Variables of those that are there are passed; a wrong one is not."""
     for name in (".pyenv/shims", ".nvm/versions/node/v20/bin", ".rustup/toolchains", "jdk/bin"):

@@ -1,0 +1,1 @@
+"""Attempts that another program carries out: its process, its clocks, and the hand-off to us."""

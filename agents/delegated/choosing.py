@@ -1,0 +1,101 @@
+"""Which program, model, hosts and key an attempt gets: pure functions of configuration."""
+
+from collections.abc import Iterator, Mapping
+from typing import Final
+from urllib.parse import urlsplit
+
+from attrs import evolve
+
+from ...state.config import Choice, Config
+from ...state.enums import AgentType, Role
+from ..clients import LITELLM, SCRIPTED, executor_of
+from ..executors.command import Command
+from ..executors.delegation import DelegationExecutor
+from ..executors.table import EXECUTORS
+from .attempt import Vendor
+
+OWN: Final = (LITELLM, SCRIPTED)  # our own loop, whatever gives its turns
+COMMAND: Final = "command"
+
+Executors = Mapping[str, DelegationExecutor]
+Way = tuple[str, str]  # executor and model
+
+
+def executors_of(config: Config) -> Executors:
+    """Every program that can carry out attempts, by its name in the configuration."""
+    command = config.command_executor
+    own = {COMMAND: Command(command)} if command.argv else {}
+    return {**EXECUTORS, **own}
+
+
+def way_of(
+    config: Config,
+    executors: Executors,
+    role: Role,
+    agent_type: AgentType | None = None,
+    others: int = 0,
+) -> Way:
+    """Who carries out a role's attempt after so many models of its list.
+
+    A model of ``fallback`` that the role's program cannot run is one for our own loop.
+    """
+    choice = Choice()
+    if agent_type is not None and role is Role.IMPLEMENTER:
+        choice = config.agent_types.of(agent_type)
+    model = (choice.model or config.model_config.of(role), *config.fallback.of(role))[others]
+    name = choice.executor or config.executors.of(role)
+    if name is None or name in OWN:
+        return executor_of(model), model
+    executor = executors.get(name)
+    if others and (executor is None or not can_run(executor, model)):
+        return executor_of(model), model
+    return name, model
+
+
+def ways_of(config: Config, executors: Executors) -> Mapping[Way, tuple[str, ...]]:
+    """Each way that a run may take, with whose it is: the words of roles and agent types."""
+    found: dict[Way, tuple[str, ...]] = {}
+    for role, agent_type, word in _workers(config):
+        for others in range(1 + len(config.fallback.of(role))):
+            way = way_of(config, executors, role, agent_type, others)
+            if word not in (known := found.get(way, ())):
+                found[way] = (*known, word)
+    return found
+
+
+def can_run(executor: DelegationExecutor, model: str) -> bool:
+    """Whether a program is one for that model."""
+    families = executor.capabilities.model_families
+    return not families or model.rpartition("/")[2].startswith(families)
+
+
+def vendor_of(
+    config: Config, executor: DelegationExecutor, model: str, environ: Mapping[str, str]
+) -> Vendor:
+    """Where the program finds the model: its vendor, or the provider of the configuration."""
+    provider, capabilities = config.provider, executor.capabilities
+    if executor.name == COMMAND or provider is None:
+        names = capabilities.key_variables
+        key = next(((name, environ[name]) for name in names if environ.get(name)), None)
+        return Vendor(model=model, hosts=capabilities.hosts, key=key)
+    value = environ.get(provider.api_key_env)
+    vendor = Vendor(model=model, hosts=(host_of(provider.base_url),), base_url=provider.base_url)
+    if not value or not capabilities.key_variables:
+        return vendor
+    return evolve(vendor, key=(capabilities.key_variables[0], value))
+
+
+def host_of(url: str) -> str:
+    """The host of an address as ``sandbox.network`` writes it."""
+    parts = urlsplit(url)
+    port = parts.port or (443 if parts.scheme == "https" else 80)
+    return f"{parts.hostname}:{port}"
+
+
+def _workers(config: Config) -> Iterator[tuple[Role, AgentType | None, str]]:
+    for role in Role:
+        yield role, None, role.value
+        if role is Role.IMPLEMENTER:
+            for each in AgentType:
+                if config.agent_types.of(each) != Choice():
+                    yield role, each, f"{role} of type {each}"
