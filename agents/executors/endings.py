@@ -9,7 +9,9 @@ from ..model import OUTCOME_OF
 from .delegation import Ending, Event, Exit, Finished, SessionBegan, Troubled
 from .failures import kind_of, safe_message
 
-_STATUS: Final = re.compile(r"(?:status|API Error):?\s*(?:code:?\s*)?(\d{3})\b", re.IGNORECASE)
+_STATUS: Final = re.compile(
+    r"(?:\bstatus|\bcode|API Error)\"?:?\s*(?:code:?\s*)?(\d{3})\b", re.IGNORECASE
+)
 _SPENT: Final = ("usage limit", "usage_limit", "quota exceeded", "credit balance is too low")
 _BROKEN: Final = ("disconnected", "connection", "timed out", "timeout", "network", "stream closed")
 

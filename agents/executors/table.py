@@ -6,7 +6,9 @@ from typing import Final
 from .claude import Claude
 from .codex import Codex
 from .delegation import DelegationExecutor
+from .gemini import Gemini
+from .opencode import Opencode
 
 EXECUTORS: Final[Mapping[str, DelegationExecutor]] = {
-    executor.name: executor for executor in (Claude(), Codex())
+    executor.name: executor for executor in (Claude(), Codex(), Gemini(), Opencode())
 }

@@ -9,6 +9,7 @@ from .script import Reply, Request, Said
 from .wire import JsonObject, Wire, as_object, calls_of, listed, said, sent, text_of
 
 _PATH = "/v1beta/models/{model:[^:]+}:"
+_CODES = {"authentication_error": 401, "RESOURCE_EXHAUSTED": 429}  # the body says it once more
 _FINISH = {"length": "MAX_TOKENS"}
 
 
@@ -74,7 +75,7 @@ def _events(request: Request, reply: Reply) -> Iterator[str]:
 
 
 def _error(kind: str, message: str) -> JsonObject:
-    return {"error": {"code": 0, "status": kind, "message": message}}
+    return {"error": {"code": _CODES.get(kind, 500), "status": kind, "message": message}}
 
 
 GEMINI = Wire(

@@ -132,7 +132,7 @@ async def test_gemini_answers_whole_where_the_address_says_so() -> None:
     status, text, _ = await asked("/v1beta/models/gemini-x:generateContent", GEMINI_BODY, fault)
     assert status == 429
     assert json.loads(text) == {
-        "error": {"code": 0, "status": "RESOURCE_EXHAUSTED", "message": "slow down"}
+        "error": {"code": 429, "status": "RESOURCE_EXHAUSTED", "message": "slow down"}
     }
     _, text, _ = await asked("/v1beta/models/gemini-x:generateContent", GEMINI_BODY)
     assert json.loads(text)["candidates"] == [

@@ -1,7 +1,7 @@
 """Vendors' real programs, started as their executors say, against a scripted model.
 
 They are what ``make vendors`` (``make vendors-nightly`` for the slow ones) installed.  Where they
-are not, tests skip, unless ``DISPATCH_VENDORS=required`` makes that a failure, but for the slow ones.
+are not, tests skip; ``DISPATCH_VENDORS=required`` makes that a failure for those of the first.
 """
 
 import json
@@ -51,6 +51,8 @@ class Dialect:
     shell: str
     command: str  # the argument of its shell
     submit: str
+    tells_of_tools: bool = True  # says when the server of tools is not there
+    asks_others: bool = False  # a registry, at its first start; it goes on without an answer
 
     def run(self, command: str) -> Reply:
         """The model runs a command."""
@@ -78,6 +80,22 @@ DIALECTS: Mapping[str, Dialect] = {
         shell="exec_command",
         command="cmd",
         submit="mcp__dispatch__submitOutput",
+    ),
+    "gemini": Dialect(
+        model="gemini-2.5-pro",
+        base="",
+        shell="run_shell_command",
+        command="command",
+        submit="mcp_dispatch_submitOutput",
+    ),
+    "opencode": Dialect(
+        model="scripted",
+        base="/v1",
+        shell="bash",
+        command="command",
+        submit="dispatch_submitOutput",
+        tells_of_tools=False,
+        asks_others=True,
     ),
 }
 
@@ -221,6 +239,8 @@ class World:
             ended = self._start(prepared, self._environment(prepared, proxy, bin_folder), kill_when)
             self.asked = server.requests
             elsewhere.setblocking(False)
+            if self.dialect.asks_others:
+                return ended
             with pytest.raises(BlockingIOError):  # nothing tried to reach anybody else
                 elsewhere.accept()
         return ended

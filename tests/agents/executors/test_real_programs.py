@@ -35,7 +35,9 @@ def test_a_wrong_answer_is_repaired_and_taken(world: World) -> None:
     assert "You are the tested one." in first.system
     assert "Create hello.txt." in first.text
     assert [request.turn for request in world.asked if request.tools] == [0, 1, 2, 3]
-    assert "rejected: summary is missing" in world.asked[-2].text
+    # Ours refused it, or the program by our schema.
+    said = world.asked[-2].text
+    assert "rejected: summary is missing" in said or "must have required property" in said
 
 
 def test_stopping_without_an_answer_is_no_success(world: World) -> None:
@@ -47,8 +49,11 @@ def test_stopping_without_an_answer_is_no_success(world: World) -> None:
 
 def test_a_dead_server_of_tools_is_told(world: World) -> None:
     ended = world.run(turns(DONE), hand_off=("/bin/false",))
+    if not world.dialect.tells_of_tools:
+        assert ended.ending.outcome is AttemptOutcome.NO_OUTPUT
+        return
     assert ended.ending.outcome is AttemptOutcome.CRASHED
-    assert "dispatch" in ended.ending.message
+    assert "dispatch" in ended.ending.message or "MCP" in ended.ending.message
 
 
 def test_a_key_that_is_not_taken_is_told_as_such(world: World) -> None:
