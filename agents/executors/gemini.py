@@ -1,7 +1,8 @@
 """Gemini CLI, headless: ``gemini -o stream-json``.
 
 It works without questions only in a folder that is trusted, and there it obeys the settings that
-the folder brings, hooks and servers among them: see ``from_home``.
+the folder brings, hooks and servers among them: see ``from_home``.  The text of the tree's
+``GEMINI.md`` is read all the same.
 """
 
 import json
@@ -169,7 +170,8 @@ def _result(event: JsonObject) -> tuple[Event, ...]:
 
 def _trouble(error: JsonObject, *, is_final: bool) -> Troubled:
     words = text(error.get("message")) or "It did not say why it failed."
-    return Troubled(outcome=outcome_of(words), message=provider_words(words), is_final=is_final)
+    message = provider_words(words.removeprefix("[API Error: "))
+    return Troubled(outcome=outcome_of(words), message=message, is_final=is_final)
 
 
 def _usage(stats: JsonObject) -> Usage:

@@ -52,6 +52,7 @@ class Dialect:
     command: str  # the argument of its shell
     submit: str
     tells_of_tools: bool = True  # says when the server of tools is not there
+    reads: tuple[str, ...] = ()  # files of instructions that nothing keeps it from
     asks_others: bool = False  # a registry, at its first start; it goes on without an answer
 
     def run(self, command: str) -> Reply:
@@ -87,6 +88,7 @@ DIALECTS: Mapping[str, Dialect] = {
         shell="run_shell_command",
         command="command",
         submit="mcp_dispatch_submitOutput",
+        reads=("GEMINI.md",),
     ),
     "opencode": Dialect(
         model="scripted",

@@ -13,6 +13,7 @@ from dispatch.state.enums import AttemptOutcome
 DONE = Reply(text="That is all.")
 GOOD = {"summary": "wrote it"}
 CANARY = "the-canary-sang"
+INSTRUCTIONS = ("AGENTS.md", "CLAUDE.md", "GEMINI.md")
 
 
 @pytest.fixture(params=DIALECTS)
@@ -112,7 +113,8 @@ def test_nothing_that_the_repository_brings_is_started_or_read(world: World) -> 
     assert not (world.root / CANARY).exists()
     assert world.files() == sorted([*planted, "hello.txt"])
     read = "".join(json.dumps(request.raw) for request in world.asked)
-    assert CANARY not in read
+    assert {name for name in INSTRUCTIONS if f"{name}: {CANARY}" in read} == set(say.reads)
+    assert read.count(CANARY) == len(say.reads) * sum(bool(each.tools) for each in world.asked)
     assert not any("canary" in tool for request in world.asked for tool in request.tools)
 
 
@@ -157,7 +159,7 @@ def _plant(tree: Path, command: str) -> None:
             "import { execSync } from 'node:child_process'\n"
             f"execSync({json.dumps(command)})\nexport const Canary = async () => ({{}})\n"
         ),
-        **dict.fromkeys(("AGENTS.md", "CLAUDE.md", "GEMINI.md"), f"{CANARY}\n"),
+        **{name: f"{name}: {CANARY}\n" for name in INSTRUCTIONS},
     }
     for name, text in texts.items():
         place = tree / name
