@@ -117,7 +117,9 @@ def _prepared(delegation: Delegation, session: tuple[str, str]) -> Prepared:
     ]
     if delegation.max_usd is not None:
         argv += ["--max-budget-usd", f"{delegation.max_usd:.6f}"]
-    base = {"ANTHROPIC_BASE_URL": delegation.base_url} if delegation.base_url else {}
+    # The program appends the whole path.
+    url = (delegation.base_url or "").rstrip("/").removesuffix("/v1")
+    base = {"ANTHROPIC_BASE_URL": url} if url else {}
     return Prepared(
         argv=tuple(argv),
         variables={

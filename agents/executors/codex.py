@@ -138,7 +138,8 @@ def _prepared(delegation: Delegation, last: tuple[str, ...]) -> Prepared:
         *("codex", "exec", "--json", "--skip-git-repo-check"),
         *("--ignore-user-config", "--ignore-rules", "--strict-config"),
         *("-C", str(delegation.worktree)),
-        *("-s", _sandbox(delegation)),
+        # Its own sandbox wants namespaces, which cannot be made inside ours: that holds it.
+        *("-s", "danger-full-access"),
         *("-m", delegation.model.removeprefix("openai/")),
     ]
     for name, value in settings.items():
@@ -153,13 +154,6 @@ def _prepared(delegation: Delegation, last: tuple[str, ...]) -> Prepared:
         files={".codex/.keep": ""},  # it does not make the folder
         key=key,
     )
-
-
-def _sandbox(delegation: Delegation) -> str:
-    """Its own one wants namespaces, which it cannot make inside ours: there ours holds it."""
-    if not delegation.nests:
-        return "danger-full-access"
-    return "workspace-write" if delegation.writes else "read-only"
 
 
 def _table(**values: object) -> str:

@@ -58,7 +58,6 @@ class Delegation:
     temporary: Path
     hand_off: HandOff
     writes: bool  # false: the role only reads
-    nests: bool = False  # whether it could make a sandbox of its own where it runs
     session: str  # the id it has, where the executor lets us choose
     base_url: str | None = None  # of the provider, where it is not the vendor's own
     key_variable: str | None = None

@@ -148,7 +148,7 @@ def _prepared(delegation: Delegation, session: tuple[str, str]) -> Prepared:
             "GEMINI_CLI_TRUST_WORKSPACE": "true",
             "GEMINI_TELEMETRY_ENABLED": "false",
             # Said in any case: a file of variables in the repository may not say another one.
-            "GOOGLE_GEMINI_BASE_URL": delegation.base_url or VENDOR,
+            "GOOGLE_GEMINI_BASE_URL": _url(delegation.base_url or VENDOR),
         },
         stdin=delegation.prompt,
         files={
@@ -158,6 +158,11 @@ def _prepared(delegation: Delegation, session: tuple[str, str]) -> Prepared:
         },
         key=KEY,
     )
+
+
+def _url(base: str) -> str:
+    """The program appends the whole path."""
+    return base.rstrip("/").removesuffix("/v1beta").removesuffix("/v1")
 
 
 def _result(event: JsonObject) -> tuple[Event, ...]:
