@@ -14,7 +14,7 @@ TEST_ROOTS := --namespace-packages --explicit-package-bases
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .PHONY: demo demo-loops test fuzz sweep sweep-full powercut powercut-control check lint types layers man
-.PHONY: wheel docs bench clean
+.PHONY: wheel docs bench clean vendors vendors-nightly
 
 demo: $(STAMP)
 	$(BIN)/dispatch demo
@@ -25,6 +25,14 @@ demo-loops: $(STAMP)
 
 test: $(STAMP)
 	$(BIN)/pytest -q -n $(TEST_JOBS)
+
+# The vendors' programs, pinned: tests drive them against a scripted server, and skip without them.
+# Those of the second target start slowly. Only Claude Code's script is run: it puts its program in place.
+vendors:
+	cd .ci/vendors && npm ci && npm rebuild --ignore-scripts=false @anthropic-ai/claude-code
+
+vendors-nightly: vendors
+	cd .ci/vendors/nightly && npm ci
 
 # A fault at a sample of the system calls of every story (of it every SWEEP_THIN-th), and at every
 # call for the modes that kill.

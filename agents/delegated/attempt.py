@@ -148,7 +148,8 @@ class DelegatedAttempt(Generic[A]):
             if stop is not None:
                 return LoopEnd(outcome=stop.outcome, message=stop.message)
             self._has_begun = self._has_begun and self._executor.capabilities.resumes
-            if ending.outcome is AttemptOutcome.NO_OUTPUT and self._has_begun:
+            is_silent = self._executor.capabilities.resumes_silently
+            if ending.outcome is AttemptOutcome.NO_OUTPUT and self._has_begun and not is_silent:
                 reminders += 1
                 if reminders > MAX_REMINDERS:
                     return _ended(ending)

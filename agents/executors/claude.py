@@ -40,6 +40,7 @@ _SERVERS: Final = "delegated/mcp.json"
 _SHELL: Final = "delegated/shell.sh"
 _QUIET: Final[Mapping[str, str]] = {
     "CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC": "1",
+    "CLAUDE_CODE_MAX_RETRIES": "2",  # waiting is for us to do
     "DISABLE_AUTOUPDATER": "1",
     "DISABLE_ERROR_REPORTING": "1",
     "DISABLE_TELEMETRY": "1",
@@ -116,13 +117,16 @@ def _prepared(delegation: Delegation, session: tuple[str, str]) -> Prepared:
     ]
     if delegation.max_usd is not None:
         argv += ["--max-budget-usd", f"{delegation.max_usd:.6f}"]
-    base = {"ANTHROPIC_BASE_URL": delegation.base_url} if delegation.base_url else {}
+    # The program appends the whole path.
+    url = (delegation.base_url or "").rstrip("/").removesuffix("/v1")
+    base = {"ANTHROPIC_BASE_URL": url} if url else {}
     return Prepared(
         argv=tuple(argv),
         variables={
             **_QUIET,
             "CLAUDE_CONFIG_DIR": str(home / ".claude"),
             "CLAUDE_ENV_FILE": str(home / _SHELL),
+            "MCP_TOOL_TIMEOUT": str(int(hand_off.timeout_seconds * 1000)),
             **base,
         },
         stdin=delegation.prompt,

@@ -36,7 +36,6 @@ from .lines import JsonObject, count, inner, members, record, summary, text
 KEY: Final = "OPENAI_API_KEY"
 VENDOR: Final = "https://api.openai.com/v1"
 START_SECONDS = 60  # for the server of tools
-TOOL_SECONDS = 3600  # for one of its tools: an answer is taken after checks of ours
 
 # They reach out by themselves, ask, or start agents that nobody counts.
 _OFF: Final = ("apps", "goals", "hooks", "multi_agent", "plugins", "skill_search")
@@ -107,13 +106,15 @@ def _prepared(delegation: Delegation, last: tuple[str, ...]) -> Prepared:
         env_key=key,
         wire_api="responses",
         supports_websockets=False,
+        request_max_retries=2,  # waiting is for us to do
+        stream_max_retries=2,
     )
     server = _table(
         command=hand_off.argv[0],
         args=hand_off.argv[1:],
         required=True,
         startup_timeout_sec=START_SECONDS,
-        tool_timeout_sec=TOOL_SECONDS,
+        tool_timeout_sec=hand_off.timeout_seconds,
         default_tools_approval_mode="approve",
     )
     # Ours is built from nothing already; the marks that find survivors have to stay in it.
@@ -126,6 +127,7 @@ def _prepared(delegation: Delegation, last: tuple[str, ...]) -> Prepared:
         "developer_instructions": _toml(delegation.system),
         "approval_policy": _toml("never"),
         "project_doc_max_bytes": "0",
+        "skills.include_instructions": "false",
         "analytics.enabled": "false",
         "feedback.enabled": "false",
         "check_for_update_on_startup": "false",
@@ -136,7 +138,8 @@ def _prepared(delegation: Delegation, last: tuple[str, ...]) -> Prepared:
         *("codex", "exec", "--json", "--skip-git-repo-check"),
         *("--ignore-user-config", "--ignore-rules", "--strict-config"),
         *("-C", str(delegation.worktree)),
-        *("-s", "workspace-write" if delegation.writes else "read-only"),
+        # Its own sandbox wants namespaces, which cannot be made inside ours: that holds it.
+        *("-s", "danger-full-access"),
         *("-m", delegation.model.removeprefix("openai/")),
     ]
     for name, value in settings.items():

@@ -28,6 +28,7 @@ class Capabilities:
     key_variables: tuple[str, ...] = ()  # one of them holds the key, and goes to the program only
     chooses_session: bool = False  # we choose the id of its session, before its first call
     resumes: bool = True
+    resumes_silently: bool = False  # nothing can be said to a session that goes on
     usage_is_cumulative: bool = False  # over its session, the turns before a resume included
     reports_cost: bool = False
 

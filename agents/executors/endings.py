@@ -9,9 +9,9 @@ from ..model import OUTCOME_OF
 from .delegation import Ending, Event, Exit, Finished, SessionBegan, Troubled
 from .failures import kind_of, safe_message
 
-SHOWN_STDERR = 300  # characters of its end
-
-_STATUS: Final = re.compile(r"(?:status|API Error):?\s*(?:code:?\s*)?(\d{3})\b", re.IGNORECASE)
+_STATUS: Final = re.compile(
+    r"(?:\bstatus|\bcode|API Error)\"?:?\s*(?:code:?\s*)?(\d{3})\b", re.IGNORECASE
+)
 _SPENT: Final = ("usage limit", "usage_limit", "quota exceeded", "credit balance is too low")
 _BROKEN: Final = ("disconnected", "connection", "timed out", "timeout", "network", "stream closed")
 
@@ -40,7 +40,7 @@ def ending(ended: Exit, events: Sequence[Event], accepted: bool) -> Ending:
     last = next((e for e in reversed(events) if isinstance(e, Finished)), None)
     if ended.code != 0 or (last is not None and last.is_error):
         told = last.message if last is not None and last.is_error else ""
-        said = told or ended.stderr.strip()[-SHOWN_STDERR:]
+        said = told or _last_line(ended.stderr)
         message = f"{_how(ended)}{': ' + said if said else '.'}"
         return Ending(outcome=AttemptOutcome.CRASHED, message=_line(message))
     return Ending(outcome=AttemptOutcome.NO_OUTPUT, message="It ended without handing anything in.")
@@ -63,7 +63,7 @@ def unanswered(probe: Sequence[str], ended: Exit) -> str:
     """Why a program is no use whose probe ended so; empty when it answered."""
     if ended.code == 0:
         return ""
-    said = f" {_line(ended.stderr.strip()[-SHOWN_STDERR:])}".rstrip()
+    said = f" {_line(_last_line(ended.stderr))}".rstrip()
     return f"`{' '.join(probe)}` does not work: {_how(ended)[0].lower()}{_how(ended)[1:]}.{said}"
 
 
@@ -71,6 +71,10 @@ def _how(ended: Exit) -> str:
     if ended.signal is not None:
         return f"It was ended by signal {ended.signal}"
     return f"It ended with exit code {ended.code}"
+
+
+def _last_line(text: str) -> str:
+    return next((line for line in reversed(text.splitlines()) if line.strip()), "").strip()
 
 
 def _line(message: str) -> str:

@@ -30,7 +30,7 @@ class Said:
 class Request:
     """One request in normal form; ``raw`` is the body as it came (empty inside the process)."""
 
-    wire: str  # "openai", "anthropic" or "process"
+    wire: str  # as in ``wires``, or "process"
     model: str
     system: str
     messages: tuple[Said, ...]

@@ -1,4 +1,4 @@
-"""A loopback model server inside the event loop: a script over real HTTP, both wires."""
+"""A loopback model server inside the event loop: a script over real HTTP, on every wire."""
 
 import asyncio
 import json
@@ -10,7 +10,8 @@ from typing import Self
 from aiohttp import web
 
 from .script import Reply, Request, Script, ScriptError
-from .wire import WIRES, Wire
+from .wire import Wire
+from .wires import WIRES
 
 BODY_LIMIT = 64 * 2**20  # bytes of one request
 QUIET_SECONDS = 0.02  # without an arrival: settled
@@ -98,7 +99,8 @@ class ScriptedServer:
 async def _answer(
     wire: Wire, incoming: web.Request, request: Request, reply: Reply
 ) -> web.StreamResponse:
-    streamed = bool(request.raw.get("stream")) and reply.status == 200
+    streams = request.raw.get("stream") if wire.streams is None else wire.streams
+    streamed = bool(streams) and reply.status == 200
     if reply.status != 200:
         parts: Iterable[str] = [json.dumps(wire.error(reply.error_type, reply.error))]
     elif streamed:

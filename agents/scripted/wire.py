@@ -1,4 +1,7 @@
-"""The two wire formats: reading requests, writing plain and streamed replies and errors."""
+"""Wire formats: reading requests, writing plain and streamed replies and errors.
+
+Here are the two that our own loop speaks; ``wires`` lists all.
+"""
 
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -22,16 +25,17 @@ class Wire:
     plain: Callable[[Request, Reply], JsonObject]
     events: Callable[[Request, Reply], Iterator[str]]
     error: Callable[[str, str], JsonObject]  # type, message
+    streams: bool | None = None  # null: as the request says
 
 
 def _read_openai(body: JsonObject, headers: Mapping[str, str]) -> Request:
-    said = [(str(message["role"]), _text(message.get("content"))) for message in _list(body)]
+    spoken = [(str(message["role"]), text_of(message.get("content"))) for message in listed(body)]
     return Request(
         wire="openai",
         model=str(body.get("model", "")),
-        system="\n".join(text for role, text in said if role in _SYSTEM_ROLES),
-        messages=tuple(_said(role, text) for role, text in said if role not in _SYSTEM_ROLES),
-        tools=tuple(str(_object(tool["function"])["name"]) for tool in _list(body, "tools")),
+        system="\n".join(text for role, text in spoken if role in SYSTEM_ROLES),
+        messages=tuple(said(role, text) for role, text in spoken if role not in SYSTEM_ROLES),
+        tools=tuple(str(as_object(tool["function"])["name"]) for tool in listed(body, "tools")),
         headers=headers,
         raw=body,
     )
@@ -40,7 +44,7 @@ def _read_openai(body: JsonObject, headers: Mapping[str, str]) -> Request:
 def _openai_plain(request: Request, reply: Reply) -> JsonObject:
     calls = [
         {"id": call_id, "type": "function", "function": {"name": name, "arguments": arguments}}
-        for call_id, name, arguments in _calls("call", request, reply)
+        for call_id, name, arguments in calls_of("call", request, reply)
     ]
     message: dict[str, object] = {"role": "assistant", "content": reply.text or None}
     if reply.thinking:
@@ -60,27 +64,27 @@ def _openai_events(request: Request, reply: Reply) -> Iterator[str]:
 
     def chunk(delta: JsonObject, finish: str | None = None) -> str:
         choice = {"index": 0, "delta": delta, "finish_reason": finish}
-        return _event({**head, "choices": [choice]})
+        return sent({**head, "choices": [choice]})
 
     yield chunk({"role": "assistant", "content": ""})
-    for piece in _pieces(reply.thinking):
+    for piece in pieces(reply.thinking):
         yield chunk({"reasoning_content": piece})
-    for piece in _pieces(reply.text):
+    for piece in pieces(reply.text):
         yield chunk({"content": piece})
-    for index, (call_id, name, arguments) in enumerate(_calls("call", request, reply)):
+    for index, (call_id, name, arguments) in enumerate(calls_of("call", request, reply)):
         start = {"name": name, "arguments": ""}
         call = {"index": index, "id": call_id, "type": "function", "function": start}
         yield chunk({"tool_calls": [call]})
-        for piece in _pieces(arguments):
+        for piece in pieces(arguments):
             # Servers differ in whether they repeat or null the name; null is the harder case.
             more = {"index": index, "function": {"name": None, "arguments": piece}}
             yield chunk({"tool_calls": [more]})
     if reply.error:
-        yield _event(_openai_error(reply.error_type, reply.error))
+        yield sent(_openai_error(reply.error_type, reply.error))
         return
     yield chunk({}, _openai_finish(reply))
     if reply.usage:
-        yield _event({**head, "choices": [], "usage": _openai_usage(reply)})
+        yield sent({**head, "choices": [], "usage": _openai_usage(reply)})
     yield "data: [DONE]\n\n"
 
 
@@ -108,21 +112,21 @@ def _openai_error(kind: str, message: str) -> JsonObject:
 
 def _read_anthropic(body: JsonObject, headers: Mapping[str, str]) -> Request:
     messages: list[Said] = []
-    for message in _list(body):
+    for message in listed(body):
         role, content = str(message["role"]), message.get("content")
         if role == "user" and isinstance(content, list):
             # One message carries several tool replies and what the user said after them.
             for block in content:
                 kind = "tool" if block.get("type") == "tool_result" else "user"
-                messages.append(_said(kind, _text([block])))
+                messages.append(said(kind, text_of([block])))
         else:
-            messages.append(_said(role, _text(content)))
+            messages.append(said(role, text_of(content)))
     return Request(
         wire="anthropic",
         model=str(body.get("model", "")),
-        system=_text(body.get("system")),
+        system=text_of(body.get("system")),
         messages=tuple(messages),
-        tools=tuple(str(tool["name"]) for tool in _list(body, "tools")),
+        tools=tuple(str(tool["name"]) for tool in listed(body, "tools")),
         headers=headers,
         raw=body,
     )
@@ -141,16 +145,16 @@ def _anthropic_plain(request: Request, reply: Reply) -> JsonObject:
 def _anthropic_events(request: Request, reply: Reply) -> Iterator[str]:
     head = {**_anthropic_head(request, reply), "content": [], "stop_reason": None}
     first = {**head, "usage": {**_anthropic_usage(reply), "output_tokens": 0}}
-    yield _event({"type": "message_start", "message": first})
+    yield sent({"type": "message_start", "message": first})
     for index, block in enumerate(_anthropic_blocks(request, reply)):
         yield from _anthropic_block(index, block)
     if reply.error:
-        yield _event(_anthropic_error(reply.error_type, reply.error))
+        yield sent(_anthropic_error(reply.error_type, reply.error))
         return
     delta = {"stop_reason": _anthropic_stop(reply), "stop_sequence": None}
     output = {"output_tokens": _anthropic_usage(reply)["output_tokens"]}
-    yield _event({"type": "message_delta", "delta": delta, "usage": output})
-    yield _event({"type": "message_stop"})
+    yield sent({"type": "message_delta", "delta": delta, "usage": output})
+    yield sent({"type": "message_stop"})
 
 
 def _anthropic_block(index: int, block: Mapping[str, str]) -> Iterator[str]:
@@ -160,14 +164,14 @@ def _anthropic_block(index: int, block: Mapping[str, str]) -> Iterator[str]:
 
     def delta(kind: str, key: str, value: str) -> str:
         piece = {"type": kind, key: value}
-        return _event({"type": "content_block_delta", "index": index, "delta": piece})
+        return sent({"type": "content_block_delta", "index": index, "delta": piece})
 
-    yield _event({"type": "content_block_start", "index": index, "content_block": empty})
-    for piece in _pieces(block[key]):
+    yield sent({"type": "content_block_start", "index": index, "content_block": empty})
+    for piece in pieces(block[key]):
         yield delta(kind, key, piece)
     if "signature" in block:
         yield delta("signature_delta", "signature", block["signature"])
-    yield _event({"type": "content_block_stop", "index": index})
+    yield sent({"type": "content_block_stop", "index": index})
 
 
 def _anthropic_blocks(request: Request, reply: Reply) -> list[dict[str, str]]:
@@ -177,7 +181,7 @@ def _anthropic_blocks(request: Request, reply: Reply) -> list[dict[str, str]]:
         blocks.append({"type": "thinking", **signed})
     if reply.text:
         blocks.append({"type": "text", "text": reply.text})
-    for call_id, name, arguments in _calls("toolu", request, reply):
+    for call_id, name, arguments in calls_of("toolu", request, reply):
         call = {"id": call_id, "name": name, "partial_json": arguments}
         blocks.append({"type": "tool_use", **call})
     return blocks
@@ -192,7 +196,9 @@ def _with_input(block: Mapping[str, str]) -> JsonObject:
 
 
 def _anthropic_head(request: Request, reply: Reply) -> dict[str, object]:
-    return {"id": "msg_scripted", "type": "message", "role": "assistant", "model": request.model}
+    # Who keeps the conversation takes messages of one id for pieces of one message.
+    own = {"id": f"msg_scripted_{request.turns_said}", "model": request.model}
+    return {**own, "type": "message", "role": "assistant"}
 
 
 def _anthropic_stop(reply: Reply) -> str:
@@ -217,7 +223,8 @@ def _anthropic_error(kind: str, message: str) -> JsonObject:
     return {"type": "error", "error": {"type": kind, "message": message}}
 
 
-def _calls(prefix: str, request: Request, reply: Reply) -> list[tuple[str, str, str]]:
+def calls_of(prefix: str, request: Request, reply: Reply) -> list[tuple[str, str, str]]:
+    """Id, name and arguments of each call of a reply."""
     return [
         (call.id or f"{prefix}_{request.turns_said}_{place}", call.name, arguments_text(call))
         for place, call in enumerate(reply.calls)
@@ -231,17 +238,20 @@ def arguments_text(call: Call) -> str:
     return json.dumps(call.arguments, ensure_ascii=False)
 
 
-def _pieces(text: str) -> Iterator[str]:
+def pieces(text: str) -> Iterator[str]:
+    """A text as it is streamed."""
     size = max(PIECE, -(-len(text) // PIECES))
     return (text[start : start + size] for start in range(0, len(text), size))
 
 
-def _event(data: JsonObject) -> str:
+def sent(data: JsonObject) -> str:
+    """An object as a server-sent event."""
     name = f"event: {data['type']}\n" if "type" in data else ""
     return f"{name}data: {json.dumps(data, ensure_ascii=False)}\n\n"
 
 
-def _said(role: str, text: str) -> Said:
+def said(role: str, text: str) -> Said:
+    """One message; raises ValueError for a role that there is not."""
     match role:
         case "user" | "assistant" | "tool":
             return Said(role=role, text=text)
@@ -249,48 +259,48 @@ def _said(role: str, text: str) -> Said:
             raise ValueError(f"a message has the role {role!r}")
 
 
-def _list(body: JsonObject, key: str = "messages") -> Sequence[JsonObject]:
+def listed(body: JsonObject, key: str = "messages") -> Sequence[JsonObject]:
+    """The objects of a list in a body; raises ValueError for anything else."""
     value = body.get(key) or []
     if not isinstance(value, list):
         raise ValueError(f"{key} is not a list")
-    return [_object(item) for item in value]
+    return [as_object(item) for item in value]
 
 
-def _object(value: object) -> JsonObject:
+def as_object(value: object) -> JsonObject:
+    """A value as an object; raises ValueError for anything else."""
     if not isinstance(value, dict):
         raise ValueError(f"{value!r} is not an object")
     return value
 
 
-def _text(content: object) -> str:
+def text_of(content: object) -> str:
     """The text of a message's content: a string, blocks, or nothing."""
     if isinstance(content, list):
         return "\n".join(
-            _text(block.get("text", block.get("content"))) for block in map(_object, content)
+            text_of(block.get("text", block.get("content"))) for block in map(as_object, content)
         ).strip("\n")
     return content if isinstance(content, str) else ""
 
 
-_SYSTEM_ROLES = frozenset({"system", "developer"})
+SYSTEM_ROLES = frozenset({"system", "developer"})
 _ANTHROPIC_DELTAS = {
     "text": ("text", "text_delta"),
     "thinking": ("thinking", "thinking_delta"),
     "tool_use": ("partial_json", "input_json_delta"),
 }
 
-WIRES = {
-    "openai": Wire(
-        path="/v1/chat/completions",
-        read=_read_openai,
-        plain=_openai_plain,
-        events=_openai_events,
-        error=_openai_error,
-    ),
-    "anthropic": Wire(
-        path="/v1/messages",
-        read=_read_anthropic,
-        plain=_anthropic_plain,
-        events=_anthropic_events,
-        error=_anthropic_error,
-    ),
-}
+OPENAI = Wire(
+    path="/v1/chat/completions",
+    read=_read_openai,
+    plain=_openai_plain,
+    events=_openai_events,
+    error=_openai_error,
+)
+ANTHROPIC = Wire(
+    path="/v1/messages",
+    read=_read_anthropic,
+    plain=_anthropic_plain,
+    events=_anthropic_events,
+    error=_anthropic_error,
+)

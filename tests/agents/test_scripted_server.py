@@ -134,7 +134,7 @@ async def test_a_plain_anthropic_reply_has_the_shape_of_the_api() -> None:
     assert (status, json.loads(body)) == (
         200,
         {
-            "id": "msg_scripted",
+            "id": "msg_scripted_1",
             "type": "message",
             "role": "assistant",
             "model": "m",

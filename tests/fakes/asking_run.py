@@ -92,7 +92,7 @@ def asking(
     asking = Asking(user, Program(user), folder / "seen" / "go")
     asking.go.parent.mkdir()
     asking.configure()
-    proposals = [*map(_proposal, names), *(_proposal(name, names[0]) for name in later)]
+    proposals = [*map(proposal, names), *(proposal(name, names[0]) for name in later)]
     rules = [_rule("plan", (), "proposeTask", 0, *proposals, ("finalizePlan", FINAL))]
     for name in (*names, *later):
         calls = [("write_file", {"path": name, "content": f"{name}\n"})]
@@ -117,7 +117,8 @@ def asking(
     return asking
 
 
-def _proposal(name: str, after: str = "") -> tuple[str, Any]:
+def proposal(name: str, after: str = "") -> tuple[str, Any]:
+    """The call that proposes the task of that name, on the first level or after another one."""
     plan = f"# Objective\n\nWrite {name}.\n\n" + "The file holds one line. " * 15
     return "proposeTask", {
         "idHint": name,

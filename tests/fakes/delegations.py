@@ -2,8 +2,6 @@
 
 from pathlib import Path
 
-import attrs
-
 from dispatch.agents.executors.delegation import Delegation, DelegationExecutor, HandOff
 
 MODELS = {
@@ -24,9 +22,11 @@ HAND_OFF = HandOff(
 )
 
 
-def delegation(executor: DelegationExecutor, **changed: object) -> Delegation:
-    """One to that executor; ``changed`` are fields that differ."""
-    usual = Delegation(
+def delegation(
+    executor: DelegationExecutor, *, writes: bool = True, key_variable: str | None = None
+) -> Delegation:
+    """One to that executor."""
+    return Delegation(
         model=MODELS[executor.name],
         system=SYSTEM,
         prompt=PROMPT,
@@ -34,8 +34,8 @@ def delegation(executor: DelegationExecutor, **changed: object) -> Delegation:
         home=Path("/run/home"),
         temporary=Path("/run/temporary"),
         hand_off=HAND_OFF,
-        writes=True,
+        writes=writes,
         session=SESSION,
+        key_variable=key_variable,
         max_turns=40,
     )
-    return attrs.evolve(usual, **changed)

@@ -30,7 +30,7 @@ def test_the_last_word_of_a_program_is_never_a_success(name: str) -> None:
 
 def test_every_program_has_recordings() -> None:
     recorded = {executor_of(name).name for name in NAMES}
-    assert recorded == set(EXECUTORS)
+    assert recorded == set(EXECUTORS) - {"ax"}  # there is none to record, see its own tests
 
 
 def test_a_limit_without_a_day_ends_after_the_session_began() -> None:
