@@ -4,9 +4,11 @@ import asyncio
 import sys
 from argparse import Namespace
 from collections.abc import Callable
+from functools import partial
 
 from attrs import evolve
 
+from ..advising import remember
 from ..agents.sandbox.processes import end_run
 from ..agents.sandbox.tiers import Choice, choose, unconfined
 from ..confining import Confining, confinement_of, confining_of
@@ -109,6 +111,8 @@ async def _carry(
             tell_transition(ports, store.run.history[-1])
         if status not in (RunStatus.DONE, RunStatus.FAILED):
             status = await drive(ports)
+            if status in (RunStatus.DONE, RunStatus.FAILED):
+                await asyncio.to_thread(remember, store.run, partial(ports.journal.line, "run"))
         if status is RunStatus.FAILED or not (start.folder / REPORT).exists():
             await asyncio.to_thread(write_report, store.run, ports)
         failure = store.run.failure

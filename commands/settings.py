@@ -48,6 +48,17 @@ MEANINGS: Final[Mapping[str, str]] = {
     "fallback.greybeard": "for the greybeard",
     "fallback.attribution": "for the attribution",
     "fallback.fixAgent": "for fix agents",
+    "routing": "what is made of advice from past runs on who does which work: `off`, `advise` (it "
+    "is in the report) or `auto` (it is carried out); only in your own file",
+    "candidates": "who else could do a role's work, each a `model` and, for another program, its "
+    "`executor`; the routing chooses from the role's own model and these",
+    "candidates.planner": "for the planner",
+    "candidates.implementer": "for implementers",
+    "candidates.critic": "for critics",
+    "candidates.gateCritic": "for the gate critic",
+    "candidates.greybeard": "for the greybeard",
+    "candidates.attribution": "for the attribution",
+    "candidates.fixAgent": "for fix agents",
     "provider": "a compatible endpoint; without it, model names are litellm's",
     "provider.baseURL": "where the endpoint is",
     "provider.adapter": "the wire format of the endpoint",

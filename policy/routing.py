@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Iterable, Sequence
-from typing import Final
+from typing import Final, TypeAlias
 
 from attrs import frozen
 
@@ -19,6 +19,8 @@ MILLION: Final = 1_000_000
 # Before the slash of a model's name; a vendor's own program is told the rest.
 VENDORS: Final = frozenset({"anthropic", "openai", "gemini", "google", "vertex_ai"})
 
+Way: TypeAlias = tuple[str, str]  # an executor and a model
+
 
 @frozen(kw_only=True)
 class Option:
@@ -28,6 +30,11 @@ class Option:
     model: str
     price: Price | None = None
     problem: str = ""
+
+    @property
+    def way(self) -> Way:
+        """The executor and the model."""
+        return self.executor, self.model
 
 
 @frozen(kw_only=True)

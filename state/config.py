@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 from attrs import field, frozen
 
-from .enums import Isolation, Role
+from .enums import Isolation, Role, RoutingMode
 from .hubs import HubFile
 
 DEFAULT_KEY_VARIABLE = "OPENCODE_API_KEY"
@@ -61,6 +61,32 @@ class Fallback:
 
 
 @frozen(kw_only=True)
+class Candidate:
+    """Who could do a role's work; without an executor it is our own loop."""
+
+    model: str
+    executor: str | None = None
+
+
+@frozen(kw_only=True)
+class Candidates:
+    """Who else could do the work of each role, for the routing to choose from."""
+
+    planner: tuple[Candidate, ...] = ()
+    implementer: tuple[Candidate, ...] = ()
+    critic: tuple[Candidate, ...] = ()
+    gate_critic: tuple[Candidate, ...] = ()
+    greybeard: tuple[Candidate, ...] = ()
+    attribution: tuple[Candidate, ...] = ()
+    fix_agent: tuple[Candidate, ...] = ()
+
+    def of(self, role: Role) -> tuple[Candidate, ...]:
+        """The candidates of a role."""
+        found: tuple[Candidate, ...] = getattr(self, _field_of(role))
+        return found
+
+
+@frozen(kw_only=True)
 class Limits:
     """What one attempt may use before it is ended; null: no limit of that kind."""
 
@@ -114,6 +140,8 @@ class Config:
     build_gate: tuple[str, ...]
     model_config: ModelConfig
     fallback: Fallback = field(factory=Fallback)
+    routing: RoutingMode = RoutingMode.OFF
+    candidates: Candidates = field(factory=Candidates)
     provider: Provider | None = None
     commit_strategy: str = "per-task"
     max_parallel: int = 8

@@ -53,8 +53,13 @@ def read_past_runs(path: Path) -> tuple[Experience, ...]:
     return tuple(each for (text,) in rows if (each := _experience(text)) is not None)
 
 
-def note_past_run(path: Path, run: Run, found: Sequence[tuple[str, Experience]]) -> None:
-    """Put down what a run taught, in place of what was put down of it; raises PastRunsError."""
+def note_past_run(
+    path: Path, run: Run, found: Sequence[tuple[str, Experience]], most: int = MAX_ROWS
+) -> None:
+    """Put down what a run taught, in place of what was put down of it; raises PastRunsError.
+
+    Of all runs together the newest ``most`` attempts are kept.
+    """
     key = hashlib.sha256(f"{run.target_repo_path}\0{run.name}\0{run.created_at}".encode())
     name = key.hexdigest()
     rows = [
@@ -70,7 +75,7 @@ def note_past_run(path: Path, run: Run, found: Sequence[tuple[str, Experience]])
         connection.execute(
             "DELETE FROM attempts WHERE rowid NOT IN "
             "(SELECT rowid FROM attempts ORDER BY ended_at DESC, run, attempt LIMIT ?)",
-            (MAX_ROWS,),
+            (most,),
         )
 
 

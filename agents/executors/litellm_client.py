@@ -279,6 +279,26 @@ def known_price(model: str, provider: Provider | None, prices: Mapping[str, Pric
         return False
 
 
+def price_of(model: str, provider: Provider | None, prices: Mapping[str, Price]) -> Price | None:
+    """What a model's tokens cost, null when nobody knows; may load litellm, as ``missing_key``."""
+    if model in prices:
+        return prices[model]
+    litellm = _litellm()
+    try:
+        target = _target(litellm, model, provider)
+        if not target.is_priced:
+            return None
+        read, written = litellm.cost_per_token(
+            model=target.model,
+            custom_llm_provider=target.provider,
+            prompt_tokens=MILLION,
+            completion_tokens=MILLION,
+        )
+    except Exception:  # no provider knows the name
+        return None
+    return Price(input=read, output=written)
+
+
 @frozen(kw_only=True)
 class _Target:
     """Where a model's requests go, and what litellm's tables say of it."""

@@ -61,9 +61,8 @@ def test_the_file_says_nothing_of_the_repository(path: Path) -> None:
 
 
 def test_the_oldest_go_when_there_are_too_many(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(past_runs, "MAX_ROWS", 3)
     each = [evolve(EXPERIENCE, ended_at=f"2026-01-0{day}T00:00:00.000Z") for day in range(1, 6)]
-    note_past_run(path, a_run(), [(one.ended_at, one) for one in each])
+    note_past_run(path, a_run(), [(one.ended_at, one) for one in each], most=3)
     assert read_past_runs(path) == tuple(each[2:])
 
 
