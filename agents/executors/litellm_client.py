@@ -191,7 +191,7 @@ class LitellmClient:
     ) -> float | None:
         if model in self._prices:
             return cost_at(self._prices[model], usage)
-        if not target.is_priced:
+        if target.price is None:
             return None
         try:
             return sum(
@@ -209,7 +209,7 @@ class LitellmClient:
             price = self._prices[model]
             dearest = max(price.input, price.cached or 0.0)
             return cost_at(evolve(price, input=dearest, cached=None), usage)
-        if not target.is_priced:
+        if target.price is None:
             return None
         read, written = litellm.cost_per_token(
             model=target.model,
@@ -270,33 +270,17 @@ def known_model(model: str, provider: Provider | None) -> bool:
 
 def known_price(model: str, provider: Provider | None, prices: Mapping[str, Price]) -> bool:
     """Whether a turn of the model can be priced; may load litellm, as ``missing_key`` does."""
-    if model in prices:
-        return True
-    litellm = _litellm()
-    try:
-        return _target(litellm, model, provider).is_priced
-    except Exception:  # no provider knows the name
-        return False
+    return price_of(model, provider, prices) is not None
 
 
 def price_of(model: str, provider: Provider | None, prices: Mapping[str, Price]) -> Price | None:
-    """What a model's tokens cost, null when nobody knows; may load litellm, as ``missing_key``."""
+    """What a model's tokens cost in small requests, null when nobody knows; may load litellm."""
     if model in prices:
         return prices[model]
-    litellm = _litellm()
     try:
-        target = _target(litellm, model, provider)
-        if not target.is_priced:
-            return None
-        read, written = litellm.cost_per_token(
-            model=target.model,
-            custom_llm_provider=target.provider,
-            prompt_tokens=MILLION,
-            completion_tokens=MILLION,
-        )
+        return _target(_litellm(), model, provider).price
     except Exception:  # no provider knows the name
         return None
-    return Price(input=read, output=written)
 
 
 @frozen(kw_only=True)
@@ -306,7 +290,7 @@ class _Target:
     model: str
     provider: str
     api_base: str | None
-    is_priced: bool
+    price: Price | None
     cache_writing: float  # what input costs when it is put into the cache, as a multiple
     output_limit: int
 
@@ -326,16 +310,19 @@ def _target(litellm: Litellm, model: str, provider: Provider | None) -> _Target:
         model=name,
         provider=speaks,
         api_base=base,
-        is_priced=_is_positive(entry.get("input_cost_per_token"))
-        and _is_positive(entry.get("output_cost_per_token")),
+        price=_price(*map(entry.get, ("input_cost_per_token", "output_cost_per_token"))),
         cache_writing=_cache_writing(entry),
         output_limit=limit if isinstance(limit, int) and limit > 0 else sys.maxsize,
     )
 
 
-def _is_positive(price: object) -> bool:
-    """A price of zero in a table is a gap in the table far more often than a gift."""
-    return isinstance(price, int | float) and price > 0
+def _price(read: object, written: object) -> Price | None:
+    """USD for a million tokens, from those for one."""
+    if not isinstance(read, int | float) or not isinstance(written, int | float):
+        return None
+    # A price of zero in a table is a gap in the table far more often than a gift.
+    known = read > 0 and written > 0
+    return Price(input=read * MILLION, output=written * MILLION) if known else None
 
 
 def _cache_writing(entry: Mapping[str, object]) -> float:

@@ -4,6 +4,7 @@ from argparse import ArgumentParser
 from pathlib import Path
 from typing import Final
 
+from ...state.enums import Role
 from .verb import RUN_HELP, Verb, add_json, add_repo
 
 
@@ -18,6 +19,17 @@ def _add_report(parser: ArgumentParser) -> None:
     parser.add_argument(
         "--format", choices=("path", "md"), default="path", help="where it is, or its text"
     )
+    add_repo(parser)
+
+
+def _add_route(parser: ArgumentParser) -> None:
+    parser.add_argument("name", nargs="?", metavar="RUN", help="the run that it is for")
+    of = parser.add_mutually_exclusive_group()
+    of.add_argument("--task", metavar="ID", help="only who implements this task")
+    roles = tuple(role.value for role in Role)
+    of.add_argument("--role", choices=roles, metavar="ROLE", help=f"one of {', '.join(roles)}")
+    parser.add_argument("--execute", action="store_true", help="have the run follow the advice")
+    add_json(parser)
     add_repo(parser)
 
 
@@ -56,6 +68,16 @@ VERBS: Final = (
         "show a run's report",
         ("dispatch report login-form", "dispatch report login-form --format md"),
         _add_report,
+    ),
+    Verb(
+        "route",
+        "show who should do which work, by what your past runs cost and came to",
+        (
+            "dispatch route                               every role, as it is configured",
+            "dispatch route login-form --task 2a-form     one task of a run",
+            "dispatch route login-form --role critic --execute",
+        ),
+        _add_route,
     ),
     Verb(
         "graph",

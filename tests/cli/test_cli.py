@@ -35,6 +35,7 @@ verbs:
     answer    show the questions of a run that wait for you, or answer one
     status    show where runs stand and what to do next
     report    show a run's report
+    route     show who should do which work, by what your past runs cost and came to
     graph     draw the lifecycle of runs or tasks
     rescue    list work that was kept when it could not be used, and restore it
     teardown  remove a run's worktrees; its report, document and branch stay
