@@ -1,5 +1,6 @@
 """Who could do which work on this machine, now, and what the user's past runs say of them."""
 
+import shutil
 from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
@@ -7,10 +8,11 @@ from pathlib import Path
 from attrs import field, frozen
 
 from .agents.clients import LITELLM, SCRIPTED, executor_of
+from .agents.executors.delegation import Capabilities
 from .agents.executors.litellm_client import known_model, missing_key, price_of
 from .agents.executors.scripted_client import script_path
 from .policy.experience import experiences
-from .policy.routing import Advice, Option, Way, advise
+from .policy.routing import Advice, Option, Way, advise, can_run
 from .state.config import Candidate, Config
 from .state.enums import Role
 from .state.past_runs import PastRunsError, default_past_runs, note_past_run, read_past_runs
@@ -33,11 +35,15 @@ def remember(run: Run, tell: Tell, path: Path | None = None) -> None:
 
 @frozen
 class PastAdvisor:
-    """An ``Advisor`` port; ``past`` gives what is known of past runs when it is first needed."""
+    """An ``Advisor`` port; ``past`` gives what is known of past runs when it is first needed.
+
+    ``programs`` are the executors besides our own loop, by name.
+    """
 
     config: Config
     environ: Mapping[str, str]
     past: Callable[[], Sequence[Experience]]
+    programs: Mapping[str, Capabilities] = field(factory=dict)
     _known: dict[Way, Option] = field(factory=dict, init=False, eq=False)
 
     @classmethod
@@ -78,26 +84,39 @@ class PastAdvisor:
         executor, model = way
         if executor == SCRIPTED:
             path = script_path(model)
-            there = path is not None and path.is_file()
-            return Option(
-                executor=executor, model=model, problem="" if there else f"there is no {model}"
-            )
-        if executor != LITELLM:
-            return Option(
-                executor=executor, model=model, problem=f"there is no executor {executor}"
-            )
-        provider = self.config.provider
-        if not known_model(model, provider):
-            return Option(
-                executor=executor, model=model, problem=f"nobody is known to offer {model}"
-            )
-        price = price_of(model, provider, self.config.prices)
-        problem = ""
-        if name := missing_key(model, provider, self.environ):
-            problem = f"the variable {name} is not set"
-        elif price is None and _has_cap_in_money(self.config):
-            problem = "its price is not known, and there is a cap in money"
+            problem = "" if path is not None and path.is_file() else f"there is no {model}"
+            return Option(executor=executor, model=model, problem=problem)
+        is_ours = executor == LITELLM
+        provider = self.config.provider if is_ours else None  # its names are the endpoint's own
+        problem = self._own_problem(model) if is_ours else self._program_problem(executor, model)
+        price = None
+        if not problem:
+            price = price_of(model, provider, self.config.prices)
+            if price is None and _has_cap_in_money(self.config):
+                problem = "its price is not known, and there is a cap in money"
         return Option(executor=executor, model=model, price=price, problem=problem)
+
+    def _own_problem(self, model: str) -> str:
+        """Why our own loop cannot use a model."""
+        if not known_model(model, self.config.provider):
+            return f"nobody is known to offer {model}"
+        name = missing_key(model, self.config.provider, self.environ)
+        return f"the variable {name} is not set" if name else ""
+
+    def _program_problem(self, name: str, model: str) -> str:
+        """Why another program cannot work with a model here."""
+        able = self.programs.get(name)
+        if able is None:
+            return f"there is no executor {name}"
+        if not can_run(able.model_families, model):
+            return f"{name} does not run {model}"
+        if shutil.which(name, path=self.environ.get("PATH")) is None:
+            return f"{name} is not installed"
+        provider = self.config.provider
+        keys = able.key_variables if provider is None else (provider.api_key_env,)
+        if able.key_variables and not any(self.environ.get(each) for each in keys):
+            return f"none of the variables {', '.join(keys)} is set"
+        return ""
 
 
 def _way(candidate: Candidate) -> Way:
