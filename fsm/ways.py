@@ -54,10 +54,9 @@ async def _decided(ports: Ports, advisor: Advisor, work: WorkKind, configured: W
     advice = await asyncio.to_thread(advisor.advise, work, configured)
     route = route_of(work, advice, at=ports.clock.now(), carried_out=mode is RoutingMode.AUTO)
     # A sibling may have decided the same meanwhile: then that holds for both.
+    found = known(ports.store.run)
     run = ports.store.update(lambda run: run if known(run) else with_route(run, route))
-    decided = known(run)
-    assert decided is not None  # one that was put down now fits
-    if decided is route:
+    if found is None:
         ports.journal.event(
             "route.decided",
             role=route.role,
@@ -68,6 +67,8 @@ async def _decided(ports: Ports, advisor: Advisor, work: WorkKind, configured: W
             reason=route.reason,
         )
         ports.journal.line("run", f"routing of {_words(work)}: {route.label}, {route.reason}")
+    decided = known(run)
+    assert decided is not None  # one that was put down now fits
     return decided
 
 
