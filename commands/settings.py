@@ -48,17 +48,6 @@ MEANINGS: Final[Mapping[str, str]] = {
     "fallback.greybeard": "for the greybeard",
     "fallback.attribution": "for the attribution",
     "fallback.fixAgent": "for fix agents",
-    "routing": "what is made of advice from past runs on who does which work: `off`, `advise` (it "
-    "is in the report) or `auto` (it is carried out); only in your own file",
-    "candidates": "who else could do a role's work, each a `model` and, for another program, its "
-    "`executor`; the routing chooses from the role's own model and these",
-    "candidates.planner": "for the planner",
-    "candidates.implementer": "for implementers",
-    "candidates.critic": "for critics",
-    "candidates.gateCritic": "for the gate critic",
-    "candidates.greybeard": "for the greybeard",
-    "candidates.attribution": "for the attribution",
-    "candidates.fixAgent": "for fix agents",
     "provider": "a compatible endpoint; without it, model names are litellm's",
     "provider.baseURL": "where the endpoint is",
     "provider.adapter": "the wire format of the endpoint",
@@ -94,6 +83,17 @@ MEANINGS: Final[Mapping[str, str]] = {
     "runLimits.wallSeconds": "seconds of the program at work, over all starts",
     "maxQuotaWaitSeconds": "how long a spent allowance is waited for when the provider says until "
     "when; beyond it a fallback takes over",
+    "routing": "what is made of advice from past runs on who does which work: `off`, `advise` (it "
+    "is in the report) or `auto` (it is carried out); only in your own file",
+    "candidates": "who else could do a role's work, each a `model` and, for another program, its "
+    "`executor`; the routing chooses from the role's own model and these",
+    "candidates.planner": "for the planner",
+    "candidates.implementer": "for implementers",
+    "candidates.critic": "for critics",
+    "candidates.gateCritic": "for the gate critic",
+    "candidates.greybeard": "for the greybeard",
+    "candidates.attribution": "for the attribution",
+    "candidates.fixAgent": "for fix agents",
     "prices": "US dollars per million tokens, for models whose price is not known",
     "prices.MODEL.input": "tokens sent",
     "prices.MODEL.output": "tokens received",

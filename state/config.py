@@ -61,6 +61,27 @@ class Fallback:
 
 
 @frozen(kw_only=True)
+class Limits:
+    """What one attempt may use before it is ended; null: no limit of that kind."""
+
+    turns: int = 120
+    tokens: int | None = None
+    usd: float | None = None
+    wall_seconds: float = 3600.0
+    silence_seconds: float = 600.0
+
+
+@frozen(kw_only=True)
+class Caps:
+    """What all attempts of a task, or of the run, may use together; null: no cap of that kind."""
+
+    turns: int | None = None
+    tokens: int | None = None
+    usd: float | None = None
+    wall_seconds: float | None = None
+
+
+@frozen(kw_only=True)
 class Candidate:
     """Who could do a role's work; without an executor it is our own loop."""
 
@@ -84,27 +105,6 @@ class Candidates:
         """The candidates of a role."""
         found: tuple[Candidate, ...] = getattr(self, _field_of(role))
         return found
-
-
-@frozen(kw_only=True)
-class Limits:
-    """What one attempt may use before it is ended; null: no limit of that kind."""
-
-    turns: int = 120
-    tokens: int | None = None
-    usd: float | None = None
-    wall_seconds: float = 3600.0
-    silence_seconds: float = 600.0
-
-
-@frozen(kw_only=True)
-class Caps:
-    """What all attempts of a task, or of the run, may use together; null: no cap of that kind."""
-
-    turns: int | None = None
-    tokens: int | None = None
-    usd: float | None = None
-    wall_seconds: float | None = None
 
 
 @frozen(kw_only=True)
@@ -140,8 +140,6 @@ class Config:
     build_gate: tuple[str, ...]
     model_config: ModelConfig
     fallback: Fallback = field(factory=Fallback)
-    routing: RoutingMode = RoutingMode.OFF
-    candidates: Candidates = field(factory=Candidates)
     provider: Provider | None = None
     commit_strategy: str = "per-task"
     max_parallel: int = 8
@@ -155,6 +153,8 @@ class Config:
     task_limits: Caps = field(factory=Caps)
     run_limits: Caps = field(factory=Caps)
     max_quota_wait_seconds: float = 21_600.0  # allowances of five hours come back within six
+    routing: RoutingMode = RoutingMode.OFF
+    candidates: Candidates = field(factory=Candidates)
     prices: Mapping[str, Price] = field(factory=dict)
     author_name: str | None = None  # of commits; default: the repository's user.name
     author_email: str | None = None
