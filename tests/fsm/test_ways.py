@@ -216,17 +216,25 @@ def test_a_decision_that_no_longer_fits_is_made_again_and_the_old_one_stays(plac
 def test_what_the_operator_ordered_for_a_task_goes_before_the_policy(
     place: Place, adviser: Adviser
 ) -> None:
-    """Also with routing off, and only for that task."""
+    """Also with routing off, only for that task, and from its next attempt on."""
+    names = ("1a-x.implementer.1", "1b-y.implementer.1")
     place.config_changes = settings(RoutingMode.OFF)
     place.advisor = None
+    with pytest.raises(ProviderStopped):
+        place.drive(crew(broken=dict.fromkeys(names, AttemptOutcome.CANCELLED)))
     advice = adviser.advise(LIGHT, ("scenario", "none"))
     at = "2026-01-02T03:04:05.678Z"
     order = route_of(LIGHT, advice, at=at, carried_out=True, ordered=True, task_id="1b-y")
     place.store().update(lambda run: with_route(run, order))
     assert place.drive(crew()) is RunStatus.DONE
-    assert implementers(place.run) == {
-        "1a-x.implementer.1": ("scenario", "none"),
-        "1b-y.implementer.1": OTHER,
+    worked = {
+        each.id: (each.executor, each.model)
+        for each in attempts_of(place.run)
+        if each.role is Role.IMPLEMENTER and each.outcome is AttemptOutcome.OK
+    }
+    assert worked == {
+        "1a-x.implementer.2": ("scenario", "none"),
+        "1b-y.implementer.2": OTHER,
         "2a-z.implementer.1": ("scenario", "none"),
     }
     assert kind_of(Role.IMPLEMENTER, place.run.tasks[1]) == LIGHT
