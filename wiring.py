@@ -5,11 +5,13 @@ import contextlib
 import os
 import tempfile
 from collections.abc import AsyncIterator, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Final, TextIO
 
 from attrs import evolve, frozen
 
+from .advising import PastAdvisor
 from .agents.executors.litellm_client import known_model, known_price, missing_key
 from .agents.executors.scripted_client import script_path
 from .agents.runner import AgentRunner
@@ -28,7 +30,7 @@ from .state.config_file import load_config
 from .state.disk import disk_errors
 from .state.document import DOCUMENT, DocumentStore, load_run_of
 from .state.durable import make_folder, read_regular, write_text_atomic
-from .state.enums import RunStatus
+from .state.enums import RoutingMode, RunStatus
 from .state.errors import LockedError, RefMoved, UsageError
 from .state.journal import EventJournal
 from .state.operator_channel import OperatorChannel
@@ -242,6 +244,7 @@ async def open_ports(
             notify=start.config.notify,
             redactor=redactor,
         )
+        advisor = PastAdvisor.of(start.config, os.environ, partial(journal.line, "run"))
         as_repository: Repository = repository
         as_agents: Agents = agents
         as_commands: Commands = runner
@@ -258,6 +261,7 @@ async def open_ports(
                 folder=start.folder,
                 spec_text=start.spec_text,
                 redactor=redactor,
+                advisor=None if start.config.routing is RoutingMode.OFF else advisor,
             )
         finally:
             await agents.aclose()

@@ -56,6 +56,13 @@ taskLimits: {usd: 10}
     "runLimits": """\
 runLimits: {usd: 100, wallSeconds: 36000}
 """,
+    "routing": """\
+routing: auto
+""",
+    "candidates": """\
+candidates:
+  implementer: [{model: openai/gpt-5.6-terra}, {model: gemini/gemini-3.8-flash}]
+""",
     "prices": """\
 prices:
   some-model: {input: 0.6, output: 2.4, cached: 0.06}

@@ -5,8 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
-from ..agents.executors.litellm_client import cost_at
-from ..agents.executors.prices import price_of
+from ..agents.executors.litellm_client import cost_at, price_of
 from ..agents.executors.scripted_client import script_path
 from ..fsm.forecast_words import forecast_words, span
 from ..fsm.report_words import money

@@ -183,4 +183,9 @@ _TAIL: Final = (
     "",
     "# How long a spent allowance is waited for when the provider says until when.",
     "# maxQuotaWaitSeconds: 21600",
+    "",
+    "# Who else could do a role's work. `dispatch route` gives advice from your past runs; it is",
+    "# carried out with `routing: auto` in your own ~/.config/dispatch/config.yaml.",
+    "# candidates:",
+    "#   implementer: [{model: openai/gpt-5.6-terra}]",
 )

@@ -5,10 +5,12 @@ import os
 import sys
 from argparse import Namespace
 from collections.abc import Callable
+from functools import partial
 from typing import TextIO
 
 from attrs import evolve
 
+from ..advising import remember
 from ..agents.sandbox.processes import end_run
 from ..agents.sandbox.tiers import Choice, choose, unconfined
 from ..confining import Confining, confinement_of, confining_of
@@ -157,6 +159,8 @@ async def _carry(
                 with latest_events(start.folder) as events:
                     async with live_view(picture, lambda: store.run, events, coloured=coloured):
                         status = await drive(ports)
+                if status in (RunStatus.DONE, RunStatus.FAILED):
+                    await asyncio.to_thread(remember, store.run, partial(ports.journal.line, "run"))
             if status is RunStatus.FAILED or not (start.folder / REPORT).exists():
                 await asyncio.to_thread(write_report, store.run, ports)
         failure = store.run.failure

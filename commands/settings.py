@@ -8,7 +8,7 @@ from attrs import fields, frozen
 
 from ..agents.schema import Schema, schema
 from ..state.codec import unstructure
-from ..state.config import Config, ModelConfig, Price, Provider
+from ..state.config import Candidate, Candidates, Config, ModelConfig, Price, Provider
 from ..state.config_file import ADAPTERS, MAX_PARALLEL, only_place
 from ..state.enums import HubStrategy
 from ..state.hubs import HubFile
@@ -108,6 +108,31 @@ MEANINGS: Final[Mapping[str, str]] = {
     "runLimits.wallSeconds": "seconds of the program at work, over all starts",
     "maxQuotaWaitSeconds": "how long a spent allowance is waited for when the provider says until "
     "when; beyond it a fallback takes over",
+    "routing": "what is made of advice from past runs on who does which work: `off`, `advise` (it "
+    "is in the report) or `auto` (it is carried out)",
+    "candidates": "who else could do a role's work, each a `model` and, for another program, its "
+    "`executor`; the routing chooses from the role's own model and these",
+    "candidates.planner": "for the planner",
+    "candidates.planner[].model": "a model",
+    "candidates.planner[].executor": "the program that runs it; null: our own loop",
+    "candidates.implementer": "for implementers",
+    "candidates.implementer[].model": "a model",
+    "candidates.implementer[].executor": "the program that runs it; null: our own loop",
+    "candidates.critic": "for critics",
+    "candidates.critic[].model": "a model",
+    "candidates.critic[].executor": "the program that runs it; null: our own loop",
+    "candidates.gateCritic": "for the gate critic",
+    "candidates.gateCritic[].model": "a model",
+    "candidates.gateCritic[].executor": "the program that runs it; null: our own loop",
+    "candidates.greybeard": "for the greybeard",
+    "candidates.greybeard[].model": "a model",
+    "candidates.greybeard[].executor": "the program that runs it; null: our own loop",
+    "candidates.attribution": "for the attribution",
+    "candidates.attribution[].model": "a model",
+    "candidates.attribution[].executor": "the program that runs it; null: our own loop",
+    "candidates.fixAgent": "for fix agents",
+    "candidates.fixAgent[].model": "a model",
+    "candidates.fixAgent[].executor": "the program that runs it; null: our own loop",
     "prices": "US dollars per million tokens, for models whose price is not known",
     "prices.MODEL.input": "tokens sent",
     "prices.MODEL.output": "tokens received",
@@ -229,6 +254,7 @@ def _default(path: str) -> Any:
     """What a key is when it is left out."""
     models = ModelConfig(**{each.name: "" for each in fields(ModelConfig)})
     inside = "." in path
+    one = (Candidate(model=""),) if EACH in path else ()
     value: Any = unstructure(
         Config(
             build_gate=(),
@@ -236,6 +262,7 @@ def _default(path: str) -> Any:
             provider=Provider(base_url="", adapter="") if inside else None,
             hub_files=(HubFile(glob="", strategy=HubStrategy.UNION),) if inside else (),
             prices={ANY_KEY: Price(input=0, output=0)} if inside else {},
+            candidates=Candidates(**{each.name: one for each in fields(Candidates)}),
         )
     )
     for key in path.split("."):

@@ -14,11 +14,12 @@ from ..state.errors import BudgetSpent, ProviderStopped
 from ..state.jobs import Job, NotContinued, Refusal, Result
 from ..state.records import Run
 from ..state.work import Attempt, UserChange
-from .fold import attempts_of, change_attempt, close_attempt, open_attempt, task_of
+from .fold import attempts_of, change_attempt, close_attempt, open_attempt
 from .ports import Ports
 from .purse import AttemptPurse
 from .step import RunStopped
 from .trespassing import compared, with_user_change
+from .ways import ways_of
 
 A = TypeVar("A")
 
@@ -62,9 +63,7 @@ async def carry_out(
     the run's is, and ProviderStopped when no provider answers: then nothing failed, and the same is
     asked for when the run goes on.
     """
-    models = 1 + len(ports.config.fallback.of(role))
-    kind = None if task_id is None else task_of(ports.store.run, task_id).agent_type
-    ways = [ports.agents.executor_and_model(job_type, others, kind) for others in range(models)]
+    ways = await ways_of(ports, role, task_id, job_type)
     tried, before = Tried(), None
     while True:
         async with ports.stopping.agent():
@@ -98,7 +97,7 @@ async def carry_out(
                 continue
             result, change = await compared(ports, attempt, fingerprint, result)
             refused = purse.refusal_of(result)
-            found = remedy(result.outcome, tried, models - 1)
+            found = remedy(result.outcome, tried, len(ways) - 1)
             if refused is not None and refused.of_run:
                 _set_down(ports, task_id, attempt, result, change)
                 raise _out_of_budget(ports, refused, task_id)

@@ -10,13 +10,15 @@ from typing import Protocol, TypeVar
 
 from attrs import field, frozen
 
+from ..policy.routing import Advice, Option, Way
 from ..state.config import Config
-from ..state.enums import AgentType
+from ..state.enums import AgentType, Role
 from ..state.git_values import Fingerprint, Merge, Snapshot
 from ..state.jobs import Job, Result
 from ..state.judgements import Answer, Escalation
 from ..state.records import Identity, Run
 from ..state.redact import Redactor
+from ..state.routes import WorkKind
 from ..state.work import CommandResult, FileChange
 from .requests import UnderWay
 from .stopping import Stopping
@@ -67,6 +69,18 @@ class Agents(Protocol):
 
         ``agent_type`` is that of the task which the job is about.
         """
+        ...
+
+
+class Advisor(Protocol):
+    """Who could do which work, and what past runs say of them; may take seconds, in a thread."""
+
+    def options(self, role: Role, configured: Way) -> tuple[Option, ...]:
+        """The configured way and the role's candidates, each with what is wrong with it now."""
+        ...
+
+    def advise(self, work: WorkKind, configured: Way) -> Advice:
+        """Which of them should do a kind of work."""
         ...
 
 
@@ -278,4 +292,5 @@ class Ports:
     stopping: Stopping = field(factory=Stopping)
     under_way: UnderWay = field(factory=UnderWay)
     redactor: Redactor = field(factory=Redactor)
+    advisor: Advisor | None = None
     worked: Callable[[], float] = lambda: 0.0  # seconds, over all processes of the run

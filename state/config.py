@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 from attrs import field, frozen
 
-from .enums import AgentType, Isolation, Role
+from .enums import AgentType, Isolation, Role, RoutingMode
 from .hubs import HubFile
 
 DEFAULT_KEY_VARIABLE = "OPENCODE_API_KEY"
@@ -136,6 +136,32 @@ class Caps:
 
 
 @frozen(kw_only=True)
+class Candidate:
+    """Who could do a role's work; without an executor it is our own loop."""
+
+    model: str
+    executor: str | None = None
+
+
+@frozen(kw_only=True)
+class Candidates:
+    """Who else could do the work of each role, for the routing to choose from."""
+
+    planner: tuple[Candidate, ...] = ()
+    implementer: tuple[Candidate, ...] = ()
+    critic: tuple[Candidate, ...] = ()
+    gate_critic: tuple[Candidate, ...] = ()
+    greybeard: tuple[Candidate, ...] = ()
+    attribution: tuple[Candidate, ...] = ()
+    fix_agent: tuple[Candidate, ...] = ()
+
+    def of(self, role: Role) -> tuple[Candidate, ...]:
+        """The candidates of a role."""
+        found: tuple[Candidate, ...] = getattr(self, _field_of(role))
+        return found
+
+
+@frozen(kw_only=True)
 class Price:
     """USD per million tokens, for models whose price is not known."""
 
@@ -184,6 +210,8 @@ class Config:
     task_limits: Caps = field(factory=Caps)
     run_limits: Caps = field(factory=Caps)
     max_quota_wait_seconds: float = 21_600.0  # allowances of five hours come back within six
+    routing: RoutingMode = RoutingMode.OFF
+    candidates: Candidates = field(factory=Candidates)
     prices: Mapping[str, Price] = field(factory=dict)
     author_name: str | None = None  # of commits; default: the repository's user.name
     author_email: str | None = None

@@ -25,8 +25,9 @@ MAX_PARALLEL: Final = 64
 MAX_BYTES: Final = 1024 * 1024
 
 _REPOSITORY_ONLY: Final = "buildGate"  # what is good is the repository's to say
-# A repository must not choose what runs outside the sandbox, nor what is in it.
-_USER_ONLY: Final = frozenset({"notify", "sandbox", "commandExecutor"})
+# A repository must not choose what runs outside the sandbox, nor what is in it, nor whose past
+# decides what is paid for.
+_USER_ONLY: Final = frozenset({"notify", "routing", "sandbox", "commandExecutor"})
 _HINT: Final = "Correct it, then start again; `dispatch init` writes a file to start from."
 
 Rule = Callable[[object], str | None]  # what is wrong with a value of the right type
@@ -265,6 +266,8 @@ _RULES: Final[Mapping[tuple[str, ...], Rule]] = {
     ("taskLimits", "*"): _positive,
     ("runLimits", "*"): _positive,
     ("maxQuotaWaitSeconds",): _not_negative,
+    ("candidates", "*", "*", "model"): _not_blank,
+    ("candidates", "*", "*", "executor"): _not_blank,
     ("prices", "*", "*"): _not_negative,
     ("authorName",): _a_name,
     ("authorEmail",): _a_name,

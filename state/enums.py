@@ -200,6 +200,24 @@ class Role(StrEnum):
     FIX_AGENT = "fixAgent"
 
 
+class RoutingMode(StrEnum):
+    """What is made of the policy's advice on who does which work."""
+
+    OFF = "off"  # nobody is asked
+    ADVISE = "advise"  # it is written down
+    AUTO = "auto"  # it is carried out
+
+
+class RouteLabel(StrEnum):
+    """What an advice comes to, beside what is configured."""
+
+    STAY = "stay"
+    DOWNSHIFT = "downshift"  # as good, and cheaper
+    UPSHIFT = "upshift"  # better
+    SWITCH_EXECUTOR = "switch-executor"
+    INVALID = "invalid"  # none of the candidates can work
+
+
 class AttemptOutcome(StrEnum):
     """Every way an attempt can end."""
 

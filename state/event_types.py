@@ -19,6 +19,7 @@ from .enums import (
     FixSource,
     GateOutcome,
     Role,
+    RouteLabel,
     RunOutcome,
     RunStatus,
     VerificationOutcome,
@@ -97,6 +98,17 @@ EVENT_TYPES: Final[Mapping[str, EventType]] = {
             "branch": _TEXT,
             "commit": _or_null(_TEXT),
             "report": _or_null(_TEXT),
+        },
+    ),
+    "route.decided": EventType(
+        "who does a kind of work; `carriedOut`: or is only advised to",
+        {
+            "role": _one_of(Role),
+            "label": _one_of(RouteLabel),
+            "executor": _TEXT,
+            "model": _TEXT,
+            "carriedOut": _FLAG,
+            "reason": _TEXT,
         },
     ),
     "level.started": EventType(

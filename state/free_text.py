@@ -15,6 +15,7 @@ from .redact import Redactor
 # The fields of all records that hold free text, and those of texts that mean something as they are.
 FREE: Final = frozenset(
     (
+        "basis",
         "consequences",
         "description",
         "details",
@@ -25,6 +26,7 @@ FREE: Final = frozenset(
         "operator_answer",
         "paused",
         "plan_markdown",
+        "problem",
         "question",
         "rationale",
         "raw_text",

@@ -112,6 +112,12 @@ def _references(run: Run, known: Run | None, ids: Collection[str]) -> Iterator[s
             blamed = {each for tasks in verification.attribution.values() for each in tasks}
             for each in sorted(blamed - frozenset(ids)):
                 yield f"verification round {verification.round} names {each}, which is no task."
+    if known is None or run.routes is not known.routes:
+        for route in run.routes:
+            if not route.candidates:
+                yield f"the route of {route.role} at {route.at} has no candidates."
+            if route.task_id is not None and route.task_id not in ids:
+                yield f"a route names {route.task_id}, which is no task."
     if (
         known is None
         or run.escalations is not known.escalations

@@ -33,6 +33,7 @@ from .judgements import (
     VerificationRound,
 )
 from .record import Record
+from .routes import Route
 from .work import (
     Attempt,
     BuildFailure,
@@ -199,6 +200,7 @@ class Run(Record):
     active_seconds: float = 0.0  # over all processes that worked on it
     attempts: tuple[Attempt, ...] = ()  # those that belong to no single task
     user_changes: tuple[UserChange, ...] = ()
+    routes: tuple[Route, ...] = ()  # who was advised or chosen for which work, in a fixed order
     usage: Mapping[str, Usage] = field(factory=dict)  # role -> settled total
     history: tuple[HistoryEntry, ...] = ()
     tasks: tuple[Task, ...] = ()

@@ -46,6 +46,7 @@ _OFFLINE = {"LITELLM_LOCAL_MODEL_COST_MAP": "True", "LITELLM_LOCAL_ANTHROPIC_BET
 _LOGGERS = ("LiteLLM", "LiteLLM Router", "LiteLLM Proxy")
 # Where a breakpoint after the system prompt and the last message makes all before it cheap.
 _CACHE_POINTS = ({"location": "message", "role": "system"}, {"location": "message", "index": -1})
+_PRICES: Final = ("input_cost_per_token", "output_cost_per_token", "cache_read_input_token_cost")
 _CACHE_WRITE_PRICE = "cache_creation_input_token_cost"
 _CACHING = frozenset({"anthropic", "bedrock", "vertex_ai"})
 
@@ -191,7 +192,7 @@ class LitellmClient:
     ) -> float | None:
         if model in self._prices:
             return cost_at(self._prices[model], usage)
-        if not target.is_priced:
+        if target.price is None:
             return None
         try:
             return sum(
@@ -209,7 +210,7 @@ class LitellmClient:
             price = self._prices[model]
             dearest = max(price.input, price.cached or 0.0)
             return cost_at(evolve(price, input=dearest, cached=None), usage)
-        if not target.is_priced:
+        if target.price is None:
             return None
         read, written = litellm.cost_per_token(
             model=target.model,
@@ -270,13 +271,17 @@ def known_model(model: str, provider: Provider | None) -> bool:
 
 def known_price(model: str, provider: Provider | None, prices: Mapping[str, Price]) -> bool:
     """Whether a turn of the model can be priced; may load litellm, as ``missing_key`` does."""
+    return price_of(model, provider, prices) is not None
+
+
+def price_of(model: str, provider: Provider | None, prices: Mapping[str, Price]) -> Price | None:
+    """What a model's tokens cost in small requests, null when nobody knows; may load litellm."""
     if model in prices:
-        return True
-    litellm = _litellm()
+        return prices[model]
     try:
-        return _target(litellm, model, provider).is_priced
+        return _target(_litellm(), model, provider).price
     except Exception:  # no provider knows the name
-        return False
+        return None
 
 
 @frozen(kw_only=True)
@@ -286,7 +291,7 @@ class _Target:
     model: str
     provider: str
     api_base: str | None
-    is_priced: bool
+    price: Price | None
     cache_writing: float  # what input costs when it is put into the cache, as a multiple
     output_limit: int
 
@@ -306,16 +311,20 @@ def _target(litellm: Litellm, model: str, provider: Provider | None) -> _Target:
         model=name,
         provider=speaks,
         api_base=base,
-        is_priced=_is_positive(entry.get("input_cost_per_token"))
-        and _is_positive(entry.get("output_cost_per_token")),
+        price=_price(*map(entry.get, _PRICES)),
         cache_writing=_cache_writing(entry),
         output_limit=limit if isinstance(limit, int) and limit > 0 else sys.maxsize,
     )
 
 
-def _is_positive(price: object) -> bool:
-    """A price of zero in a table is a gap in the table far more often than a gift."""
-    return isinstance(price, int | float) and price > 0
+def _price(read: object, written: object, cached: object) -> Price | None:
+    """USD for a million tokens, from those for one."""
+    if not isinstance(read, int | float) or not isinstance(written, int | float):
+        return None
+    if read <= 0 or written <= 0:
+        return None  # a price of zero in a table is a gap in it far more often than a gift
+    again = cached * MILLION if isinstance(cached, int | float) else None
+    return Price(input=read * MILLION, output=written * MILLION, cached=again)
 
 
 def _cache_writing(entry: Mapping[str, object]) -> float:

@@ -52,6 +52,17 @@ def _add_report(parser: ArgumentParser) -> None:
     add_repo(parser)
 
 
+def _add_route(parser: ArgumentParser) -> None:
+    parser.add_argument("name", nargs="?", metavar="RUN", help="the run that it is for")
+    of = parser.add_mutually_exclusive_group()
+    of.add_argument("--task", metavar="ID", help="only who implements this task")
+    roles = tuple(role.value for role in Role)
+    of.add_argument("--role", choices=roles, metavar="ROLE", help=f"one of {', '.join(roles)}")
+    parser.add_argument("--execute", action="store_true", help="have the run follow the advice")
+    add_json(parser)
+    add_repo(parser)
+
+
 def _add_graph(parser: ArgumentParser) -> None:
     parser.add_argument(
         "--machine", choices=("run", "task"), default="run", help="whose lifecycle (default: run)"
@@ -108,6 +119,16 @@ VERBS: Final = (
             "dispatch report login-form --format json   all it tells, for scripts",
         ),
         _add_report,
+    ),
+    Verb(
+        "route",
+        "show who should do which work, by what your past runs cost and came to",
+        (
+            "dispatch route                               every role, as it is configured",
+            "dispatch route login-form --task 2a-form     one task of a run",
+            "dispatch route login-form --role critic --execute",
+        ),
+        _add_route,
     ),
     Verb(
         "graph",

@@ -2,7 +2,7 @@
 
 import pytest
 
-from dispatch.agents.executors.prices import price_of
+from dispatch.agents.executors.litellm_client import price_of
 from dispatch.state.config import Price, Provider
 
 

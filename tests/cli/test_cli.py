@@ -43,6 +43,7 @@ verbs:
     logs      show what happened in a run, also while it happens
     attach    watch a run that another process works on
     report    show a run's report
+    route     show who should do which work, by what your past runs cost and came to
     graph     draw the lifecycle of runs or tasks
     rescue    list work that was kept when it could not be used, and restore it
     teardown  remove a run's worktrees; its report, document and branch stay

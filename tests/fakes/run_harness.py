@@ -12,7 +12,7 @@ from fakes.legal_events import require_row
 from dispatch.agents.sandbox.launcher import PlainLauncher
 from dispatch.agents.sandbox.runner import CommandRunner
 from dispatch.fsm.engine import drive
-from dispatch.fsm.ports import Agents, Operator, Ports, Store
+from dispatch.fsm.ports import Advisor, Agents, Operator, Ports, Store
 from dispatch.gitops.store import RunRepository
 from dispatch.state.clock import SystemClock
 from dispatch.state.config import Config, ModelConfig
@@ -172,6 +172,7 @@ class Place:
     journal: SilentJournal = field(factory=SilentJournal)
     operator: Operator = field(factory=AbsentOperator)
     redactor: Redactor = field(factory=Redactor)
+    advisor: Advisor | None = None
 
     @property
     def folder(self) -> Path:
@@ -227,6 +228,7 @@ class Place:
             folder=self.folder,
             spec_text="# Spec\n",
             redactor=self.redactor,
+            advisor=self.advisor,
         )
 
     def drive(self, agents: Agents, at: int = 0, *, after: bool = False) -> RunStatus | None:

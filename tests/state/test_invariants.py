@@ -11,6 +11,7 @@ from dispatch.state.enums import (
     FixingSource,
     GateOutcome,
     Role,
+    RouteLabel,
     RunStatus,
     TaskStatus,
     VerificationOutcome,
@@ -25,6 +26,7 @@ from dispatch.state.judgements import (
     VerificationRound,
 )
 from dispatch.state.records import HistoryEntry, Run, Task
+from dispatch.state.routes import Route
 from dispatch.state.work import Attempt, Evidence
 
 ONE, TWO = a_task("1a-x"), a_task("2a-y", "1a-x")
@@ -176,6 +178,25 @@ def test_an_operator_s_edit_names_its_question_and_a_commit() -> None:
         "an operator's edit has commitSHA 'x', not 40 hex digits.",
         "an operator's edit names e-1, which is no escalation.",
     )
+
+
+def test_a_route_has_candidates_and_names_a_task_that_is_there() -> None:
+    route = Route(
+        role=Role.CRITIC,
+        task_id="3a-z",
+        label=RouteLabel.STAY,
+        executor="e",
+        model="m",
+        reason="",
+        carried_out=True,
+        at="t",
+        candidates=(),
+    )
+    for known in (None, RUN):
+        assert problems(evolve(RUN, routes=(route,)), known) == (
+            "the route of critic at t has no candidates.",
+            "a route names 3a-z, which is no task.",
+        )
 
 
 def test_tasks_that_go_leave_nobody_behind_who_names_them() -> None:

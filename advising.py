@@ -1,0 +1,128 @@
+"""Who could do which work on this machine, now, and what the user's past runs say of them."""
+
+import shutil
+from collections.abc import Callable, Mapping, Sequence
+from functools import cached_property
+from pathlib import Path
+
+from attrs import field, frozen
+
+from .agents.clients import LITELLM, SCRIPTED, executor_of
+from .agents.executors.delegation import Capabilities
+from .agents.executors.litellm_client import known_model, missing_key, price_of
+from .agents.executors.scripted_client import script_path
+from .policy.experience import experiences
+from .policy.routing import Advice, Option, Way, advise, can_run
+from .state.config import Candidate, Config
+from .state.enums import Role
+from .state.past_runs import PastRunsError, default_past_runs, note_past_run, read_past_runs
+from .state.records import Run
+from .state.routes import Experience, WorkKind
+
+Tell = Callable[[str], None]
+
+
+def remember(run: Run, tell: Tell, path: Path | None = None) -> None:
+    """Put down what a run that ended taught, for later ones; what keeps us from it is only told."""
+    found = experiences(run)
+    if not found:
+        return
+    try:
+        note_past_run(path or default_past_runs(), run, found)
+    except PastRunsError as error:
+        tell(f"what this run taught is not kept: {error.message}")
+
+
+@frozen
+class PastAdvisor:
+    """An ``Advisor`` port; ``past`` gives what is known of past runs when it is first needed.
+
+    ``programs`` are the executors besides our own loop, by name.
+    """
+
+    config: Config
+    environ: Mapping[str, str]
+    past: Callable[[], Sequence[Experience]]
+    programs: Mapping[str, Capabilities] = field(factory=dict)
+    _known: dict[Way, Option] = field(factory=dict, init=False, eq=False)
+
+    @classmethod
+    def of(
+        cls, config: Config, environ: Mapping[str, str], tell: Tell, path: Path | None = None
+    ) -> "PastAdvisor":
+        """One that reads the user's file; ``tell`` gets the sentence when that is not possible."""
+
+        def past() -> Sequence[Experience]:
+            try:
+                return read_past_runs(path or default_past_runs())
+            except PastRunsError as error:
+                tell(f"advice without past runs: {error.message}")
+                return ()
+
+        return cls(config, environ, past)
+
+    def options(self, role: Role, configured: Way) -> tuple[Option, ...]:
+        """The configured way and the role's candidates, each with what is wrong with it now."""
+        ways = (configured, *map(_way, self.config.candidates.of(role)))
+        return tuple(map(self._option, dict.fromkeys(ways)))
+
+    def advise(self, work: WorkKind, configured: Way) -> Advice:
+        """Which of them should do a kind of work."""
+        return advise(work, self.options(work.role, configured), self._past)
+
+    @cached_property
+    def _past(self) -> Sequence[Experience]:
+        return self.past()
+
+    def _option(self, way: Way) -> Option:
+        # Looked at once: what is missing when a run starts will not come while it is on.
+        if way not in self._known:
+            self._known[way] = self._looked_at(way)
+        return self._known[way]
+
+    def _looked_at(self, way: Way) -> Option:
+        executor, model = way
+        if executor == SCRIPTED:
+            path = script_path(model)
+            problem = "" if path is not None and path.is_file() else f"there is no {model}"
+            return Option(executor=executor, model=model, problem=problem)
+        is_ours = executor == LITELLM
+        provider = self.config.provider if is_ours else None  # its names are the endpoint's own
+        problem = self._own_problem(model) if is_ours else self._program_problem(executor, model)
+        price = None
+        if not problem:
+            price = price_of(model, provider, self.config.prices)
+            if price is None and _has_cap_in_money(self.config):
+                problem = "its price is not known, and there is a cap in money"
+        return Option(executor=executor, model=model, price=price, problem=problem)
+
+    def _own_problem(self, model: str) -> str:
+        """Why our own loop cannot use a model."""
+        if not known_model(model, self.config.provider):
+            return f"nobody is known to offer {model}"
+        name = missing_key(model, self.config.provider, self.environ)
+        return f"the variable {name} is not set" if name else ""
+
+    def _program_problem(self, name: str, model: str) -> str:
+        """Why another program cannot work with a model here."""
+        able = self.programs.get(name)
+        if able is None:
+            return f"there is no executor {name}"
+        if not can_run(able.model_families, model):
+            return f"{name} does not run {model}"
+        if shutil.which(name, path=self.environ.get("PATH")) is None:
+            return f"{name} is not installed"
+        provider = self.config.provider
+        keys = able.key_variables if provider is None else (provider.api_key_env,)
+        if able.key_variables and not any(self.environ.get(each) for each in keys):
+            return f"none of the variables {', '.join(keys)} is set"
+        return ""
+
+
+def _way(candidate: Candidate) -> Way:
+    return candidate.executor or executor_of(candidate.model), candidate.model
+
+
+def _has_cap_in_money(config: Config) -> bool:
+    caps = (config.limits.usd, config.task_limits.usd, config.run_limits.usd)
+    return any(usd is not None for usd in caps)
