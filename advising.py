@@ -1,6 +1,5 @@
 """Who could do which work on this machine, now, and what the user's past runs say of them."""
 
-import shutil
 from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
@@ -8,11 +7,12 @@ from pathlib import Path
 from attrs import field, frozen
 
 from .agents.clients import LITELLM, SCRIPTED, executor_of
-from .agents.executors.delegation import Capabilities
+from .agents.delegated.choosing import executors_of
 from .agents.executors.litellm_client import known_model, missing_key, price_of
 from .agents.executors.scripted_client import script_path
+from .delegating import Delegated, problems_of
 from .policy.experience import experiences
-from .policy.routing import Advice, Option, Way, advise, can_run
+from .policy.routing import Advice, Option, Way, advise
 from .state.config import Candidate, Config
 from .state.enums import Role
 from .state.past_runs import PastRunsError, default_past_runs, note_past_run, read_past_runs
@@ -37,18 +37,24 @@ def remember(run: Run, tell: Tell, path: Path | None = None) -> None:
 class PastAdvisor:
     """An ``Advisor`` port; ``past`` gives what is known of past runs when it is first needed.
 
-    ``programs`` are the executors besides our own loop, by name.
+    ``reaches_hosts``: the sandbox lets other programs reach their vendors.
     """
 
     config: Config
     environ: Mapping[str, str]
     past: Callable[[], Sequence[Experience]]
-    programs: Mapping[str, Capabilities] = field(factory=dict)
+    reaches_hosts: bool = True
     _known: dict[Way, Option] = field(factory=dict, init=False, eq=False)
 
     @classmethod
     def of(
-        cls, config: Config, environ: Mapping[str, str], tell: Tell, path: Path | None = None
+        cls,
+        config: Config,
+        environ: Mapping[str, str],
+        tell: Tell,
+        path: Path | None = None,
+        *,
+        reaches_hosts: bool = True,
     ) -> "PastAdvisor":
         """One that reads the user's file; ``tell`` gets the sentence when that is not possible."""
 
@@ -59,7 +65,7 @@ class PastAdvisor:
                 tell(f"advice without past runs: {error.message}")
                 return ()
 
-        return cls(config, environ, past)
+        return cls(config, environ, past, reaches_hosts)
 
     def options(self, role: Role, configured: Way) -> tuple[Option, ...]:
         """The configured way and the role's candidates, each with what is wrong with it now."""
@@ -92,7 +98,7 @@ class PastAdvisor:
         price = None
         if not problem:
             price = price_of(model, provider, self.config.prices)
-            if price is None and _has_cap_in_money(self.config):
+            if is_ours and price is None and _has_cap_in_money(self.config):
                 problem = "its price is not known, and there is a cap in money"
         return Option(executor=executor, model=model, price=price, problem=problem)
 
@@ -105,18 +111,12 @@ class PastAdvisor:
 
     def _program_problem(self, name: str, model: str) -> str:
         """Why another program cannot work with a model here."""
-        able = self.programs.get(name)
-        if able is None:
-            return f"there is no executor {name}"
-        if not can_run(able.model_families, model):
-            return f"{name} does not run {model}"
-        if shutil.which(name, path=self.environ.get("PATH")) is None:
-            return f"{name} is not installed"
-        provider = self.config.provider
-        keys = able.key_variables if provider is None else (provider.api_key_env,)
-        if able.key_variables and not any(self.environ.get(each) for each in keys):
-            return f"none of the variables {', '.join(keys)} is set"
-        return ""
+        if not self.reaches_hosts:
+            return f"{name} could not reach its vendor or us from the sandbox"
+        each = Delegated(name=name, model=model, roles=("candidates",))
+        problems = problems_of(each, self.config, executors_of(self.config), self.environ)
+        first = next(problems, None)
+        return "" if first is None else first.message.rstrip(".")
 
 
 def _way(candidate: Candidate) -> Way:

@@ -244,7 +244,12 @@ async def open_ports(
             notify=start.config.notify,
             redactor=redactor,
         )
-        advisor = PastAdvisor.of(start.config, os.environ, partial(journal.line, "run"))
+        advisor = PastAdvisor.of(
+            start.config,
+            os.environ,
+            partial(journal.line, "run"),
+            reaches_hosts=confining.choice.launcher.reaches_hosts,
+        )
         as_repository: Repository = repository
         as_agents: Agents = agents
         as_commands: Commands = runner

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Final
 
 from ..advising import PastAdvisor
-from ..agents.clients import executor_of
+from ..agents.delegated.choosing import executors_of, way_of
 from ..fsm.report_routes import numbers, work_words
 from ..gitops.user_git import locate
 from ..policy.experience import kind_of
@@ -88,8 +88,8 @@ def _task(document: Run, task_id: str) -> Task:
 def _route(
     advisor: PastAdvisor, config: Config, kind: WorkKind, task_id: str | None, now: str
 ) -> Route:
-    model = config.model_config.of(kind.role)
-    advice = advisor.advise(kind, (executor_of(model), model))
+    configured = way_of(config, executors_of(config), kind.role, kind.agent_type)
+    advice = advisor.advise(kind, configured)
     return route_of(kind, advice, at=now, carried_out=True, ordered=True, task_id=task_id)
 
 

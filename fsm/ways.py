@@ -29,6 +29,10 @@ async def ways_of(
         ports.agents.executor_and_model(job_type, others, kind) for others in range(models)
     )
     work = kind_of(role, None if task_id is None else task_of(run, task_id))
+    configured = tuple(
+        ports.agents.executor_and_model(job_type, others, work.agent_type)
+        for others in range(models)
+    )
     route = order_for(run, work, task_id)
     if route is None:
         if ports.advisor is None or not ports.config.candidates.of(role):

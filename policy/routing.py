@@ -54,11 +54,6 @@ def canonical(model: str) -> str:
     return rest if slash and vendor in VENDORS else model
 
 
-def can_run(families: Sequence[str], model: str) -> bool:
-    """Whether an executor that runs these families of models can run one; no family: any."""
-    return not families or canonical(model).startswith(tuple(families))
-
-
 def value_of(past: Experience) -> float:
     """What an attempt was worth: 1 when its answer stood at once, less for each round of repair."""
     return 1 / (1 + past.rounds) if past.accepted else 0.0

@@ -7,7 +7,6 @@ from attrs import evolve
 from fakes.small_records import a_run
 
 from dispatch.advising import PastAdvisor, remember
-from dispatch.agents.executors.delegation import Capabilities
 from dispatch.policy.routing import Option, Way
 from dispatch.state.config import (
     Candidate,
@@ -38,11 +37,6 @@ CONFIG = Config(
 )
 
 
-VENDOR = {
-    "vendor": Capabilities(model_families=("v-",), key_variables=("V_KEY", "V_TOKEN")),
-}
-
-
 def installed(folder: Path, name: str) -> str:
     """A ``PATH`` on which the program is."""
     program = folder / name
@@ -60,34 +54,42 @@ def option(candidate: Candidate, config: Config, environ: dict[str, str]) -> Opt
 
 
 @pytest.mark.parametrize(
-    ("model", "programs", "has_program", "key", "problem"),
+    ("model", "has_program", "key", "problem"),
     [
-        ("v-1", VENDOR, True, {"V_TOKEN": "x"}, ""),
-        ("openai/v-1", VENDOR, True, {"V_KEY": "x"}, ""),
-        ("w-1", VENDOR, True, {"V_KEY": "x"}, "vendor does not run w-1"),
-        ("v-1", VENDOR, False, {"V_KEY": "x"}, "vendor is not installed"),
-        ("v-1", VENDOR, True, {}, "none of the variables V_KEY, V_TOKEN is set"),
-        ("v-1", {}, True, {"V_KEY": "x"}, "there is no executor vendor"),
+        ("gpt-1", True, {"OPENAI_API_KEY": "x"}, ""),
+        ("claude-1", True, {"OPENAI_API_KEY": "x"}, "codex cannot run the model claude-1"),
+        ("gpt-1", False, {"OPENAI_API_KEY": "x"}, "The program codex of the executor codex"),
+        ("gpt-1", True, {}, "No key for codex"),
     ],
-    ids=["fits", "fits by both names", "another's model", "not there", "no key", "unknown"],
+    ids=["fits", "another's model", "not there", "no key"],
 )
 def test_a_program_that_cannot_work_is_no_candidate_and_it_is_said_why(
-    tmp_path: Path,
-    model: str,
-    programs: dict[str, Capabilities],
-    has_program: bool,
-    key: dict[str, str],
-    problem: str,
+    tmp_path: Path, model: str, has_program: bool, key: dict[str, str], problem: str
 ) -> None:
-    path = installed(tmp_path, "vendor") if has_program else str(tmp_path)
-    config = evolve(CONFIG, provider=None)
-    config = evolve(config, prices={**config.prices, model: Price(input=1.0, output=1.0)})
-    candidate = Candidate(model=model, executor="vendor")
-    # What is configured is never looked up here: without a provider that would load litellm.
-    advisor = PastAdvisor(config, {"PATH": path, **key}, tuple, programs)
-    found = advisor._looked_at((candidate.executor or "", model))
-    assert (found.way, found.problem) == (("vendor", model), problem)
-    assert (found.price is None) == bool(problem)
+    """A model is never put on a program that cannot run it."""
+    path = installed(tmp_path, "codex") if has_program else str(tmp_path)
+    found = vendor_option(model, {"PATH": path, **key})
+    assert found.way == ("codex", model)
+    assert found.problem.startswith(problem)
+    assert (found.price is None) == bool(found.problem) == bool(problem)
+
+
+def test_a_program_that_the_sandbox_would_cut_off_is_no_candidate(tmp_path: Path) -> None:
+    environ = {"PATH": installed(tmp_path, "codex"), "OPENAI_API_KEY": "x"}
+    found = vendor_option("gpt-1", environ, reaches_hosts=False)
+    assert found.problem == "codex could not reach its vendor or us from the sandbox"
+
+
+def vendor_option(model: str, environ: dict[str, str], *, reaches_hosts: bool = True) -> Option:
+    """Codex with a model; what is configured is a script, for which nothing is loaded."""
+    config = evolve(
+        CONFIG,
+        provider=None,
+        prices={model: Price(input=1.0, output=1.0)},
+        candidates=Candidates(implementer=(Candidate(model=model, executor="codex"),)),
+    )
+    advisor = PastAdvisor(config, environ, tuple, reaches_hosts)
+    return advisor.options(Role.IMPLEMENTER, ("scripted", "scripted:none"))[1]
 
 
 def test_our_own_loop_needs_the_key_and_under_a_cap_in_money_a_price() -> None:
@@ -99,7 +101,7 @@ def test_our_own_loop_needs_the_key_and_under_a_cap_in_money_a_price() -> None:
     assert option(unknown, capped, key).problem == (
         "its price is not known, and there is a cap in money"
     )
-    assert option(known, capped, key).problem == "there is no executor other"
+    assert option(known, capped, key).problem == "There is no executor other (used by candidates)"
 
 
 def test_a_script_is_there_or_not(tmp_path: Path) -> None:

@@ -54,7 +54,7 @@ implementer: downshift
 attempt)
   - smoke/implementer through litellm: score 0.78, $2.7000 an attempt; assumed of a middle model
   - smoke/second through litellm: score 0.78, $0.6600 an attempt; assumed of a middle model
-  - gpt-x through nobody: cannot be taken: there is no executor nobody
+  - gpt-x through nobody: cannot be taken: There is no executor nobody (used by candidates)
 """
 
 
