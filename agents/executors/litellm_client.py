@@ -46,7 +46,7 @@ _OFFLINE = {"LITELLM_LOCAL_MODEL_COST_MAP": "True", "LITELLM_LOCAL_ANTHROPIC_BET
 _LOGGERS = ("LiteLLM", "LiteLLM Router", "LiteLLM Proxy")
 # Where a breakpoint after the system prompt and the last message makes all before it cheap.
 _CACHE_POINTS = ({"location": "message", "role": "system"}, {"location": "message", "index": -1})
-_PRICES: Final = ("input_cost_per_token", "output_cost_per_token", "cache_read_input_token_cost")
+_PRICES = ("input_cost_per_token", "output_cost_per_token", "cache_read_input_token_cost")
 _CACHE_WRITE_PRICE = "cache_creation_input_token_cost"
 _CACHING = frozenset({"anthropic", "bedrock", "vertex_ai"})
 

@@ -58,7 +58,7 @@ function _shtab_dispatch_using
   test "$_shtab_dispatch_cmdpath" = "$argv"
 end
 
-set -g _shtab_dispatch_commands run retry answer stop mcp plan diff pr export status logs attach report graph rescue teardown clean doctor init demo completion schema
+set -g _shtab_dispatch_commands run retry answer stop mcp plan diff pr export status logs attach report route graph rescue teardown clean doctor init demo completion schema
 set -g _shtab_dispatch_opts_with_value --base --color --format --grace --machine --note --output --remote --repo --restore --role --run --since --spec --task --title --to --wait --write
 
 complete -c dispatch -e
@@ -172,6 +172,14 @@ complete -c dispatch -n '_shtab_dispatch_using report' -l open -d 'show the page
 complete -c dispatch -n '_shtab_dispatch_using report' -l json -d 'print JSON for scripts'
 complete -c dispatch -n '_shtab_dispatch_using report' -l repo -xka "(__fish_complete_directories)" -d 'repository (default: here)'
 complete -c dispatch -n '_shtab_dispatch_using report; and test $_shtab_dispatch_npos -eq 0' -ka "(_dispatch_runs)" -d 'name of the run'
+complete -c dispatch -n '_shtab_dispatch_using; and test $_shtab_dispatch_npos -eq 0' -a route -d 'Show who should do which work, by what your past runs cost and came to.'
+complete -c dispatch -n '_shtab_dispatch_using route' -s h -l help -d 'show this help message and exit'
+complete -c dispatch -n '_shtab_dispatch_using route' -l task -x -d 'only who implements this task'
+complete -c dispatch -n '_shtab_dispatch_using route' -l role -xka "planner implementer critic gateCritic greybeard attribution fixAgent" -d 'one of planner, implementer, critic, gateCritic, greybeard, attribution, fixAgent'
+complete -c dispatch -n '_shtab_dispatch_using route' -l execute -d 'have the run follow the advice'
+complete -c dispatch -n '_shtab_dispatch_using route' -l json -d 'print JSON for scripts'
+complete -c dispatch -n '_shtab_dispatch_using route' -l repo -xka "(__fish_complete_directories)" -d 'repository (default: here)'
+complete -c dispatch -n '_shtab_dispatch_using route; and test $_shtab_dispatch_npos -eq 0' -ka "(_dispatch_runs)" -d 'the run that it is for'
 complete -c dispatch -n '_shtab_dispatch_using; and test $_shtab_dispatch_npos -eq 0' -a graph -d 'Draw the lifecycle of runs or tasks.'
 complete -c dispatch -n '_shtab_dispatch_using graph' -s h -l help -d 'show this help message and exit'
 complete -c dispatch -n '_shtab_dispatch_using graph' -l machine -xka "run task" -d 'whose lifecycle (default: run)'
