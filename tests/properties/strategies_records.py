@@ -151,6 +151,11 @@ def runs(draw: st.DrawFn, max_tasks: int = 3) -> Run:
             evolve(each, escalation_id="e0", commit_sha=draw(st.none() | commit_ids))
             for each in (run.operator_edits if run.escalations else ())
         ),
+        routes=tuple(
+            evolve(each, task_id=draw(st.none() | any_id) if ids else None)
+            for each in run.routes
+            if each.candidates
+        ),
         attempts=tuple(
             evolve(each, id=f"run.{place}.{each.id}") for place, each in enumerate(run.attempts)
         ),

@@ -54,6 +54,7 @@ def test_changes_write_what_a_fresh_writer_would(
             verification_rounds=(),
             escalations=(),
             operator_edits=(),
+            routes=(),
             history=first.history,
         )
         for state in (mixed, evolve(mixed, tasks=mixed.tasks[::-1]), second, first):

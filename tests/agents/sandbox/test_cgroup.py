@@ -31,7 +31,8 @@ def hierarchy(tmp_path: Path, own: str, offered: dict[str, str]) -> tuple[Path, 
 def members(mark: str) -> list[int]:
     """The processes in a command's group; none when there is no such group."""
     run_mark, command = mark.split("/")
-    digest = hashlib.sha256(run_mark.encode()).hexdigest()[:16]
+    whose = f"{Path('/proc/self/ns/pid').readlink()}:{run_mark}"
+    digest = hashlib.sha256(whose.encode()).hexdigest()[:16]
     group = PLACES[0].folder / f"dispatch-{digest}-{command}"
     return (
         [int(line) for line in (group / "cgroup.procs").read_text().split()]
@@ -125,7 +126,8 @@ def test_what_a_killed_run_left_in_its_groups_is_ended_at_the_next_start() -> No
         survivor = subprocess.Popen(
             [*words, "env", "-i", "setsid", "-w", "sleep", "30"], start_new_session=True
         )
-        while len(members("killed-test/7.1")) < 2:
+        until = time.monotonic() + 10
+        while len(members("killed-test/7.1")) < 2 and time.monotonic() < until:
             time.sleep(0.01)
         assert end_groups("killed-test") == len(PLACES)
         assert survivor.wait(5) == -9
