@@ -61,14 +61,15 @@ def choose(tiers: Mapping[SandboxTier, Make] | None = None, owner: str = "probe"
 def tried(tiers: Mapping[SandboxTier, Make] | None = None, owner: str = "probe") -> Iterator[Tried]:
     """Every tier (default: all there are), the strongest first, and whether it stopped the probe.
 
-    Bounded by one probe a tier.
+    Bounded by two probes a tier.
     """
     for tier, make in (TIERS if tiers is None else tiers).items():
         made = make()
         if isinstance(made, str):
             yield Tried(tier=tier, launcher=None, reason=made)
             continue
-        problems = probe(made, owner)
+        # Twice: what the machine refuses once must not weaken what holds a whole night's work.
+        problems = probe(made, owner) and probe(made, owner)
         held = None if problems else made
         yield Tried(tier=tier, launcher=held, reason="; ".join(problems))
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from dispatch.agents.sandbox import landlock
-from dispatch.agents.sandbox.launcher import Inside, Launch, PlainLauncher
+from dispatch.agents.sandbox.launcher import Inside, Launch, Launcher, PlainLauncher
 from dispatch.agents.sandbox.policy import Sandbox
 from dispatch.agents.sandbox.probe import probe
 from dispatch.agents.sandbox.tiers import INSTALL, TIERS, choose, tried
@@ -103,6 +103,30 @@ def test_a_weaker_tier_is_taken_with_the_reason_why_no_stronger_one_was() -> Non
     )
     assert choice.launcher is second
     assert choice.reasons == ("bubblewrap: not installed",)
+
+
+class OnceRefused(PlainLauncher):
+    """Its first command does not run."""
+
+    def __init__(self, launcher: Launcher) -> None:
+        self._launchers = [Broken("/bin/false"), launcher]
+
+    def inside(self, sandbox: Sandbox) -> Inside:
+        return self._launchers[-1].inside(sandbox)
+
+    def launch(
+        self, words: Sequence[str], cwd: Path, sandbox: Sandbox
+    ) -> AbstractContextManager[Launch]:
+        launcher = self._launchers.pop(0) if len(self._launchers) > 1 else self._launchers[0]
+        return launcher.launch(words, cwd, sandbox)
+
+
+@needs_bubblewrap
+def test_one_refusal_of_the_machine_takes_no_tier_away() -> None:
+    holds = HOLDS[SandboxTier.BUBBLEWRAP]
+    assert holds is not None
+    once = OnceRefused(holds)
+    assert choose({SandboxTier.BUBBLEWRAP: lambda: once}).launcher is once
 
 
 def test_the_strongest_tier_is_tried_first() -> None:
