@@ -4,10 +4,10 @@ import json
 import os
 import sys
 from argparse import Namespace
+from importlib.metadata import version
 from pathlib import Path
 from typing import Final
 
-from .. import __version__
 from ..agents.atif import trajectory
 from ..agents.transcript import TRANSCRIPT, read
 from ..policy.ledger import attempts_of
@@ -68,4 +68,6 @@ def _trajectory(run: Run, attempt: Attempt, folder: Path) -> str | None:
             f"The conversation of {attempt.id} cannot be read: {error}", hint=f"See {path}"
         ) from None
     of = next((task.id for task in run.tasks if attempt in task.attempts), None)
-    return f"{json.dumps(trajectory(run.name, of, attempt, items, __version__), indent=2)}\n"
+    return (
+        f"{json.dumps(trajectory(run.name, of, attempt, items, version('dispatch')), indent=2)}\n"
+    )

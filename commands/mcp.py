@@ -13,11 +13,11 @@ import tempfile
 from argparse import Namespace
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
+from importlib.metadata import version
 from itertools import islice
 from pathlib import Path
 from typing import IO, Any, Final
 
-from .. import __version__
 from ..agents.delegated.mcp import MAX_LINE_BYTES, serve
 from ..agents.delegated.run_requests import (
     AnswerArguments,
@@ -224,4 +224,4 @@ async def _serve(tools: RunTools) -> None:
             "Name it as a server of tools in the settings of that program.",
         ) from None
     writer = asyncio.StreamWriter(transport, protocol, reader, loop)
-    await serve(reader, writer, tools, __version__)
+    await serve(reader, writer, tools, version("dispatch"))

@@ -2,10 +2,10 @@
 
 import asyncio
 import contextlib
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Final, Self
 
-from ... import __version__
 from ..sandbox.proxy import socket_at
 from .desk import Desk
 from .mcp import MAX_LINE_BYTES, serve
@@ -57,6 +57,6 @@ class Door:
         if len(self._connections) >= MAX_CONNECTIONS:
             writer.close()
             return
-        task = asyncio.ensure_future(serve(reader, writer, self._desk, __version__))
+        task = asyncio.ensure_future(serve(reader, writer, self._desk, version("dispatch")))
         self._connections.add(task)
         task.add_done_callback(self._connections.discard)

@@ -22,6 +22,7 @@ from .policy import Sandbox
 from .processes import end_command
 from .toolchains import Toolchains
 
+PROBE: Final = "probe"
 LIMIT_SECONDS: Final = 10.0  # it takes some 20 ms; a machine under load may take longer
 MAX_OUTPUT_BYTES: Final = 1 << 20
 _SURVIVOR_SECONDS: Final = 60
@@ -40,7 +41,7 @@ echo end
 """
 
 
-def probe(launcher: Launcher, owner: str = "probe") -> tuple[str, ...]:
+def probe(launcher: Launcher, owner: str = PROBE) -> tuple[str, ...]:
     """What a command got hold of that it must not, each as a clause; none: the tier holds.
 
     ``owner`` begins its mark: with a run's, the next start of that run ends what a kill left of it.
@@ -81,8 +82,8 @@ def _tried(
     launcher: Launcher, sandbox: Sandbox, owner: str, arguments: tuple[object, ...]
 ) -> tuple[bytes, bool]:
     """What the command said, and whether something of it was still alive after it had ended."""
-    words = (shell(), "-c", _SCRIPT, "probe", *map(str, arguments))
-    mark = f"{owner}/{os.getpid()}.{secrets.token_hex(4)}"
+    words = (shell(), "-c", _SCRIPT, PROBE, *map(str, arguments))
+    mark = f"{owner}/{PROBE}.{os.getpid()}.{secrets.token_hex(4)}"
     variables = environment(Toolchains(), sandbox, launcher.inside(sandbox), mark)
     assert MARKER in variables  # by which a survivor is found
     try:

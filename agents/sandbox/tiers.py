@@ -12,7 +12,7 @@ from . import bubblewrap, landlock, seccomp
 from .bubblewrap import BubblewrapLauncher
 from .landlock import LandlockLauncher
 from .launcher import Launcher, PlainLauncher
-from .probe import probe
+from .probe import PROBE, probe
 
 INSTALL: Final = (
     "Install bubblewrap (apt-get install bubblewrap, dnf install bubblewrap, apk add bubblewrap), "
@@ -46,7 +46,7 @@ def unconfined() -> Choice:
     return Choice(launcher=PlainLauncher(), reasons=("the operator said --no-sandbox",))
 
 
-def choose(tiers: Mapping[SandboxTier, Make] | None = None, owner: str = "probe") -> Choice:
+def choose(tiers: Mapping[SandboxTier, Make] | None = None, owner: str = PROBE) -> Choice:
     """The strongest tier that holds; raises UsageError when none does; ``owner`` see ``probe``."""
     reasons = list[str]()
     for each in tried(tiers, owner):
@@ -58,7 +58,7 @@ def choose(tiers: Mapping[SandboxTier, Make] | None = None, owner: str = "probe"
     )
 
 
-def tried(tiers: Mapping[SandboxTier, Make] | None = None, owner: str = "probe") -> Iterator[Tried]:
+def tried(tiers: Mapping[SandboxTier, Make] | None = None, owner: str = PROBE) -> Iterator[Tried]:
     """Every tier (default: all there are), the strongest first, and whether it stopped the probe.
 
     Bounded by two probes a tier.

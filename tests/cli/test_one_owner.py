@@ -87,7 +87,8 @@ def test_what_may_be_done_beside_a_live_run(run: Asking, straight: str) -> None:
         assert status.code == 0
         assert f"process {owner.popen.pid} " in status.out
         assert run.program.run("report", "r").code == 0
-        assert "executing" in (run.folder / "report.md").read_text(encoding="utf-8")
+        so_far = run.folder / "report-so-far" / "report.md"
+        assert "executing" in so_far.read_text(encoding="utf-8")
         assert run.program.run("rescue", "r").code == 0
         answered = run.program.run("answer", "r")
         assert (answered.code, answered.out) == (0, "Run r has no open question.\n")

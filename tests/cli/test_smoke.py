@@ -148,6 +148,7 @@ def test_a_run_of_two_levels_leaves_the_evidence_of_each_step(user: User, progra
         "git",
         "lock",
         "receipts",
+        "report.html",
         "report.md",
         "run-state.prev.yaml",
         "run-state.yaml",

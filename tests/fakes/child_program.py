@@ -14,6 +14,7 @@ import psutil
 from attrs import field, frozen
 from fakes.git_repos import TIME, User
 
+from dispatch.agents.sandbox.probe import PROBE
 from dispatch.state import yaml_text
 from dispatch.state.marks import MARKER, OWN
 
@@ -155,8 +156,9 @@ def survivors_of(folder: Path) -> list[str]:
 
 
 def commands_of(folder: Path) -> list[int]:
-    """The numbers of those that run a command of an agent or a build, and no git of ours."""
-    return [pid for pid, _, mark in _marked(folder) if not mark.endswith(f"/{OWN}")]
+    """The numbers of those that run a command of an agent or a build, no git or probe of ours."""
+    ours = (f"/{OWN}", f"/{PROBE}.")
+    return [pid for pid, _, mark in _marked(folder) if not any(each in mark for each in ours)]
 
 
 def _marked(folder: Path) -> Iterator[tuple[int, list[str], str]]:
