@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
@@ -11,7 +11,7 @@ from attrs import define, field, frozen
 
 from ...state.config import LanguageServer
 from ...state.redact import Redactor
-from ..sandbox import CommandRunner
+from ..sandbox import CommandRunner, Sandbox
 from ..sandbox.line import Line
 from ..sandbox.process import Talk
 from ..sandbox.runner import Program
@@ -23,8 +23,9 @@ START_SECONDS: Final = 60.0  # to answer that it is there
 SETTLE_SECONDS: Final = 0.1  # some servers say first what is cheap to find, then the rest
 MAX_DOCUMENTS: Final = 64  # that are open at a time
 MAX_PUBLISHED: Final = 2000  # files of which it said something
-MAX_ANSWERS: Final = 10_000  # of ours to its own requests
+MAX_ANSWERS: Final = 1000  # of ours to its own requests
 
+_PUBLISH: Final = "textDocument/publishDiagnostics"
 _NOT_FOUND: Final = -32601  # of JSON-RPC: there is no such method
 _CHANGED: Final = 2
 # Without "diagnostic", by which some servers wait to be asked and say nothing by themselves.
@@ -97,7 +98,11 @@ class RunningServer:
     _news: asyncio.Event = field(factory=asyncio.Event, init=False)
     _telling: asyncio.Lock = field(factory=asyncio.Lock, init=False)
     _line: Line = field(factory=Line, init=False)
+    _sandbox: Sandbox = field(init=False)
     _tasks: tuple["asyncio.Task[None]", ...] = field(default=(), init=False)
+
+    def __attrs_post_init__(self) -> None:
+        self._sandbox = self.commands.onlooker(self.root)
 
     @property
     def name(self) -> str:
@@ -130,6 +135,8 @@ class RunningServer:
             task.cancel()
         await asyncio.gather(*self._tasks, *self._answers, return_exceptions=True)
         self._line.close()
+        scratch = self._sandbox.scratch
+        await asyncio.to_thread(shutil.rmtree, scratch, ignore_errors=True)
 
     async def show(self, path: str, text: str) -> None:
         """Tell the text of a file, unless it is known."""
@@ -207,16 +214,17 @@ class RunningServer:
         return tuple(dict.fromkeys((self.root, self.root.resolve())))
 
     async def _live(self) -> None:
-        sandbox = self.commands.onlooker(self.root)
+        sandbox = self._sandbox
         loop, frames = asyncio.get_running_loop(), Frames()
 
         def heard(data: bytes) -> None:  # in the thread that runs it
             if self._why:
                 return
             try:
-                if messages := frames.feed(data):
-                    said = [self.redactor.mapping(message) for message in messages]
-                    loop.call_soon_threadsafe(self._take, said)
+                for message in frames.feed(data):
+                    if _matters(message):
+                        redacted = self.redactor.mapping(message)
+                        loop.call_soon_threadsafe(self._take, redacted)
             except RecursionError:
                 loop.call_soon_threadsafe(self._end, "a message of it is too deep")
             except Garbage as error:
@@ -243,7 +251,6 @@ class RunningServer:
             why = f"it could not be started: {one_line(str(error))}"
         finally:
             self._end(why)
-            await asyncio.to_thread(shutil.rmtree, sandbox.scratch, ignore_errors=True)
 
     async def _greet(self) -> None:
         """Never raises but when it is cancelled: ``ready`` asks how it went."""
@@ -289,15 +296,14 @@ class RunningServer:
                 answer.set_exception(ServerGone(self._why))
         self._tell_news()
 
-    def _take(self, messages: Sequence[Mapping[str, object]]) -> None:
-        for message in messages:
-            method, number = message.get("method"), message.get("id")
-            if method == "textDocument/publishDiagnostics":
-                self._publish(message.get("params"))
-            elif isinstance(method, str) and number is not None:
-                self._reply(method, number, message.get("params"))
-            elif method is None and isinstance(number, int) and number in self._pending:
-                self._settle(self._pending[number], message)
+    def _take(self, message: Mapping[str, object]) -> None:
+        method, number = message.get("method"), message.get("id")
+        if method == _PUBLISH:
+            self._publish(message.get("params"))
+        elif isinstance(method, str):
+            self._reply(method, number, message.get("params"))
+        elif isinstance(number, int) and number in self._pending:
+            self._settle(self._pending[number], message)
 
     def _publish(self, params: object) -> None:
         if not isinstance(params, dict):
@@ -372,3 +378,8 @@ class RunningServer:
     def _tell_news(self) -> None:
         self._news.set()
         self._news = asyncio.Event()
+
+
+def _matters(message: Mapping[str, object]) -> bool:
+    """Whether it says something of a file, asks, or answers; logs and progress are nobody's."""
+    return message.get("method") == _PUBLISH or message.get("id") is not None

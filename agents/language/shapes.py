@@ -75,7 +75,7 @@ def path_of(uri: object, roots: Iterable[Path]) -> str:
     for root in roots:
         if path.is_relative_to(root):
             name = path.relative_to(root).as_posix()
-            return name if name.isprintable() else one_line(name)
+            return name if name.isprintable() and clean(name) == name else one_line(name)
     return one_line(str(path))
 
 

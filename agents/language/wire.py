@@ -6,7 +6,7 @@ from typing import Final
 
 MAX_HEAD_BYTES: Final = 4096
 MAX_MESSAGE_BYTES: Final = 8 * 1024 * 1024
-MAX_SAID_BYTES: Final = 64 * 1024 * 1024  # by one server, which no honest one does
+MAX_SAID_BYTES: Final = 32 * 1024 * 1024  # by one server, which no honest one does
 
 _LENGTH: Final = re.compile(rb"(?:^|\r\n)content-length: *([0-9]{1,12})(?:\r\n|$)", re.IGNORECASE)
 _END: Final = b"\r\n\r\n"
