@@ -143,7 +143,7 @@ def _config(repo: Path, environ: Mapping[str, str]) -> Iterator[Check]:
 
 
 def _language_servers(found: Mapping[str, LanguageServer]) -> Iterator[Check]:
-    name = "language servers"
+    name = "languages"
     for server in dict.fromkeys(found.values()):
         suffixes = " ".join(suffix for suffix, each in found.items() if each == server)
         yield Check(
