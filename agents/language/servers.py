@@ -9,8 +9,9 @@ from typing import Final
 from ...state.config import LanguageServer, LanguageServers
 from ...state.redact import Redactor
 from ..sandbox import CommandRunner
+from .connection import Declined, ServerGone
 from .known import LINTERS, name_of, servers_here
-from .server import Declined, RunningServer, ServerGone
+from .server import RunningServer
 from .shapes import Diagnostic, Place, Symbol, hover_of, places_of, symbols_of
 from .wire import Message
 
@@ -101,7 +102,6 @@ class Servers:
                 found = await self._checked(server, path, read)
         except (Declined, NoAnswer, ServerGone, TimeoutError):
             return ()
-        server.missed = 0
         return tuple(each for each in found if each.severity == "error")
 
     async def diagnostics(self, path: str, read: Read) -> tuple[Diagnostic, ...]:
@@ -157,8 +157,7 @@ class Servers:
             text = await _text(path, read)
             await self._refresh(server, read)
             await server.show(path, text)
-            document: Message = {"textDocument": {"uri": server.uri(path)}}
-            return await server.ask(f"textDocument/{method}", {**document, **params})
+            return await server.ask(method, path, params)
 
     async def _checked(
         self, server: RunningServer, path: str, read: Read
@@ -166,7 +165,9 @@ class Servers:
         await server.ready()
         text = await _text(path, read)
         await self._refresh(server, read)
-        return await server.diagnostics(path, text)
+        found = await server.diagnostics(path, text)
+        server.missed = 0
+        return found
 
     async def _refresh(self, server: RunningServer, read: Read) -> None:
         """Show a server what became of its documents."""
@@ -195,7 +196,6 @@ class Servers:
         )
         self._running[wanted.argv] = server
         self._all.append(server)
-        server.start()
         return server
 
     def _roots(self) -> tuple[Path, ...]:
