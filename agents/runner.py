@@ -28,6 +28,7 @@ from .delegated.attempt import DelegatedAttempt, brief, desk_of
 from .delegated.choosing import OWN, executors_of, vendor_of, way_of
 from .delegated.process import Means
 from .executors.delegation import DelegationExecutor
+from .language import Servers, servers_for
 from .loop import Conversation, LoopEnd
 from .metering import Meter, WorkClock
 from .model import AssistantMessage, Completes, Delta, ModelClient, ModelRequest, UserMessage
@@ -143,8 +144,11 @@ class AgentRunner:
         account: Account | None = None
         known = job.attempt
         clock = WorkClock(self._monotonic, known.active_seconds)
+        servers: Servers | None = None
         try:
-            session = await asyncio.to_thread(self._session, job)
+            if known.executor in OWN:  # other programs have their own
+                servers = self._servers(job)
+            session = await asyncio.to_thread(self._session, job, servers)
             if known.executor not in OWN:
                 attempt = self._delegated(job, session, clock, transcript, trace)
                 account = attempt.account
@@ -171,6 +175,9 @@ class AgentRunner:
             told = account or meter
             usage = known.usage if told is None else told.usage
             result = _crashed(f"{type(error).__name__}: {error}", usage)
+        finally:
+            if servers is not None:
+                await servers.aclose()
         return self._done(job, result, clock, trace)
 
     def _done(self, job: Job[A], result: Result[A], clock: WorkClock, trace: Trace) -> Result[A]:
@@ -181,7 +188,12 @@ class AgentRunner:
             trace.note(f"ended with {result.outcome}: {result.message}")
         return result
 
-    def _session(self, job: Job[A]) -> Session[A]:
+    def _servers(self, job: Job[A]) -> Servers | None:
+        return servers_for(
+            self._config.language_servers, self._commands, job.root, job.folder, self._redactor
+        )
+
+    def _session(self, job: Job[A], servers: Servers | None) -> Session[A]:
         """The agent made ready, and what it is told kept in its folder."""
         workshop = Workshop(
             root=job.root,
@@ -190,6 +202,7 @@ class AgentRunner:
             shared=self._config.isolation is Isolation.LEVEL,
             commands=self._commands,
             redactor=self._redactor,
+            servers=servers,
         )
         session: Session[A] = entry_of(type(job)).prepare(job, workshop)
         session = evolve(

@@ -10,6 +10,7 @@ from ..state.config import Limits
 from ..state.durable import make_folder, replace
 from ..state.redact import Redactor
 from .guidance import collect
+from .language import Servers
 from .sandbox import CommandRunner
 from .templates import render
 from .tools import Tool, toolset
@@ -31,6 +32,13 @@ class Workshop:
     shared: bool
     commands: CommandRunner | None
     redactor: Redactor = field(factory=Redactor)
+    servers: Servers | None = None  # of languages, as long as the attempt lasts
+
+    def looking(self) -> tuple[Tool, ...]:
+        """The reading tools, and what language servers know, where there are some."""
+        return toolset(
+            self.root, self.folder, writable=False, redactor=self.redactor, servers=self.servers
+        )
 
     def reading(self, also: Iterable[Path] = ()) -> tuple[Tool, ...]:
         """``grep``, ``read_file`` and ``search_files``; ``also`` are files outside the tree."""
@@ -39,13 +47,14 @@ class Workshop:
         )
 
     def working(self) -> tuple[Tool, ...]:
-        """The reading tools, and those that write and run."""
+        """The tools that look, and those that write and run."""
         return toolset(
             self.root,
             self.folder,
             writable=True,
             commands=self.commands,
             redactor=self.redactor,
+            servers=self.servers,
         )
 
     def guidance(self) -> str:

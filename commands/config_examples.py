@@ -76,4 +76,10 @@ sandbox:
   network: ["*.example.org:8443"]
   readOnly: [/srv/sdk]
 """,
+    "languageServers": """\
+languageServers:
+  waitSeconds: 3
+  servers:
+    - {argv: [clangd, --background-index=false], suffixes: [.c, .h, .cpp, .hpp]}
+""",
 }

@@ -15,6 +15,7 @@ from attrs import frozen
 from ..agents.delegated.choosing import executors_of
 from ..agents.executors.litellm_client import known_model, missing_key
 from ..agents.executors.scripted_client import script_path
+from ..agents.language.known import servers_here
 from ..agents.sandbox.tiers import INSTALL, tried
 from ..agents.sandbox.toolchains import described
 from ..agents.tools.beneath import openat2_works
@@ -24,6 +25,7 @@ from ..gitops.program import OLDEST_GIT, check_git_version, git
 from ..gitops.target import open_target
 from ..gitops.user_git import locate
 from ..state.codec import unstructure
+from ..state.config import LanguageServer
 from ..state.config_file import load_config
 from ..state.durable import sync_method
 from ..state.errors import DispatchError, ExitCode
@@ -134,8 +136,21 @@ def _config(repo: Path, environ: Mapping[str, str]) -> Iterator[Check]:
             yield Check("executor", Result.MISSING, f"{problem.message} {problem.hint}")
         if not problems:
             yield Check("executor", Result.OK, f"{each.name} with {each.model}: there")
-    for line in described(toolchains_of(config, root, runs_folder(repo))):
+    found = toolchains_of(config, root, runs_folder(repo))
+    for line in described(found):
         yield Check("toolchains", Result.OK, line)
+    yield from _language_servers(servers_here(config.language_servers, found.finds))
+
+
+def _language_servers(found: Mapping[str, LanguageServer]) -> Iterator[Check]:
+    name = "languages"
+    for server in dict.fromkeys(found.values()):
+        suffixes = " ".join(suffix for suffix, each in found.items() if each == server)
+        yield Check(
+            name, Result.OK, f"{' '.join(server.argv)} tells agents of errors in {suffixes}"
+        )
+    if not found:
+        yield Check(name, Result.NOTE, "none; agents hear of errors from builds and tests only")
 
 
 def _runs(repo: Path) -> Iterator[Check]:

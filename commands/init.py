@@ -188,4 +188,8 @@ _TAIL: Final = (
     "# carried out with `routing: auto` in your own ~/.config/dispatch/config.yaml.",
     "# candidates:",
     "#   implementer: [{model: openai/gpt-5.6-terra}]",
+    "",
+    "# Language servers on your PATH tell agents of errors after each edit. In your own",
+    "# ~/.config/dispatch/config.yaml you may name others, or turn it off:",
+    "# languageServers: {find: false}",
 )

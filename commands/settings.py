@@ -8,8 +8,17 @@ from attrs import fields, frozen
 
 from ..agents.schema import Schema, schema
 from ..state.codec import unstructure
-from ..state.config import Candidate, Candidates, Config, ModelConfig, Price, Provider
-from ..state.config_file import ADAPTERS, MAX_PARALLEL, only_place
+from ..state.config import (
+    Candidate,
+    Candidates,
+    Config,
+    LanguageServer,
+    LanguageServers,
+    ModelConfig,
+    Price,
+    Provider,
+)
+from ..state.config_file import ADAPTERS, MAX_PARALLEL, MAX_SERVER_WAIT, only_place
 from ..state.enums import HubStrategy
 from ..state.hubs import HubFile
 from ..state.invariants import COMMIT_STRATEGY
@@ -150,6 +159,13 @@ MEANINGS: Final[Mapping[str, str]] = {
     "sandbox.memoryBytes": "private memory of a process",
     "sandbox.fileBytes": "the size of a file that a command writes",
     "sandbox.cpuSeconds": "seconds of computing of a process",
+    "languageServers": "what tells agents of errors in the files that they change",
+    "languageServers.find": "take those that are on the search path of commands, too",
+    "languageServers.waitSeconds": f"how long an edit waits for them, at most {MAX_SERVER_WAIT:g}; "
+    "0: errors are told only when an agent asks",
+    "languageServers.servers": "those that come first",
+    "languageServers.servers[].argv": "the words of one; it is started without a shell",
+    "languageServers.servers[].suffixes": "the ends of the names of files that it knows",
     "verifySubmissions": "run the task's commands, or the build gate, on each submission",
 }
 
@@ -255,6 +271,7 @@ def _default(path: str) -> Any:
     models = ModelConfig(**{each.name: "" for each in fields(ModelConfig)})
     inside = "." in path
     one = (Candidate(model=""),) if EACH in path else ()
+    server = (LanguageServer(argv=(), suffixes=()),) if EACH in path else ()
     value: Any = unstructure(
         Config(
             build_gate=(),
@@ -262,6 +279,7 @@ def _default(path: str) -> Any:
             provider=Provider(base_url="", adapter="") if inside else None,
             hub_files=(HubFile(glob="", strategy=HubStrategy.UNION),) if inside else (),
             prices={ANY_KEY: Price(input=0, output=0)} if inside else {},
+            language_servers=LanguageServers(servers=server),
             candidates=Candidates(**{each.name: one for each in fields(Candidates)}),
         )
     )

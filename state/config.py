@@ -188,6 +188,26 @@ class SandboxConfig:
 
 
 @frozen(kw_only=True)
+class LanguageServer:
+    """A program that speaks the language server protocol on its standard streams."""
+
+    argv: tuple[str, ...]
+    suffixes: tuple[str, ...]  # of the files that it knows, such as .py
+
+
+@frozen(kw_only=True)
+class LanguageServers:
+    """What tells agents of errors in what they wrote; only the user's own file says so.
+
+    ``find``: besides ``servers``, which come first, those that are on the search path of commands.
+    """
+
+    find: bool = True
+    wait_seconds: float = 2.0
+    servers: tuple[LanguageServer, ...] = ()
+
+
+@frozen(kw_only=True)
 class Config:
     """Everything a user can set in a file."""
 
@@ -219,4 +239,5 @@ class Config:
     escalation_timeout_seconds: float | None = None  # null: a question is waited for for ever
     attribution_runs: int = 24  # commands run again, per round, to find who broke the build gate
     sandbox: SandboxConfig = field(factory=SandboxConfig)
+    language_servers: LanguageServers = field(factory=LanguageServers)
     verify_submissions: bool = True  # run verifyCommands, or the gate, on every submission

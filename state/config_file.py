@@ -22,12 +22,15 @@ from .yaml_text import YamlError
 CONFIG_FILE: Final = "dispatch-config.yaml"
 ADAPTERS: Final = ("anthropic", "openai", "openai-compatible")
 MAX_PARALLEL: Final = 64
+MAX_SERVER_WAIT: Final = 30.0  # seconds after an edit
 MAX_BYTES: Final = 1024 * 1024
 
 _REPOSITORY_ONLY: Final = "buildGate"  # what is good is the repository's to say
 # A repository must not choose what runs outside the sandbox, nor what is in it, nor whose past
 # decides what is paid for.
-_USER_ONLY: Final = frozenset({"notify", "routing", "sandbox", "commandExecutor"})
+_USER_ONLY: Final = frozenset(
+    {"notify", "routing", "sandbox", "commandExecutor", "languageServers"}
+)
 _HINT: Final = "Correct it, then start again; `dispatch init` writes a file to start from."
 
 Rule = Callable[[object], str | None]  # what is wrong with a value of the right type
@@ -194,6 +197,22 @@ def _parallel(value: object) -> str | None:
     return f"{value} is not between 1 and {MAX_PARALLEL}"
 
 
+def _a_short_wait(value: object) -> str | None:
+    if not _is_number(value) or 0 <= value <= MAX_SERVER_WAIT:
+        return None
+    return f"{value} is not between 0 and {MAX_SERVER_WAIT:g}"
+
+
+def _words(value: object) -> str | None:
+    return "names no program" if value == [] else None
+
+
+def _a_suffix(value: object) -> str | None:
+    if not isinstance(value, str) or (value.startswith(".") and len(value) > 1):
+        return None
+    return f"{value!r} is not the end of a name, such as .py"
+
+
 def _is_number(value: object) -> TypeGuard[int | float]:
     return type(value) in (int, float)
 
@@ -259,6 +278,10 @@ _RULES: Final[Mapping[tuple[str, ...], Rule]] = {
     ("notify", "*"): _not_blank,
     ("sandbox", "*"): _positive,
     ("sandbox", "readOnly", "*"): _absolute,
+    ("languageServers", "waitSeconds"): _a_short_wait,
+    ("languageServers", "servers", "*", "argv"): _words,
+    ("languageServers", "servers", "*", "argv", "*"): _not_blank,
+    ("languageServers", "servers", "*", "suffixes", "*"): _a_suffix,
     ("escalationTimeoutSeconds",): _positive,
     ("outputLimitBytes",): _positive,
     ("attributionRuns",): _not_negative,

@@ -76,7 +76,7 @@ def prepare(job: CritiqueJob, workshop: Workshop) -> Session[CritiqueVerdict]:
             diff=bounded(job.diff, MAX_DIFF_CHARACTERS, "Read the remaining files with read_file."),
             guidance=workshop.guidance(),
         ),
-        tools=workshop.reading(),
+        tools=workshop.looking(),
         terminal=TerminalTool(
             "recordVerdict",
             "Record your verdict on the task and end your work. Refused, with reasons, while "

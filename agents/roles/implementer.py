@@ -105,7 +105,7 @@ def prepare(job: ImplementJob, workshop: Workshop) -> Session[TaskOutput]:
     """An implementer for one task; one of type explore can only read."""
     explores = job.task.agent_type is AgentType.EXPLORE
     desk = SubmissionDesk(job, job.task.id)
-    tools = workshop.reading() if explores else (*workshop.working(), desk.record_build_result())
+    tools = workshop.looking() if explores else (*workshop.working(), desk.record_build_result())
     return Session(
         system=system_prompt(
             "explorer" if explores else "implementer",

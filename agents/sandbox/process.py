@@ -8,7 +8,7 @@ import subprocess
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Final
 
@@ -19,6 +19,7 @@ from ...state.disk import disk_errors, refusal
 from ...state.redact import Redactor
 from .cgroup import grouped
 from .launcher import Launch
+from .line import Line
 from .output import OutputFile
 from .policy import MAX_TIMEOUT_SECONDS, CommandLimits
 from .processes import end_command
@@ -53,12 +54,12 @@ class Ended:
 class Talk:
     """A program that is listened to while it runs, in the thread that runs it.
 
-    ``stdin`` is all that it is told; ``heard`` gets each piece of its standard output, ``errors``
-    becomes the file of the other one.  ``stop`` is asked again and again why it has to end; empty:
-    it may go on.
+    ``stdin`` is all that it is told, or the line to tell it more; ``heard`` gets each piece of its
+    standard output, ``errors`` becomes the file of the other one.  ``stop`` is asked again and
+    again why it has to end; empty: it may go on.
     """
 
-    stdin: bytes
+    stdin: bytes | Line
     heard: Callable[[bytes], None]
     errors: Path
     stop: Callable[[], str]
@@ -85,7 +86,7 @@ def execute(
     started = alive_seconds()
     with (
         disk_errors(output),
-        _input(b"" if talk is None else talk.stdin) as (told, begun),
+        _told(b"" if talk is None else talk.stdin) as (told, begun),
         contextlib.ExitStack() as files,
         OutputFile(output, limits.output_bytes, redactor) as file,
         grouped(mark, limits) as into_its_group,
@@ -127,6 +128,12 @@ def execute(
             output_bytes=file.total,
             truncated=file.truncated,
         )
+
+
+def _told(stdin: bytes | Line) -> AbstractContextManager[tuple[int, Callable[[], bool]]]:
+    if isinstance(stdin, Line):
+        return nullcontext((stdin.theirs.fileno(), stdin.begun))
+    return _input(stdin)
 
 
 @contextlib.contextmanager

@@ -22,12 +22,15 @@ from ...state.redact import Redactor
 from ...state.work import CommandResult
 from .environment import environment, prepare, put
 from .launcher import Inside, Launcher, shell
-from .policy import CommandLimits, Sandbox
+from .policy import MAX_TIMEOUT_SECONDS, CommandLimits, Sandbox
 from .process import Ended, NotBegun, Talk, execute
 from .proxy import Proxy
 from .toolchains import Toolchains, find_toolchains
 
 MAX_COMMANDS: Final = 64  # at a time; more wait their turn
+MAX_SERVERS: Final = 16  # at a time; beside the commands, so that none waits for one
+SERVER_OUTPUT_BYTES: Final = 256 * 1024  # kept of what one says, for who looks for a fault
+SERVER_GRACE_SECONDS: Final = 0.5
 MAX_BEGINNINGS: Final = 3  # of a command that had not begun
 BEGINNING_SECONDS: Final = 0.2  # longer each time
 
@@ -93,6 +96,7 @@ class CommandRunner:
         self._read_only = tuple(dict.fromkeys((*toolchains.read_only, *read_only)))
         self._proxy = proxy or Proxy()
         self._threads = ThreadPoolExecutor(MAX_COMMANDS, thread_name_prefix="command")
+        self._servers = ThreadPoolExecutor(MAX_SERVERS, thread_name_prefix="server")
 
     @property
     def tier(self) -> SandboxTier:
@@ -114,6 +118,30 @@ class CommandRunner:
             read_only=self._read_only,
             limits=self._limits,
         )
+
+    def onlooker(self, worktree: Path) -> Sandbox:
+        """The world of a program that only looks at a worktree.
+
+        It reaches no host, has a home of its own, and is without a limit on its time: who started
+        it ends it.
+        """
+        return evolve(
+            self.sandbox(worktree),
+            scratch=self._scratch / f"onlooker-{next(_numbers)}",
+            network=(),
+            is_writable=False,
+            limits=evolve(
+                self._limits,
+                timeout_seconds=MAX_TIMEOUT_SECONDS,
+                silence_seconds=MAX_TIMEOUT_SECONDS,
+                output_bytes=SERVER_OUTPUT_BYTES,
+                grace_seconds=min(self._limits.grace_seconds, SERVER_GRACE_SECONDS),
+            ),
+        )
+
+    def has(self, program: str) -> bool:
+        """Whether a program is where commands look for it."""
+        return self._toolchains.finds(program)
 
     async def run(
         self, command: str, cwd: Path, output: Path, *, is_setup: bool = False
@@ -161,8 +189,19 @@ class CommandRunner:
         """What a program will find in a sandbox, and where."""
         return self._launcher.inside(sandbox)
 
-    async def start(self, sandbox: Sandbox, program: "Program", cwd: Path, output: Path) -> Ended:
-        """Start a program in a folder of a sandbox and see it to its end; see ``run_in``."""
+    async def start(
+        self,
+        sandbox: Sandbox,
+        program: "Program",
+        cwd: Path,
+        output: Path,
+        *,
+        is_server: bool = False,
+    ) -> Ended:
+        """Start a program in a folder of a sandbox and see it to its end; see ``run_in``.
+
+        ``is_server``: it stays, and does not count among the commands.
+        """
         mark = f"{self._mark}/{os.getpid()}.{next(_numbers)}"
         cancelled = threading.Event()
 
@@ -191,7 +230,7 @@ class CommandRunner:
                 _require_room(sandbox, cwd, output)
             return ended
 
-        job = self._threads.submit(work)
+        job = (self._servers if is_server else self._threads).submit(work)
         future = asyncio.wrap_future(job)
         try:
             return await asyncio.shield(future)
@@ -203,6 +242,7 @@ class CommandRunner:
 
     def close(self) -> None:
         """Give the threads back; commands that still run are seen to their end first."""
+        self._servers.shutdown()
         self._threads.shutdown()
         self._proxy.close()
 

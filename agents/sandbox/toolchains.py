@@ -6,6 +6,7 @@ left out and told, never shown.
 """
 
 import os
+import shutil
 import sys
 from collections import Counter
 from collections.abc import Mapping
@@ -79,6 +80,10 @@ class Toolchains:
     variables: Mapping[str, str] = field(factory=dict)
     links: tuple[Link, ...] = ()
     left_out: tuple[str, ...] = ()
+
+    def finds(self, program: str) -> bool:
+        """Whether a program is on the search path."""
+        return shutil.which(program, path=os.pathsep.join(self.path)) is not None
 
 
 def find_toolchains(

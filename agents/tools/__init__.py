@@ -4,9 +4,11 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from ...state.redact import Redactor
+from ..language import Servers
 from ..sandbox import CommandRunner
 from .base import Effect, Tool, ToolResult
 from .beneath import Opener
+from .diagnostics import diagnosed, language_tools
 from .edit_file import edit_file_tool
 from .outputs import Outputs
 from .read_file import read_file_tool
@@ -28,13 +30,16 @@ def toolset(
     extra_files: Iterable[Path] = (),
     opener: Opener | None = None,
     redactor: Redactor | None = None,
+    servers: Servers | None = None,
 ) -> tuple[Tool, ...]:
     """The tools of one agent, sorted by name; they share what the agent has seen.
 
     ``root`` is its tree, ``folder`` the attempt's own (long results go there).  Who may not write
     gets grep, read_file and search_files only; writers get edit_file and write_file too, and
     run_shell when there are ``commands``.  ``extra_files`` are absolute paths outside the tree that
-    read_file may open, ``redactor`` takes secrets out of what is read.  Raises ValueError for a
+    read_file may open, ``redactor`` takes secrets out of what is read.  Where one of ``servers``
+    knows files that are in the tree there are diagnostics and lsp, too, and who changes a file is
+    told of its errors.  Raises ValueError for a
     relative root, OSError for one that is not there.
     """
     folder.mkdir(parents=True, exist_ok=True)
@@ -51,4 +56,6 @@ def toolset(
         tools += [write_file_tool(tree, seen, outputs.redactor)]
         if commands is not None:
             tools.append(RunShellTool(tree, outputs, commands))
+    if servers is not None and (asked := language_tools(tree, outputs, servers)):
+        tools = [diagnosed(tool, tree, outputs, servers) for tool in tools] + [*asked]
     return tuple(sorted(tools, key=lambda tool: tool.spec.name))

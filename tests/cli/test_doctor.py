@@ -4,6 +4,7 @@ import json
 from collections.abc import Callable
 from pathlib import Path
 
+import pytest
 from fakes.git_repos import User, a_user
 
 from dispatch.agents.sandbox.tiers import tried
@@ -72,6 +73,27 @@ def test_every_tier_of_the_sandbox_is_tried_with_the_probe(user: User) -> None:
     ]
     assert told[: len(expected)] == expected
     assert any(result is Result.OK for result, _ in told)
+
+
+def test_language_servers_are_named_with_what_they_know(
+    user: User, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By the search path that commands get; without one it is said what that means."""
+    _configure(user)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("PATH", "/usr/bin:/bin")
+    none = "none; agents hear of errors from builds and tests only"
+    assert _results(user.root, {})["languages"] == [(Result.NOTE, none)]
+    bin_folder = tmp_path / "tools" / "bin"
+    bin_folder.mkdir(parents=True)
+    for name in ("ruff", "gopls"):
+        (bin_folder / name).write_text("#!/bin/sh\n")
+        (bin_folder / name).chmod(0o755)
+    monkeypatch.setenv("PATH", f"{bin_folder}:/usr/bin:/bin")
+    assert _results(user.root, {})["languages"] == [
+        (Result.OK, "gopls tells agents of errors in .go"),
+        (Result.OK, "ruff server tells agents of errors in .py .pyi"),
+    ]
 
 
 def test_a_run_that_is_being_worked_on_is_named(tmp_path: Path) -> None:

@@ -4,7 +4,15 @@ from pathlib import Path
 
 import pytest
 
-from dispatch.state.config import Config, Limits, ModelConfig, Price, Provider
+from dispatch.state.config import (
+    Config,
+    LanguageServer,
+    LanguageServers,
+    Limits,
+    ModelConfig,
+    Price,
+    Provider,
+)
 from dispatch.state.config_file import CONFIG_FILE, default_user_file, load_config
 from dispatch.state.enums import HubStrategy, Isolation
 from dispatch.state.errors import ConfigError, ExitCode
@@ -286,3 +294,34 @@ hubFiles:
         f"{where[4]}.strategy: 'merge' is not one of regenerate, serialise, union",
         f"{where[5]}.glob: is missing",
     ]
+
+
+def test_language_servers_are_the_users_alone_to_name(tmp_path: Path) -> None:
+    """A repository chooses no program, and every slip is told at its line."""
+    text = """\
+languageServers:
+  find: false
+  waitSeconds: 31
+  servers:
+    - {argv: [], suffixes: [py]}
+    - {argv: [" "], suffixes: [.xy]}
+"""
+    (tmp_path / "mine").mkdir()
+    assert problems(tmp_path / "mine", GATE + MODELS, text) == [
+        "home/config.yaml:3: languageServers.waitSeconds: 31 is not between 0 and 30",
+        "home/config.yaml:5: languageServers.servers[0].argv: names no program",
+        "home/config.yaml:5: languageServers.servers[0].suffixes[0]: 'py' is not the end of a "
+        "name, such as .py",
+        "home/config.yaml:6: languageServers.servers[1].argv[0]: is blank",
+    ]
+    (tmp_path / "theirs").mkdir()
+    assert problems(tmp_path / "theirs", f"{GATE}{MODELS}languageServers: {{find: false}}\n") == [
+        f"{CONFIG_FILE}:12: languageServers: belongs into your own home/config.yaml, not into the "
+        "repository's file"
+    ]
+
+
+def test_a_language_server_is_taken_as_it_is_written(tmp_path: Path) -> None:
+    text = "languageServers: {servers: [{argv: [clangd, -x], suffixes: [.c]}]}\n"
+    expected = LanguageServers(servers=(LanguageServer(argv=("clangd", "-x"), suffixes=(".c",)),))
+    assert load(tmp_path, GATE + MODELS, text).language_servers == expected
