@@ -106,6 +106,7 @@ class Desk(Generic[A]):
             )
             self._keep(AssistantMessage(tool_calls=(call,), finish_reason="tool_calls"))
             self._trace.tool(name, arguments)
+            self._event("tool.started", turn=self.calls, tool=name)
             started = self._clock.monotonic()
             was_open = self._terminal.value is None
             try:

@@ -1,17 +1,12 @@
 """Runs whose roles are carried out by other programs, from configuration to report."""
 
-import json
-import os
-import shutil
-import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import pytest
 from fakes.asking_run import Asking, asking
 from fakes.child_program import until
-from fakes.delegating import CLI, SESSION, USAGE, Step
+from fakes.delegating import SESSION, USAGE, Step, command
 
 from dispatch.agents.sandbox.tiers import choose
 from dispatch.state.document import DOCUMENT
@@ -41,17 +36,6 @@ def proposal(name: str, after: Sequence[str]) -> dict[str, object]:
         "verifyCommands": [],
         "critiqueEnabled": True,
     }
-
-
-def command(
-    run: Asking, fresh: object, resumed: Sequence[Step] = (), **more: Any
-) -> dict[str, Any]:
-    """The settings by which the fake carries out attempts."""
-    program = run.go.parent / CLI.name
-    shutil.copy(CLI, program)
-    python = os.path.realpath(sys.executable)
-    argv = [python, "-I", str(program), json.dumps(fresh), json.dumps(resumed)]
-    return {"commandExecutor": {"argv": argv, "resumes": True}, **more}
 
 
 @needs_bubblewrap

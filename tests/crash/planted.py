@@ -13,6 +13,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any, Final
 
+from dispatch.agents.delegated.desk import Desk
 from dispatch.agents.sandbox import processes
 from dispatch.fsm.fold import apply_task
 from dispatch.fsm.lifecycle import TaskEvent
@@ -63,6 +64,11 @@ def _ask_without_looking() -> None:
     _replace(executing.recover, recover)
 
 
+def _ask_programs_again() -> None:
+    """What a program handed in before a kill is not looked for."""
+    setattr(Desk, "recall", _no_recall)  # noqa: B010 - a type checker would object
+
+
 def _leave_locks() -> None:
     """Stale locks of git are not handled."""
     _replace(left_locks.remove_left_locks, _no_work)
@@ -104,6 +110,7 @@ def _overwrite_document() -> None:
 PLANTED: Final[Mapping[str, Callable[[], None]]] = {
     "commit-without-looking": _commit_without_looking,
     "ask-without-looking": _ask_without_looking,
+    "ask-programs-again": _ask_programs_again,
     "leave-locks": _leave_locks,
     "leave-processes": _leave_processes,
     "delete-lock": _delete_lock,
@@ -118,6 +125,10 @@ def _replace(function: Callable[..., Any], by: Callable[..., Any]) -> None:
             for name, value in list(vars(module).items()):
                 if value is function:
                     setattr(module, name, by)
+
+
+async def _no_recall(*_: Any) -> None:
+    return
 
 
 def _no_work(*_: Any, **__: Any) -> int:

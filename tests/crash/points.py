@@ -211,7 +211,7 @@ def _compared(
     found: Mapping[str, Any], expected: Mapping[str, Any], *, retried: bool
 ) -> list[Problem]:
     problems = []
-    counted = ("tasks",) if retried else ("tasks", "answers")
+    counted = ("tasks",) if retried else ("tasks", "answers", "accepted again")
     for name in counted:
         here, there = Counter(found[name]), Counter(expected[name])
         problems += [Problem(kind=LOST, what=f"{name}: {each}") for each in there - here]

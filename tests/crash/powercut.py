@@ -47,7 +47,7 @@ KINDS: Final = ("lost", "doubled", "stuck", "survivors", "differences")
 SKIPPED: Final = "skipped: {}"
 _COMPARED: Final = {
     "lost": ("branch", "tree", "tasks", "main", "fsck", "store"),
-    "doubled": ("answers",),
+    "doubled": ("answers", "accepted again"),
     "survivors": ("running",),
     "differences": ("document", "report", "worktrees", "lock", "locks"),
 }

@@ -15,6 +15,7 @@ import psutil
 from attrs import field, frozen
 from crash.stories import RUN, Story
 from crash.sysfault import Outcome
+from fakes.fake_cli import ACCEPTED
 from fakes.legal_events import legal_events
 from fakes.run_harness import comparable, git
 from jsonschema import ValidationError
@@ -182,6 +183,7 @@ def end_of(site: Site) -> dict[str, Any]:
         "branch": [line.partition(" ")[0] for line in log.splitlines()],
         "tasks": Counter(line.partition(" ")[2] for line in log.splitlines()),
         "answers": _answers(document),
+        "accepted again": _accepted_again(site.folder),
         "tree": git(site.root, "rev-parse", f"dispatch/{RUN}^{{tree}}"),
         "document": _MEASURED.sub("", repr(comparable(document)).replace(str(site.place), "")),
         "report": (site.folder / "report.md").is_file(),
@@ -233,6 +235,15 @@ def _events(folder: Path) -> str:
     except (AssertionError, OSError, ValueError, ValidationError) as error:
         return repr(error)
     return f"{last['type']} {last.get('outcome')}"
+
+
+def _accepted_again(folder: Path) -> Counter[str]:
+    """How often a program of a delegated attempt was asked for what was accepted before."""
+    accepted = Counter[str]()
+    for output in (folder / "attempts").glob("*/program-*.out"):
+        replies = output.read_text(encoding="utf-8", errors="replace").splitlines()
+        accepted[output.parent.name.rpartition(".")[0]] += replies.count(ACCEPTED)
+    return Counter({attempt: count - 1 for attempt, count in accepted.items() if count > 1})
 
 
 def _answers(run: Run) -> Counter[str]:

@@ -1,30 +1,41 @@
 """Small runs, one for each way a run can go: a project of two files, and what its agents say."""
 
 import json
-from collections.abc import Sequence
+import os
+import shutil
+import sys
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
-from attrs import frozen
+from attrs import field, frozen
+from fakes import fake_cli
 from fakes.run_harness import git
 
 from dispatch.gitops.sample import make_repository
 from dispatch.state.enums import Role
 
 RUN: Final = "tally"
+PROGRAMS: Final = "programs"
 BASE: Final = "one\ntwo\nthree\n"
 
 Rule = dict[str, Any]
 Use = tuple[str, dict[str, Any]]
+Step = tuple[str, Any]
 
 
 @frozen(kw_only=True)
 class Story:
-    """What a run is about: its rules, and the build gate."""
+    """What a run is about: its rules, and the build gate.
+
+    ``delegated`` are the steps of another program (``fake_cli``) by words of what it is told; it
+    carries out implementers and critics.  Without any our own loop does.
+    """
 
     name: str
     rules: tuple[Rule, ...]
     gate: str = "test -s base.txt"
+    delegated: Mapping[str, tuple[Step, ...]] = field(factory=dict)
 
 
 def set_up(story: Story, folder: Path, place: Path) -> None:
@@ -38,8 +49,29 @@ def set_up(story: Story, folder: Path, place: Path) -> None:
     (root / "dispatch-config.yaml").write_text(json.dumps(config), encoding="utf-8")
     (root / "spec.md").write_text("# Words\n\nWrite more of them.\n", encoding="utf-8")
     (root / "base.txt").write_text(BASE, encoding="utf-8")
+    if story.delegated:
+        _set_up_program(story, folder, place)
     make_repository(root)
     git(root, "gc", "-q")  # one pack: the fewer files, the faster a copy
+
+
+def _set_up_program(story: Story, folder: Path, place: Path) -> None:
+    """The program, where commands see it, and the settings of the user who has it."""
+    (folder / PROGRAMS).mkdir()
+    shutil.copy(fake_cli.__file__, folder / PROGRAMS)
+    steps = json.dumps(story.delegated)
+    program = str(place / PROGRAMS / Path(fake_cli.__file__).name)
+    settings = {
+        "executors": {"implementer": "command", "critic": "command"},
+        "commandExecutor": {
+            "argv": [os.path.realpath(sys.executable), "-I", program, steps],
+            "resumes": True,
+        },
+        "sandbox": {"readOnly": [str(place / PROGRAMS)]},
+    }
+    config = folder / "home" / ".config" / "dispatch" / "config.yaml"
+    config.parent.mkdir(parents=True)
+    config.write_text(json.dumps(settings), encoding="utf-8")
 
 
 def _plan(*tasks: dict[str, Any]) -> Rule:
@@ -116,6 +148,18 @@ def _rule(name: str, seed: str, tool: str, turn: int, *uses: Use) -> Rule:
     }
 
 
+def _program(*works: Step, claims: Sequence[Sequence[str]]) -> tuple[Step, ...]:
+    """An agent in a program of somebody else's; it hands in one claim after the other."""
+    handed_in = [{"summary": "Written.", "filesModified": files, **_NO_MORE} for files in claims]
+    return (_SESSION, *works, *(("call", ["submitOutput", each]) for each in handed_in), _USED)
+
+
+_SESSION: Final[Step] = ("session", None)
+_USED: Final[Step] = (
+    "event",
+    {"type": "usage", "turns": 1, "inputTokens": 100, "outputTokens": 10, "costUSD": 0.25},
+)
+_NO_MORE: Final = {"deviations": [], "notes": ""}
 _BLOCKING: Final = {
     "id": "x-1",
     "severity": "blocking",
@@ -189,12 +233,21 @@ _ESCALATION: Final = Story(
         _gate(1, 1, "1a-x", "1b-y"),
     ),
 )
+_DELEGATED: Final = Story(
+    name="delegated",
+    rules=(_plan(_task("x", reviewed=True), _task("y")), _gate(1, 1, "1a-x", "1b-y")),
+    delegated={
+        "# Review of task 1a-x": (_SESSION, ("judge", "task"), _USED),
+        "# Task 1a-x": _program(("write", ["x", "x\n"]), claims=[[], ["x"]]),
+        "# Task 1b-y": _program(("write", ["y", "y\n"]), claims=[["y"]]),
+    },
+)
 _SINGLE: Final = Story(
     name="single",
     rules=(_plan(_task("x")), *_writes("# Task 1a-x", ("x", "x\n"))),
 )
 STORIES: Final = {
     each.name: each
-    for each in (_STRAIGHT, _AMENDMENT, _CONFLICT, _REGRESSION, _ESCALATION, _SINGLE)
+    for each in (_STRAIGHT, _AMENDMENT, _CONFLICT, _REGRESSION, _ESCALATION, _DELEGATED, _SINGLE)
 }
 SWEPT: Final = tuple(name for name in STORIES if name != "single")  # that is for quick tests

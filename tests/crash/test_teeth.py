@@ -11,7 +11,7 @@ SKIPPED = "SKIPPED"
 
 
 def swept(*arguments: str) -> "subprocess.CompletedProcess[str]":
-    """The sweep of the smallest story, as from a shell."""
+    """The sweep of the smallest story, or of those given, as from a shell."""
     words = [sys.executable, str(SWEEP), "--stories", "single", "--jobs", "2", *arguments]
     done = subprocess.run(words, capture_output=True, text=True, timeout=120, check=False)
     if done.stdout.startswith(SKIPPED):
@@ -44,6 +44,10 @@ def test_a_few_kills_torn_writes_and_errors_change_nothing_in_the_end() -> None:
         # Before each save of the document, as it is given its second name.
         ("ask-without-looking", "cut --calls linkat --offset 14 --stride 1 --count 5"),
         ("commit-without-looking", "cut --calls linkat --offset 16 --stride 1 --count 6"),
+        (
+            "ask-programs-again",
+            "cut --stories delegated --calls linkat --offset 19 --stride 1 --count 4",
+        ),
     ],
 )
 def test_a_planted_defect_makes_the_sweep_fail(defect: str, points: str) -> None:

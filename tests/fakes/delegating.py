@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -10,6 +11,7 @@ from typing import Any
 
 from attrs import define, evolve, field
 from fakes.agent_jobs import config
+from fakes.asking_run import Asking
 from fakes.model_fake import MemoryJournal
 
 from dispatch.agents.retry import RetryPolicy
@@ -39,6 +41,17 @@ def argv(steps: Sequence[Step], resumed: Sequence[Step] = ()) -> tuple[str, ...]
         json.dumps(steps),
         json.dumps(resumed),
     )
+
+
+def command(
+    run: Asking, fresh: object, resumed: Sequence[Step] = (), **more: Any
+) -> dict[str, Any]:
+    """The settings of a user for whose run the fake carries out attempts."""
+    program = run.go.parent / CLI.name
+    shutil.copy(CLI, program)
+    python = os.path.realpath(sys.executable)
+    words = [python, "-I", str(program), json.dumps(fresh), json.dumps(resumed)]
+    return {"commandExecutor": {"argv": words, "resumes": True}, **more}
 
 
 def configured(

@@ -1,8 +1,9 @@
 """A program that works through steps as an agent's would: run by file, with its steps as JSON.
 
-``fake_cli.py STEPS [STEPS_WHEN_RESUMED]``: a list, or lists by words that the task holds.  Only the
-standard library, for it runs in a sandbox.  What it was told, and what our tools reply, it says as
-lines of its output.
+``fake_cli.py STEPS [STEPS_WHEN_RESUMED]``: a list, or lists by words that the task holds; the task
+it then remembers in its home.  Without the second it does the first again when it is resumed.
+Only the standard library, for it runs in a sandbox.  What it was told, and what our tools reply, it
+says as lines of its output.
 """
 
 import json
@@ -15,6 +16,8 @@ import time
 from pathlib import Path
 from typing import IO, Any
 
+# What it says when an answer was accepted.
+ACCEPTED = '{"reply": {"content": [{"type": "text", "text": "ok"}], "isError": false}}'
 LATE = "import sys, time; time.sleep(float(sys.argv[1])); open(sys.argv[2], 'w').close()"
 
 
@@ -49,12 +52,13 @@ class Bridge:
         pipe.flush()
 
 
-def main(fresh: str, resumed: str = "[]") -> None:
+def main(fresh: str, resumed: str = "") -> None:
     """Carry out every step in order."""
-    steps = json.loads(resumed if "DISPATCH_RESUME" in os.environ else fresh)
+    steps = json.loads(resumed if "DISPATCH_RESUME" in os.environ and resumed else fresh)
     told = sys.stdin.read()
     _say(told=told)
     if isinstance(steps, dict):
+        told = _remembered(told)
         steps = next(found for words, found in steps.items() if words in told)
     bridge: Bridge | None = None
     for name, value in steps:
@@ -76,6 +80,16 @@ def main(fresh: str, resumed: str = "[]") -> None:
                 _say(variables={key: os.environ.get(key) for key in value})
             case _:
                 _misbehave(name, value)
+
+
+def _remembered(told: str) -> str:
+    """What the session is about; there is none to resume where nothing was kept."""
+    place = Path(os.environ["HOME"], os.environ["DISPATCH_SESSION"])
+    if "DISPATCH_RESUME" not in os.environ:
+        written = place.with_suffix(".new")
+        written.write_text(told, encoding="utf-8")
+        written.replace(place)
+    return place.read_text(encoding="utf-8")
 
 
 def _say(**what: Any) -> None:

@@ -94,6 +94,26 @@ async def test_a_program_in_the_sandbox_works_hands_in_and_is_accounted(tmp_path
     assert purse.settled == [(usage, None)]
 
 
+async def test_calls_of_our_tools_are_told_when_they_begin_and_when_they_return(
+    tmp_path: Path, program: Delegating
+) -> None:
+    """As those of our own loop, so that whoever watches sees what an attempt is at."""
+    wrong = {**SUBMISSION, "deviations": "none"}
+    steps = (SESSION, WORK, ("call", ["submitOutput", wrong]), SUBMIT, USAGE)
+    await program.run(by_command(implement_job(tmp_path)), configured(steps))
+    told = [(kind, fields) for kind, fields in program.journal.events if kind.startswith("tool.")]
+    common = {"attempt": "x.implementer.1", "tool": "submitOutput"}
+    assert [(kind, {**fields, "seconds": 0.0}) for kind, fields in told] == [
+        (kind, {**common, "seconds": 0.0, **fields})
+        for kind, fields in (
+            ("tool.started", {"turn": 1}),
+            ("tool.called", {"turn": 1, "ok": False}),
+            ("tool.started", {"turn": 2}),
+            ("tool.called", {"turn": 2, "ok": True}),
+        )
+    ]
+
+
 async def test_its_tools_are_those_of_our_own_agents_with_their_schemas(
     tmp_path: Path, program: Delegating
 ) -> None:
