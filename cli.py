@@ -25,6 +25,7 @@ TELLING_EVENTS: Final = frozenset({"run", "retry", "logs"})  # with --json: a li
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Carry out one command line and return its exit code; results on stdout, talk on stderr."""
+    _open_missing_streams()
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")  # a file name may hold any byte
@@ -47,6 +48,20 @@ def main(argv: Sequence[str] | None = None) -> int:
         from .commands.unexpected import told
 
         return _refuse(*told(error, DEBUG_VARIABLE))
+
+
+def _open_missing_streams() -> None:
+    """Let a standard stream that the caller closed lead nowhere.
+
+    Its number would go to the next file that is opened, into which commands of ours then print.
+    """
+    while (number := os.open(os.devnull, os.O_RDWR)) <= 2:
+        os.set_inheritable(number, True)
+    os.close(number)
+    for number, name in enumerate(("stdin", "stdout", "stderr")):
+        if getattr(sys, name) is None:
+            mode = "w" if number else "r"
+            setattr(sys, name, os.fdopen(number, mode, encoding="utf-8", closefd=False))
 
 
 def _dispatch(arguments: list[str]) -> int:

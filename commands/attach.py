@@ -31,6 +31,7 @@ from ..state.streams import Stream
 from ..state.terminal import Terminal
 from .folders import open_run
 from .live_view import latest_events, live_view
+from .status import given_answers
 
 LOOK_SECONDS: Final = 1.0
 HISTORY: Final = 20  # lines of what happened before
@@ -54,7 +55,7 @@ def run(args: Namespace) -> int:
         raise
     document = load_run_of(folder)
     print(f"No process works on run {document.name}: {document.status}")
-    for step in next_steps(document):
+    for step in next_steps(document, given=given_answers(folder, document)):
         print(f"  {' '.join(clean(step).split())}")
     return _code_of(document, last)
 

@@ -15,6 +15,7 @@ from ..state.clean_text import clean
 from ..state.disk import disk_errors
 from ..state.errors import ExitCode
 from ..state.event_log import EventLog
+from ..state.lock import hold
 from ..wiring import Start, make_run_folder
 from .json_output import print_json
 
@@ -37,7 +38,8 @@ def detach(start: Start, args: Namespace) -> int:
     """
     choice = unconfined() if args.no_sandbox else choose()
     confining_of(start.config, start.target.root, start.folder.parent, choice)
-    make_run_folder(start)  # nothing is refused any more that could be refused before
+    with hold(start.folder, start.clock.now()):  # another's output must not pass for a refusal's
+        make_run_folder(start)  # nothing is refused any more that could be refused before
     path = start.folder / OUTPUT
     with disk_errors(path):
         descriptor = os.open(path, _FLAGS, 0o600)

@@ -7,6 +7,7 @@ so is the same; a run that was started goes on when its starter has gone.
 import asyncio
 import json
 import os
+import stat
 import subprocess
 import sys
 import tempfile
@@ -16,7 +17,7 @@ from contextlib import suppress
 from importlib.metadata import version
 from itertools import islice
 from pathlib import Path
-from typing import IO, Any, Final
+from typing import IO, Any, Final, TextIO
 
 from ..agents.delegated.mcp import MAX_LINE_BYTES, serve
 from ..agents.delegated.run_requests import (
@@ -211,17 +212,22 @@ def _number(line: str) -> int:
 
 
 async def _serve(tools: RunTools) -> None:
-    loop = asyncio.get_running_loop()
-    reader = asyncio.StreamReader(limit=MAX_LINE_BYTES)
-    try:
-        await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), sys.stdin)
-        transport, protocol = await loop.connect_write_pipe(
-            asyncio.streams.FlowControlMixin, sys.stdout
-        )
-    except ValueError:
+    if not all(_carries_talk(stream) for stream in (sys.stdin, sys.stdout)):
         raise UsageError(
             "`dispatch mcp` speaks to a program through pipes, and its standard streams are none.",
             "Name it as a server of tools in the settings of that program.",
-        ) from None
+        )
+    loop = asyncio.get_running_loop()
+    reader = asyncio.StreamReader(limit=MAX_LINE_BYTES)
+    # Duplicates: what asyncio is given it closes, and the last flush of our output comes later.
+    given, taken = os.fdopen(os.dup(0), "rb"), os.fdopen(os.dup(1), "wb")
+    await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), given)
+    transport, protocol = await loop.connect_write_pipe(asyncio.streams.FlowControlMixin, taken)
     writer = asyncio.StreamWriter(transport, protocol, reader, loop)
     await serve(reader, writer, tools, version("dispatch"))
+
+
+def _carries_talk(stream: TextIO) -> bool:
+    """Whether one can wait for words on it: not on a file, and not on ``/dev/null``."""
+    mode = os.fstat(stream.fileno()).st_mode
+    return stat.S_ISFIFO(mode) or stat.S_ISSOCK(mode) or stream.isatty()

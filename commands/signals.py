@@ -1,6 +1,10 @@
-"""SIGINT and SIGTERM: the first lets the run come to a stop, the second ends it at once."""
+"""SIGINT and SIGTERM: the first lets the run come to a stop, the second ends it at once.
+
+SIGHUP, of a terminal that closes, is such a first one.
+"""
 
 import asyncio
+import contextlib
 import os
 import signal
 from pathlib import Path
@@ -28,6 +32,8 @@ def heed_signals(folder: Path, grace: float, stream: Stream) -> Stopping:
     heeded = _Heeded(folder=folder, grace=grace, stream=stream, work=work)
     for each in SIGNALS:
         asyncio.get_running_loop().add_signal_handler(each, heeded.arrived)
+    if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:  # as ``nohup`` asks for
+        asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, heeded.hung_up)
     return heeded.stopping
 
 
@@ -52,6 +58,11 @@ class _Heeded:
             )
         self.stop = asyncio.create_task(self._come_to_a_stop())
 
+    def hung_up(self) -> None:
+        """The kernel and a shell that ends both say so: the second is no order to end at once."""
+        if self.stop is None:
+            self.arrived()
+
     async def _come_to_a_stop(self) -> None:
         await self.stopping.wait(self.grace)
         self.work.cancel()
@@ -66,6 +77,7 @@ class _Heeded:
 
     def _say(self, text: str) -> None:
         # On a terminal the cursor stands behind the ``^C``, or behind a question's prompt.
-        lead = "\n" if self.stream.isatty() else ""
-        self.stream.write(f"{lead}dispatch: {text}\n")
-        self.stream.flush()
+        with contextlib.suppress(OSError, ValueError):  # a terminal that is gone stops nothing
+            lead = "\n" if self.stream.isatty() else ""
+            self.stream.write(f"{lead}dispatch: {text}\n")
+            self.stream.flush()

@@ -4,6 +4,7 @@ import os
 from argparse import Namespace
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import Final
 
 from attrs import frozen
@@ -17,6 +18,7 @@ from ..state.codec import unstructure
 from ..state.document import DOCUMENT, load_run_of
 from ..state.enums import TaskStatus
 from ..state.errors import DispatchError, ExitCode
+from ..state.escalation_file import Reply, read_reply
 from ..state.lock import holder
 from ..state.records import Run, Task
 from ..state.work import Usage
@@ -24,6 +26,7 @@ from .folders import open_run, run_names, runs_folder
 from .json_output import print_json
 
 MAX_LINE: Final = 200  # characters of one sentence of an agent
+NOTHING: Final[Mapping[str, str]] = MappingProxyType({})
 
 
 @frozen(kw_only=True)
@@ -36,6 +39,7 @@ class _Row:
     problem: str | None = None
     tasks: int = 0
     completed: int = 0
+    questions: int = 0  # that nobody has answered
     cost_usd: float | None = 0.0
     created_at: str | None = None
 
@@ -44,8 +48,9 @@ def run(args: Namespace) -> int:
     """Print every run of the repository in a line each, or one in detail."""
     if args.name is not None:
         folder, document = open_run(args.repo, args.name)
-        live = holder(folder)
-        _say(as_data(document, live) if args.json else None, details(document, live))
+        live, given = holder(folder), given_answers(folder, document)
+        data = as_data(document, live, given) if args.json else None
+        _say(data, details(document, live, given))
         return ExitCode.DONE
     folder = runs_folder(args.repo)
     found = [_look(folder / name) for name in run_names(folder)]
@@ -54,8 +59,18 @@ def run(args: Namespace) -> int:
     return next((code for _, code in found if code), ExitCode.DONE)
 
 
-def as_data(run: Run, live: str | None) -> Mapping[str, object]:
-    """One run as ``--json`` shows it; ``live`` describes the process that works on it."""
+def given_answers(folder: Path, run: Run) -> Mapping[str, str]:
+    """The answers that the run has not taken up yet, by question."""
+    asked = [each for each in run.escalations if each.answer is None]
+    read = ((each.id, read_reply(folder, each)) for each in asked)
+    return {name: reply.verb for name, reply in read if isinstance(reply, Reply)}
+
+
+def as_data(run: Run, live: str | None, given: Mapping[str, str] = NOTHING) -> Mapping[str, object]:
+    """One run as ``--json`` shows it; ``live`` describes the process that works on it.
+
+    ``given`` are the answers that it has not taken up yet.
+    """
     usage = _total(run)
     return {
         "name": run.name,
@@ -69,6 +84,7 @@ def as_data(run: Run, live: str | None) -> Mapping[str, object]:
         "paused": run.paused or None,
         "failure": unstructure(run.failure) if run.failure else None,
         "escalations": [unstructure(each) for each in run.escalations if each.answer is None],
+        "given": dict(given),
         "tasks": [
             {
                 "id": task.id,
@@ -81,22 +97,24 @@ def as_data(run: Run, live: str | None) -> Mapping[str, object]:
             }
             for task in run.tasks
         ],
-        "next": list(next_steps(run, live is not None)),
+        "next": list(next_steps(run, live is not None, given)),
     }
 
 
-def details(run: Run, live: str | None) -> Iterator[str]:
+def details(run: Run, live: str | None, given: Mapping[str, str] = NOTHING) -> Iterator[str]:
     """One run as lines for people; whoever wrote the document, they hold nothing that is unseen."""
-    return (clean(line).replace("\n", " ") for line in _details(run, live))
+    return (clean(line).replace("\n", " ") for line in _details(run, live, given))
 
 
-def _details(run: Run, live: str | None) -> Iterator[str]:
+def _details(run: Run, live: str | None, given: Mapping[str, str]) -> Iterator[str]:
     yield f"Run {run.name}: {run.status}"
     for question in run.escalations:
         if question.answer is None:
             yield f"Question {question.id}: {_line(question.question)}"
             words = "|".join(map(_line, question.allowed))
-            yield f"  answer   dispatch answer {run.name} {question.id} {words}"
+            todo = f"dispatch answer {run.name} {question.id} {words}"
+            verb = given.get(question.id)
+            yield f"  answer   {todo if verb is None else f'{verb}, not taken up yet'}"
     yield f"  branch   {run.integration_branch}, from {run.base_commit[:12]}"
     yield f"  started  {run.created_at}"
     yield f"  process  {live or 'none is working on it'}"
@@ -114,7 +132,7 @@ def _details(run: Run, live: str | None) -> Iterator[str]:
             yield f"Level {level}"
         yield _task(task)
     yield "Next"
-    yield from (f"  {_line(step)}" for step in next_steps(run, live is not None))
+    yield from (f"  {_line(step)}" for step in next_steps(run, live is not None, given))
     yield f"  More is in the report: dispatch report {run.name} --format md"
 
 
@@ -125,6 +143,7 @@ def _look(folder: Path) -> tuple[_Row, ExitCode]:
         if not os.path.lexists(folder / DOCUMENT):
             return _Row(name=folder.name, status="not begun", live=live), ExitCode.DONE
         run = load_run_of(folder)
+        given = given_answers(folder, run)
     except DispatchError as error:
         row = _Row(name=folder.name, status="unreadable", problem=str(error))
         return row, error.exit_code
@@ -134,6 +153,7 @@ def _look(folder: Path) -> tuple[_Row, ExitCode]:
         live=live,
         tasks=len(run.tasks),
         completed=sum(task.status is TaskStatus.COMPLETED for task in run.tasks),
+        questions=sum(each.answer is None for each in run.escalations) - len(given),
         cost_usd=_total(run).cost_usd,
         created_at=run.created_at,
     )
@@ -147,6 +167,8 @@ def _table(rows: Sequence[_Row]) -> Iterator[str]:
     width = max(len(row.name) for row in rows)
     for row in rows:
         parts = [f"{row.completed} of {row.tasks} tasks completed"] if row.tasks else []
+        open_ones = "1 open question" if row.questions == 1 else f"{row.questions} open questions"
+        parts += [open_ones] if row.questions else []
         parts += [f"cost {money(row.cost_usd)}"] if row.cost_usd != 0 else []
         parts += [row.live] if row.live else []
         about = _line(row.problem) if row.problem else ", ".join(parts)

@@ -1,6 +1,6 @@
 """What the operator should do next: the sentences that ``status`` and the report share."""
 
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from typing import Final
 
 from ..state.enums import FailureKind, RunStatus
@@ -34,9 +34,12 @@ REMEDIES: Final[Mapping[FailureKind, str]] = {
 }
 
 
-def next_steps(run: Run, live: bool = False) -> tuple[str, ...]:
-    """Sentences and commands, most urgent first; never empty.  ``live``: a process works on it."""
-    waiting = [each for each in run.escalations if each.answer is None]
+def next_steps(run: Run, live: bool = False, given: Container[str] = ()) -> tuple[str, ...]:
+    """Sentences and commands, most urgent first; never empty.
+
+    ``live``: a process works on it.  ``given``: questions with an answer that is not taken up yet.
+    """
+    waiting = [each for each in run.escalations if each.answer is None and each.id not in given]
     steps = [f"Answer the question {each.id}: {each.question}" for each in waiting]
     if run.status is RunStatus.DONE:
         return (

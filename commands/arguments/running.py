@@ -1,5 +1,6 @@
 """Verbs that carry a run on."""
 
+import contextlib
 from argparse import ArgumentParser, ArgumentTypeError
 from pathlib import Path
 from typing import Final
@@ -90,10 +91,10 @@ def while_it_runs(parser: ArgumentParser, *, to_its_end: bool = True) -> None:
 
 
 def _seconds(text: str) -> float:
-    seconds = float(text)
-    if not 0 <= seconds <= MAX_GRACE:
-        raise ArgumentTypeError(f"{text} is not between 0 and {MAX_GRACE:g} seconds")
-    return seconds
+    with contextlib.suppress(ValueError):
+        if 0 <= (seconds := float(text)) <= MAX_GRACE:
+            return seconds
+    raise ArgumentTypeError(f"{text!r} is not a number from 0 to {MAX_GRACE:g}")
 
 
 VERBS: Final = (

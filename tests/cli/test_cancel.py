@@ -157,7 +157,7 @@ def implementers(run: Run) -> list[Attempt]:
     return [each for each in run.tasks[0].attempts if each.role is Role.IMPLEMENTER]
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_after_the_grace_agents_are_cancelled_and_nothing_of_theirs_is_alive(
     tmp_path: Path, straight: bytes, number: signal.Signals
 ) -> None:
@@ -197,6 +197,26 @@ def test_an_agent_that_hands_in_within_the_grace_is_not_asked_again(
     assert task.status in (TaskStatus.SUBMITTED, TaskStatus.COMMITTED, TaskStatus.COMPLETED)
     started.goes_on_like(straight)
     assert [each.outcome for each in implementers(started.run)] == [AttemptOutcome.OK]
+
+
+def test_a_terminal_that_closes_says_so_twice_and_the_grace_holds(
+    tmp_path: Path, straight: bytes
+) -> None:
+    """Once by its shell and once by the kernel; only SIGINT and SIGTERM end it at once."""
+    started = make(tmp_path)
+    process = started.start("--grace", "2")
+    wait_for(asleep(process))
+    process.send_signal(signal.SIGHUP)
+    assert process.stderr is not None
+    while b"stopping: 1 agent gets 2 seconds" not in process.stderr.readline():
+        pass
+    process.send_signal(signal.SIGHUP)
+    _, err = process.communicate(timeout=PATIENCE)
+    assert process.returncode == 130, err.decode()
+    assert err.decode().endswith(
+        "dispatch: Interrupted; what was done is kept. Continue it: dispatch r\n"
+    )
+    started.goes_on_like(straight)
 
 
 def test_the_second_signal_ends_it_at_once_and_takes_every_process_along(

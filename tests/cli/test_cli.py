@@ -219,6 +219,20 @@ def test_a_reader_that_goes_away_is_no_reason_for_a_traceback() -> None:
     assert (done.stdout, done.stderr) == (b"{", b"")
 
 
+@pytest.mark.parametrize("closed", [">&-", "2>&-", "<&- >&- 2>&-"])
+def test_a_stream_that_the_caller_closed_leads_nowhere_and_changes_nothing(
+    closed: str, user: User
+) -> None:
+    """Else its number goes to a file of ours, and what a child prints goes into that file."""
+    program = f"{sys.executable} -m dispatch"
+    command = f"{program} status {closed}; echo $?; {program} status nosuch {closed}; echo $?"
+    done = subprocess.run(
+        ["bash", "-c", command], cwd=user.root, capture_output=True, text=True, check=False
+    )
+    said = [line for line in done.stdout.splitlines() if line.isdigit()]
+    assert (said, "bug" in done.stderr) == (["0", "2"], False)
+
+
 def test_an_interrupt_is_exit_code_130_and_one_line() -> None:
     program = (
         "import os, signal, sys\n"

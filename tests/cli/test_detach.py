@@ -59,7 +59,7 @@ def test_what_ends_it_at_once_is_said_here_with_its_exit_code(run: Asking) -> No
     with run.program.started("run", "r"):
         until(lambda: bool(run.commands()))
         ended = run.program.run("run", "r", "--detach")
-        assert (ended.code, ended.out) == (5, "")
+        assert (ended.code, ended.out, ended.err.count("\n")) == (5, "", 1)
         assert ended.err.startswith("dispatch: Run r is in the hands of process ")
 
 

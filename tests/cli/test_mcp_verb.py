@@ -110,7 +110,20 @@ def test_what_a_verb_refuses_is_refused_in_its_words(run: Asking, client: Client
     assert client.ask("resources/list")["error"]["code"] == -32601
 
 
-def test_without_pipes_it_says_how_it_is_meant(run: Asking) -> None:
+def test_it_ends_with_its_input_and_has_nothing_to_say_of_it(run: Asking) -> None:
+    ended = subprocess.run(
+        [sys.executable, "-P", "-m", "dispatch", "mcp", "--repo", run.user.root],
+        cwd=run.user.home,
+        env=run.program.environment(),
+        input=b"",
+        capture_output=True,
+        check=False,
+    )
+    assert (ended.returncode, ended.stdout, ended.stderr) == (0, b"", b"")
+
+
+def test_without_pipes_it_says_in_one_line_how_it_is_meant(run: Asking) -> None:
+    """Also on ``/dev/null``, on which the event loop cannot wait."""
     ended = run.program.run("mcp")
-    assert ended.code == ExitCode.USAGE
+    assert (ended.code, ended.err.count("\n")) == (ExitCode.USAGE, 1)
     assert "speaks to a program through pipes" in ended.err

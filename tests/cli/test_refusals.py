@@ -332,3 +332,12 @@ def _everything(root: Path) -> dict[str, bytes]:
         for path in sorted(root.rglob("*"))
         if path.is_file()
     }
+
+
+@pytest.mark.parametrize("given", ["soon", "-1", "nan"])
+def test_a_time_that_is_none_is_told_what_one_is(
+    given: str, user: User, cli: Callable[..., tuple[int, str, str]]
+) -> None:
+    said = f"dispatch: Argument --grace: {given!r} is not a number from 0 to 3600."
+    code, out, err = cli("run", "x", f"--grace={given}")
+    assert (code, out, err) == (2, "", f"{said} See `dispatch run --help`\n")

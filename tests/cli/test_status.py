@@ -43,6 +43,17 @@ def test_one_run_is_shown_in_detail(user: User, cli: Cli) -> None:
     assert cli("status", "told") == (0, TOLD, "")
 
 
+def test_an_answer_that_is_not_taken_up_yet_is_not_asked_for_again(user: User, cli: Cli) -> None:
+    DocumentStore.create(user.root / "dispatch" / "told", told_run())
+    assert cli("answer", "told", "e-2", "go-on")[0] == 0
+    lines = TOLD.splitlines(keepends=True)
+    lines[2] = "  answer   go-on, not taken up yet\n"
+    del lines[lines.index("  Answer the question e-2: Go on?\n")]
+    assert cli("status", "told") == (0, "".join(lines), "")
+    assert json.loads(cli("status", "told", "--json")[1])["given"] == {"e-2": "go-on"}
+    assert "open question" not in cli("status")[1]
+
+
 def test_without_a_name_every_run_is_a_line_and_a_bad_one_says_why(user: User, cli: Cli) -> None:
     runs = user.root / "dispatch"
     DocumentStore.create(runs / "told", told_run())
@@ -56,7 +67,7 @@ def test_without_a_name_every_run_is_a_line_and_a_bad_one_says_why(user: User, c
         0,
         [
             "killed  not begun",
-            "told    failed               1 of 2 tasks completed, cost unknown",
+            "told    failed               1 of 2 tasks completed, 1 open question, cost unknown",
             "",
         ],
         "",
@@ -107,6 +118,7 @@ def test_scripts_get_the_same_as_json(user: User, cli: Cli) -> None:
             "paused": None,
             "failure": None,
             "escalations": [],
+            "given": {},
             "tasks": [
                 {
                     "id": "1a-x",
@@ -133,6 +145,7 @@ def test_scripts_get_the_same_as_json(user: User, cli: Cli) -> None:
                 "problem": None,
                 "tasks": 1,
                 "completed": 0,
+                "questions": 0,
                 "costUsd": 0.0,
                 "createdAt": "2026-01-02T03:04:05.678Z",
             }
