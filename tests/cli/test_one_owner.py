@@ -64,7 +64,7 @@ def test_of_many_starts_after_a_kill_one_takes_over_whatever_the_dead_one_left(
     Of a confined command nothing would be alive.
     """
     with run.program.started("run", "r", "--no-sandbox") as first:
-        until(lambda: bool(run.commands()))
+        until(run.is_at_work)
         left = min(run.commands())
         first.kill()
     assert holder(run.folder) is None

@@ -14,7 +14,7 @@ from fakes.scenario_agents import ScenarioAgents, a_plan, planned, writes
 from dispatch.fsm.engine import drive
 from dispatch.fsm.lifecycle import RunEvent
 from dispatch.fsm.telling import how_it_ended, telling
-from dispatch.state.enums import RunOutcome
+from dispatch.state.enums import AgentType, RunOutcome
 from dispatch.state.errors import (
     BudgetSpent,
     ExitCode,
@@ -144,7 +144,9 @@ class Stopped:
     def __init__(self, error: BaseException) -> None:
         self._error = error
 
-    def executor_and_model(self, job_type: object, others: int = 0) -> tuple[str, str]:
+    def executor_and_model(
+        self, job_type: object, others: int = 0, agent_type: AgentType | None = None
+    ) -> tuple[str, str]:
         return "played", "none"
 
     async def run(self, job: object) -> Any:
