@@ -1,6 +1,10 @@
 """What a run's commands may touch: its configuration and the launcher that was chosen, together."""
 
+import contextlib
+import hashlib
 import os
+import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 from attrs import evolve, frozen
@@ -10,9 +14,10 @@ from .agents.sandbox.runner import CommandRunner, MakeShadow
 from .agents.sandbox.tiers import INSTALL, Choice
 from .agents.sandbox.toolchains import Toolchains, find_toolchains
 from .delegating import delegated_hosts, require_reach
+from .gitops.removal import remove_folder
 from .policy.hosts import NotAHost, parse_rule
 from .state.config import Config, SandboxConfig
-from .state.errors import UsageError
+from .state.errors import GitError, UsageError
 from .state.records import Confinement, Run
 from .state.redact import redactor_of
 
@@ -78,6 +83,24 @@ def command_runner(
         shadow=shadow,
         redactor=redactor_of(config),
     )
+
+
+@contextlib.contextmanager
+def scratch_of(folder: Path) -> Iterator[Path]:
+    """A folder for the homes of the commands of the run in ``folder``; its lock is the caller's.
+
+    What killed starts of that run left is removed.  Outside the repository, and short: the path of
+    a socket in it must not exceed 107 bytes.
+    """
+    at = folder.stat()
+    whose = hashlib.sha256(os.fsencode(f"{at.st_dev}:{at.st_ino}:{folder}")).hexdigest()[:12]
+    prefix = f"dispatch-{whose}-"
+    for left in sorted(Path(tempfile.gettempdir()).glob(f"{prefix}*")):
+        if left.lstat().st_uid == os.geteuid():  # the place is everybody's
+            with contextlib.suppress(GitError):  # the next start tries again
+                remove_folder(left)
+    with tempfile.TemporaryDirectory(prefix=prefix, ignore_cleanup_errors=True) as made:
+        yield Path(made)
 
 
 def confinement_of(config: Config, confining: Confining) -> Confinement:

@@ -3,7 +3,6 @@
 import asyncio
 import contextlib
 import os
-import tempfile
 from collections.abc import AsyncIterator, Mapping
 from functools import partial
 from pathlib import Path
@@ -16,7 +15,7 @@ from .agents.executors.litellm_client import known_model, known_price, missing_k
 from .agents.executors.scripted_client import script_path
 from .agents.runner import AgentRunner
 from .agents.scripted.script_file import read_script
-from .confining import Confining, command_runner, confined, require_hosts
+from .confining import Confining, command_runner, confined, require_hosts, scratch_of
 from .delegating import own_models, require_executors
 from .fsm.lifecycle import WORKING
 from .fsm.ports import Agents, Commands, Ports, Repository, Store
@@ -220,12 +219,9 @@ async def open_ports(
         echo=echo,
         coloured=coloured,
     )
-    # A short path outside the repository: sockets in it must not exceed 107 bytes.
-    with tempfile.TemporaryDirectory(prefix="dispatch-", ignore_cleanup_errors=True) as scratch:
+    with scratch_of(start.folder) as scratch:
         repository = RunRepository(start.target.root, start.folder, start.name)
-        runner = command_runner(
-            start.config, start.folder, confining, Path(scratch), repository.shadow
-        )
+        runner = command_runner(start.config, start.folder, confining, scratch, repository.shadow)
         agents = AgentRunner(
             config=start.config,
             journal=journal,

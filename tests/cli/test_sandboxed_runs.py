@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 from fakes.asking_run import Asking, asking
-from fakes.child_program import Program
+from fakes.child_program import Program, until
 
 from dispatch.agents.sandbox import landlock
 from dispatch.agents.sandbox.tiers import choose
@@ -81,6 +81,22 @@ def without_bubblewrap(run: Asking) -> Program:
     bubblewrap = shutil.which("bwrap", path="/usr/local/bin:/usr/bin:/bin")
     assert bubblewrap is not None
     return Program(run.user, prefix=(bubblewrap, *HIDDEN, bubblewrap))
+
+
+def test_what_a_kill_leaves_of_homes_is_removed_at_the_next_start(
+    run: Asking, tmp_path: Path
+) -> None:
+    """And nobody else's, whatever it is called."""
+    temporary = tmp_path / "temporary"
+    (temporary / "dispatch-0123456789ab-other").mkdir(parents=True)
+    run.program.variables["TMPDIR"] = str(temporary)
+    with run.program.started("run", "r") as process:
+        until(run.is_at_work)
+        process.kill()
+    assert len(list(temporary.glob("dispatch-*"))) == 2
+    run.go.touch()
+    assert run.program.run("run", "r").code == 0
+    assert [each.name for each in temporary.glob("dispatch-*")] == ["dispatch-0123456789ab-other"]
 
 
 @needs_bubblewrap
