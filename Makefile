@@ -51,8 +51,9 @@ powercut: $(STAMP)
 powercut-control: $(STAMP)
 	$(BIN)/python tests/crash/powercut.py --cuts $(CUTS) --without-sync
 
-# Random runs killed anywhere: ci takes minutes, nightly hours. What is found is shrunk and printed.
+# Runs killed at every save, then random runs killed anywhere: ci takes minutes, nightly hours. What is found is shrunk and printed.
 fuzz: $(STAMP)
+	$(BIN)/pytest -q tests/fsm -k killed -n $(TEST_JOBS) --hypothesis-profile=$(PROFILE)
 	$(BIN)/pytest -q tests/fuzz --hypothesis-profile=$(PROFILE) --hypothesis-show-statistics
 
 check: test lint types layers man wheel

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 from fakes.answering import Noting, a_place, comparable, paid
+from fakes.kill_points import tried
 from fakes.run_harness import git
 from fakes.scenario_agents import ScenarioAgents, Work, a_plan, blocking, planned, writes
 
@@ -66,7 +67,7 @@ def test_killed_before_each_save_that_a_question_has_to_do_with_it_ends_the_same
     assert asyncio.run(drive(straight.ports(crew(), store))) is status
     assert len(store.noted) >= 5
     assert len(straight.run.operator_edits) == len(edits)
-    for at in sorted(store.noted):
+    for at in tried(sorted(store.noted)):
         place = a_place(tmp_path / str(at), ANSWERS, edits)
         place.gate = GATE
         players = crew()

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from attrs import define
+from fakes.kill_points import tried
 from fakes.run_harness import Place, comparable, git
 from fakes.scenario_agents import ScenarioAgents, Work, a_plan, planned, writes
 from hypothesis import HealthCheck, given, settings
@@ -54,7 +55,7 @@ def check(place: Place, straight: Place) -> None:
 
 def test_killed_before_each_save_in_turn_it_ends_the_same(tmp_path: Path, straight: Place) -> None:
     """[RS-12] [RS-13] Until a start lives to the end: then every save was tried."""
-    for at in range(1, 200):  # a run of three tasks saves some forty times
+    for at in tried(range(1, 200)):  # a run of three tasks saves some forty times
         place = Place(tmp_path / str(at) / "repository")
         place.set_up()
         crew = players()
