@@ -14,7 +14,7 @@ TEST_ROOTS := --namespace-packages --explicit-package-bases
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .PHONY: demo demo-loops test fuzz sweep sweep-full powercut powercut-control check lint types layers man
-.PHONY: wheel docs bench clean vendors vendors-nightly
+.PHONY: thorough wheel docs bench clean vendors vendors-nightly
 
 demo: $(STAMP)
 	$(BIN)/dispatch demo
@@ -25,6 +25,10 @@ demo-loops: $(STAMP)
 
 test: $(STAMP)
 	$(BIN)/pytest -q -n $(TEST_JOBS)
+
+# The same with what `make test` leaves out, and runs killed at every save: half an hour.
+thorough: $(STAMP)
+	$(BIN)/pytest -q -n $(TEST_JOBS) --hypothesis-profile=$(PROFILE)
 
 # The vendors' programs, pinned: tests drive them against a scripted server, and skip without them.
 # Those of the second target start slowly. Only Claude Code's script is run: it puts its program in place.
@@ -51,9 +55,8 @@ powercut: $(STAMP)
 powercut-control: $(STAMP)
 	$(BIN)/python tests/crash/powercut.py --cuts $(CUTS) --without-sync
 
-# Runs killed at every save, then random runs killed anywhere: ci takes minutes, nightly hours. What is found is shrunk and printed.
+# Random runs killed anywhere: ci takes minutes, nightly hours. What is found is shrunk and printed.
 fuzz: $(STAMP)
-	$(BIN)/pytest -q tests/fsm -k killed -n $(TEST_JOBS) --hypothesis-profile=$(PROFILE)
 	$(BIN)/pytest -q tests/fuzz --hypothesis-profile=$(PROFILE) --hypothesis-show-statistics
 
 check: test lint types layers man wheel

@@ -25,6 +25,7 @@ from dispatch.state.records import Run
 from dispatch.state.work import Attempt
 from dispatch.state.yaml_text import dumps
 
+SLEEP = "601"  # seconds of the agent's command: no other sleeps as long
 PATIENCE = 40.0  # seconds for anything that is waited for; it takes one or two
 ROLES = [each.value for each in Role]
 TOKENS = {"input": 100, "output": 10, "usd": 0.25}
@@ -94,7 +95,7 @@ def make(folder: Path, drip: float = 0.0) -> Started:
     settings = started.go.parent / "dispatch" / "config.yaml"
     settings.parent.mkdir(parents=True)
     settings.write_text(dumps({"sandbox": {"readOnly": [str(started.go.parent)]}}), "utf-8")
-    waits = {"command": f"test -e {started.go} || sleep 600"}
+    waits = {"command": f"test -e {started.go} || sleep {SLEEP}"}
     rules = [
         _rule("plan", "proposeTask", 0, ("proposeTask", PLAN), ("finalizePlan", FINAL)),
         _rule("write", "submitOutput", 0, ("write_file", WRITTEN), ("run_shell", waits)),
@@ -145,7 +146,7 @@ def asleep(process: "subprocess.Popen[bytes]") -> Callable[[], bool]:
         assert process.poll() is None, process.communicate()[1].decode()
         below = psutil.Process(process.pid).children(recursive=True)
         try:
-            return any("sleep" in each.name() for each in below)
+            return any(each.cmdline() == ["sleep", SLEEP] for each in below)
         except psutil.NoSuchProcess:
             return False
 

@@ -6,6 +6,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+from fakes.thoroughness import thorough
+
 from dispatch.fsm.attribution_file import ATTRIBUTION_FILE
 from dispatch.state.document import DOCUMENT, PREVIOUS, load_run
 from dispatch.state.enums import FixSource
@@ -47,6 +49,7 @@ def open_to_others(folder: Path) -> list[str]:
     return [str(path) for path in closed if path.stat().st_mode & 0o077]
 
 
+@thorough
 def test_the_other_one_shows_each_way_in_which_work_is_put_right(tmp_path: Path) -> None:
     """A conflict, an amendment, a question that is answered, and a regression that is repaired."""
     run, folder, out = play(tmp_path, "--loops")

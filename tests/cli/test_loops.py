@@ -11,6 +11,7 @@ from fakes.child_program import Program, document
 from fakes.expected_texts import check_texts, texts_of
 from fakes.git_repos import User
 from fakes.tally_user import KEY, KEY_VARIABLE, loops_script, set_models, tally_user
+from fakes.thoroughness import thorough
 
 from dispatch.agents.scripted.thread import ServerThread
 
@@ -25,7 +26,7 @@ def user(tmp_path: Path) -> User:
     return tally_user(tmp_path / "user", "loops")
 
 
-@pytest.mark.parametrize("adapter", ["openai", "anthropic"])
+@pytest.mark.parametrize("adapter", [pytest.param("openai", marks=thorough), "anthropic"])
 def test_each_way_back_leads_to_the_expected_document_report_and_branch(
     tmp_path: Path, user: User, adapter: str
 ) -> None:

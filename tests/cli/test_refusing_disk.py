@@ -12,6 +12,7 @@ import pytest
 from attrs import evolve
 from fakes.asking_run import Asking
 from fakes.child_program import Ended, until
+from fakes.thoroughness import thorough
 from fakes.tiny_disk import TinyDisk, needs_root, tiny_disk
 
 from dispatch.state.document import DOCUMENT
@@ -95,6 +96,7 @@ def test_a_disk_that_is_read_only_at_the_next_start(
     goes_on(run, straight)
 
 
+@thorough
 @needs_root
 def test_a_disk_that_grows_a_little_at_a_time(run: Asking, disk: TinyDisk, straight: str) -> None:
     """Wherever it is that there is no room, nothing fails for it, and every start comes further."""

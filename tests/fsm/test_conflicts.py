@@ -4,9 +4,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from fakes.kill_points import tried
 from fakes.run_harness import Place, ScriptedOperator, git
 from fakes.scenario_agents import ScenarioAgents, Work, a_plan, planned, writes
+from fakes.thoroughness import tried
 
 from dispatch.state.enums import AttemptOutcome, FailureKind, FixSource, RunStatus, TaskStatus
 from dispatch.state.jobs import FixJob

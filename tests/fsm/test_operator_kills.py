@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 from fakes.answering import Noting, a_place, comparable, paid
-from fakes.kill_points import tried
 from fakes.run_harness import git
 from fakes.scenario_agents import ScenarioAgents, Work, a_plan, blocking, planned, writes
+from fakes.thoroughness import tried
 
 from dispatch.fsm.engine import drive
 from dispatch.state.enums import DeviationSeverity, RunStatus, VerificationMode

@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 from attrs import define
-from fakes.kill_points import tried
 from fakes.run_harness import Place, comparable, git
 from fakes.scenario_agents import ScenarioAgents, Work, a_plan, planned, writes
+from fakes.thoroughness import tried
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 

@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 from attrs import evolve
-from fakes.kill_points import tried
 from fakes.run_harness import Place, ScriptedOperator, StumblingStore, git
 from fakes.scenario_agents import ScenarioAgents, Work, a_plan, blocking, planned, writes
+from fakes.thoroughness import tried
 
 from dispatch.fsm.retrying import retried
 from dispatch.state.enums import (

@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 from fakes.broken_gate import GATE, WORKS, crew, fix_agents, removes, says
-from fakes.kill_points import tried
 from fakes.run_harness import Place, ScriptedOperator, comparable, git
 from fakes.scenario_agents import Work, a_plan, blocking, planned, writes
+from fakes.thoroughness import tried
 
 from dispatch.fsm.retrying import retried
 from dispatch.state.enums import (

@@ -10,6 +10,7 @@ from fakes.honest_commands import HONEST, LANDLOCK_LACKS
 from fakes.hostile_attack import Sign
 from fakes.hostile_commands import LANDLOCK_GAPS, attacks
 from fakes.hostile_world import PYTHON, World
+from fakes.thoroughness import thorough
 
 from dispatch.agents.sandbox import PlainLauncher, bubblewrap, landlock
 from dispatch.agents.sandbox.launcher import Launcher
@@ -60,6 +61,7 @@ def test_there_are_commands_of_every_kind_each_with_its_name() -> None:
     assert set(LANDLOCK_LACKS) <= set(HONEST)
 
 
+@thorough
 def test_without_a_sandbox_the_commands_succeed() -> None:
     """[S1] The control: but for those that say why they cannot on some machines."""
     for user, found in tried(PlainLauncher()).items():
@@ -80,6 +82,7 @@ def test_no_hostile_command_succeeds_in_bubblewrap() -> None:
         assert (user, found) == (user, {})
 
 
+@thorough
 @tier_2
 def test_under_landlock_only_the_named_gaps_are_open() -> None:
     """[S1] No more than the names, and no fewer: a gap that closed is no longer named."""

@@ -1,0 +1,20 @@
+"""How much is tried: by default what fits into minutes, with ``make thorough`` all there is."""
+
+from collections.abc import Sequence
+from typing import Final, TypeVar
+
+import pytest
+from hypothesis import settings
+
+STEP: Final = 3
+IS_QUICK: Final = settings.get_current_profile_name() == "quick"
+
+T = TypeVar("T")
+
+# For what is long and has a sister that is tried by default.
+thorough = pytest.mark.skipif(IS_QUICK, reason="long: make thorough")
+
+
+def tried(points: Sequence[T]) -> Sequence[T]:
+    """Every third of the points at which a run is killed, or every one."""
+    return points[::STEP] if IS_QUICK else points
