@@ -57,7 +57,7 @@ def _is_waiting(run: Asking) -> bool:
     tasks = document(run.user, "r").get("tasks")
     assert tasks is None or isinstance(tasks, list)
     running = [task["id"] for task in tasks or () if task["status"] == "running"]
-    return running == ["2a-z"] and bool(run.survivors())
+    return running == ["2a-z"] and bool(run.commands())
 
 
 def check_done(run: Asking, ended: Ended, straight: str) -> None:

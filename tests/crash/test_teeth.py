@@ -5,6 +5,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from fakes.thoroughness import thorough
 
 SWEEP = Path(__file__).parent / "sweep.py"
 SKIPPED = "SKIPPED"
@@ -38,12 +39,22 @@ def test_a_few_kills_torn_writes_and_errors_change_nothing_in_the_end() -> None:
     ("defect", "points"),
     [
         ("leave-locks", "cut --calls rename --offset 5 --stride 1 --count 2"),
-        ("leave-processes", "alone --calls link --stride 1 --count 3"),
+        pytest.param("leave-processes", "alone --calls link --stride 1 --count 3", marks=thorough),
         ("delete-lock", "cut --offset 100 --count 1"),
-        ("overwrite-document", "torn --offset 40 --stride 12 --count 5"),
+        pytest.param(
+            "overwrite-document", "torn --offset 40 --stride 12 --count 5", marks=thorough
+        ),
         # Before each save of the document, as it is given its second name.
-        ("ask-without-looking", "cut --calls linkat --offset 14 --stride 1 --count 5"),
-        ("commit-without-looking", "cut --calls linkat --offset 16 --stride 1 --count 6"),
+        pytest.param(
+            "ask-without-looking",
+            "cut --calls linkat --offset 14 --stride 1 --count 5",
+            marks=thorough,
+        ),
+        pytest.param(
+            "commit-without-looking",
+            "cut --calls linkat --offset 16 --stride 1 --count 6",
+            marks=thorough,
+        ),
         (
             "ask-programs-again",
             "cut --stories delegated --calls linkat --offset 19 --stride 1 --count 4",

@@ -10,9 +10,10 @@ from pathlib import Path
 import pytest
 from fakes.hostile_git import VECTORS, Vector
 from fakes.hostile_scene import NOBODY, a_scene, careless, dispatch, in_child, planted
+from fakes.thoroughness import thorough
 
 OURS = os.getuid()
-USERS = [OURS] if OURS else [OURS, NOBODY]
+USERS = [OURS] if OURS else [OURS, pytest.param(NOBODY, marks=thorough)]
 
 
 @pytest.mark.parametrize("user", USERS)
