@@ -70,7 +70,8 @@ def _meant(arguments: Sequence[str], verbs: Sequence[str]) -> str:
 def _nearest(word: str, known: Sequence[str]) -> str | None:
     """The known word that a slip of the fingers makes into ``word``."""
     distance, near = min((_distance(word, each), each) for each in known)
-    return near if distance <= (2 if len(near) > 4 else 1) else None
+    slips = 2 if len(near) > 4 else 1 if len(near) > 2 else 0  # every letter is near two letters
+    return near if distance <= slips else None
 
 
 def _distance(one: str, other: str) -> int:
