@@ -158,10 +158,21 @@ def test_garbage_collected_all_the_time(run: Asking, straight: str) -> None:
 
 def test_a_worktree_that_is_deleted_while_an_agent_works_in_it(run: Asking, straight: str) -> None:
     """That attempt's work is gone, by the user's hand; another one makes it in a new tree."""
-    ended = while_it_works(run, lambda run: shutil.rmtree(run.folder / "worktrees" / "2a-z"))
+    ended = while_it_works(run, _delete_the_worktree)
     check_done(run, ended, straight)
     outcomes = [[each.outcome for each in task.attempts] for task in run.run.tasks]
     assert outcomes == [[AttemptOutcome.OK], [AttemptOutcome.CRASHED, AttemptOutcome.OK]]
+
+
+def _delete_the_worktree(run: Asking) -> None:
+    """As a user does who types it again when a file appeared meanwhile."""
+    tree = run.folder / "worktrees" / "2a-z"
+
+    def is_gone() -> bool:
+        shutil.rmtree(tree, ignore_errors=True)
+        return not tree.exists()
+
+    until(is_gone)
 
 
 def _delete_the_branch(run: Asking) -> None:

@@ -10,7 +10,7 @@ import threading
 from pathlib import Path
 from typing import Any
 
-TRAIT = sys.argv[1]
+TRAIT = sys.argv[1] if __name__ == "__main__" else ""
 HOSTILE = "\x1b]0;title\x07bad\x00 \u202etxt\nline two " + "x" * 2000
 
 
