@@ -6,14 +6,13 @@ from pathlib import Path
 
 from attrs import field, frozen
 
-from .agents.clients import LITELLM, SCRIPTED, executor_of
 from .agents.delegated.choosing import executors_of
 from .agents.executors.litellm_client import known_model, missing_key, price_of
 from .agents.executors.scripted_client import script_path
 from .delegating import Delegated, problems_of
 from .policy.experience import experiences
-from .policy.routing import Advice, Option, Way, advise
-from .state.config import Candidate, Config
+from .policy.routing import LITELLM, SCRIPTED, Advice, Option, Way, advise, candidate_way
+from .state.config import Config
 from .state.enums import Role
 from .state.past_runs import PastRunsError, default_past_runs, note_past_run, read_past_runs
 from .state.records import Run
@@ -69,7 +68,7 @@ class PastAdvisor:
 
     def options(self, role: Role, configured: Way) -> tuple[Option, ...]:
         """The configured way and the role's candidates, each with what is wrong with it now."""
-        ways = (configured, *map(_way, self.config.candidates.of(role)))
+        ways = (configured, *map(candidate_way, self.config.candidates.of(role)))
         return tuple(map(self._option, dict.fromkeys(ways)))
 
     def advise(self, work: WorkKind, configured: Way) -> Advice:
@@ -117,10 +116,6 @@ class PastAdvisor:
         problems = problems_of(each, self.config, executors_of(self.config), self.environ)
         first = next(problems, None)
         return "" if first is None else first.message.rstrip(".")
-
-
-def _way(candidate: Candidate) -> Way:
-    return candidate.executor or executor_of(candidate.model), candidate.model
 
 
 def _has_cap_in_money(config: Config) -> bool:

@@ -9,14 +9,6 @@ from .executors.scripted_client import ScriptedClient, script_path
 from .model import ModelClient
 from .scripted.script_file import read_script
 
-LITELLM = "litellm"
-SCRIPTED = "scripted"
-
-
-def executor_of(model: str) -> str:
-    """The name of what carries out attempts with a model, as recorded."""
-    return LITELLM if script_path(model) is None else SCRIPTED
-
 
 class Clients:
     """The clients of one run; agents with the same script share its rules."""

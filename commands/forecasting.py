@@ -29,7 +29,8 @@ MAX_RUNS: Final = 20  # of the past that are read: the newest
 def forecast_of(run: Run, repo: Path) -> Forecast:
     """What is left of a run that has a plan."""
     config = load_config(locate(repo).root)
-    return forecast(run, _estimates(config, repo), config.max_parallel, config.run_limits.usd)
+    cap = config.run_limits.usd
+    return forecast(run, _estimates(config, repo), config.max_parallel, cap, config.race)
 
 
 def dry_run(start: Start) -> Iterator[str]:
@@ -49,7 +50,9 @@ def dry_run(start: Start) -> Iterator[str]:
     yield f"  budget    {limit}"
     if known is not None and known.tasks:
         yield ""
-        yield from forecast_words(forecast(known, found, config.max_parallel, caps.usd))
+        yield from forecast_words(
+            forecast(known, found, config.max_parallel, caps.usd, config.race)
+        )
         return
     planner = found[Role.PLANNER]
     yield ""

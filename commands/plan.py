@@ -14,10 +14,13 @@ from attrs import frozen
 from ..fsm.approval import is_about_plan, open_question, proposed
 from ..fsm.forecast_words import forecast_data, forecast_words
 from ..fsm.plan_words import plan_words
+from ..gitops.user_git import locate
 from ..policy.forecast import Forecast
 from ..policy.plan_gate import gate_plan
 from ..state.codec import unstructure
 from ..state.colour import Colour
+from ..state.config import RaceConfig
+from ..state.config_file import load_config
 from ..state.document import DOCUMENT, load_run_of
 from ..state.enums import RunStatus, Verb
 from ..state.errors import DispatchError, ExitCode, UsageError, WaitingForOperator
@@ -42,6 +45,7 @@ class _Shown:
 
     run: Run
     folder: Path
+    race: RaceConfig  # who may be raced
     question: str | None  # that waits for the operator's word
     warnings: tuple[str, ...]
     changed: tuple[str, ...] = ()
@@ -84,9 +88,10 @@ def run(args: Namespace) -> int:
             f"Run {document.name} has no plan: it is {document.status}.",
             f"See why: dispatch status {document.name}",
         )
+    race = load_config(locate(args.repo).root).race
     if args.edit:
-        _edit(_looked_at(folder, document))
-    found = _looked_at(folder, document)
+        _edit(_looked_at(folder, document, race))
+    found = _looked_at(folder, document, race)
     if args.json:
         print(json.dumps(_as_data(found, forecast_of(found.run, args.repo)), indent=2))
         return ExitCode.DONE
@@ -114,18 +119,22 @@ def _is_to_be_planned(folder: Path, run: Run) -> bool:
     return getattr(reply, "verb", None) == Verb.RETRY
 
 
-def _looked_at(folder: Path, run: Run) -> _Shown:
+def _looked_at(folder: Path, run: Run, race: RaceConfig) -> _Shown:
     question = open_question(run)
     waits = question is not None and not isinstance(read_reply(folder, question), Reply)
     if question is None:
         warnings = gate_plan(run.tasks, hub_files=run.hub_files).warnings
-        return _Shown(run=run, folder=folder, question=None, warnings=warnings)
+        return _Shown(run=run, folder=folder, race=race, question=None, warnings=warnings)
     name = question.id if waits else None
     try:
-        planned, warnings, changed = proposed(run, plan_path(folder, question.id))
+        planned, warnings, changed = proposed(run, plan_path(folder, question.id), race)
     except DispatchError as error:
-        return _Shown(run=run, folder=folder, question=name, warnings=(), problem=str(error))
-    return _Shown(run=planned, folder=folder, question=name, warnings=warnings, changed=changed)
+        return _Shown(
+            run=run, folder=folder, race=race, question=name, warnings=(), problem=str(error)
+        )
+    return _Shown(
+        run=planned, folder=folder, race=race, question=name, warnings=warnings, changed=changed
+    )
 
 
 def _say_how(found: _Shown) -> None:
@@ -167,7 +176,7 @@ def _ask(found: _Shown, repo: Path) -> None:
                     _edit(found)
                 except UsageError as error:
                     _say(str(error))
-                found = _looked_at(found.folder, load_run_of(found.folder))
+                found = _looked_at(found.folder, load_run_of(found.folder), found.race)
                 show(_text(found, repo), sys.stdout)
                 if found.problem or found.changed:
                     _say(found.problem or f"With your changes: {', '.join(found.changed)}.")
@@ -209,7 +218,7 @@ def _edit(found: _Shown) -> None:
         raise UsageError(f"The editor {editor!r} cannot be started: {error}.") from None
     if code:
         raise UsageError(f"The editor ended with exit code {code}.", f"See {found.file}")
-    proposed(load_run_of(found.folder), found.file)
+    proposed(load_run_of(found.folder), found.file, found.race)
 
 
 def _as_data(found: _Shown, forecast: Forecast) -> dict[str, object]:

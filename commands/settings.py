@@ -17,8 +17,15 @@ from ..state.config import (
     ModelConfig,
     Price,
     Provider,
+    RaceConfig,
 )
-from ..state.config_file import ADAPTERS, MAX_PARALLEL, MAX_SERVER_WAIT, only_place
+from ..state.config_file import (
+    ADAPTERS,
+    MAX_ENTRANTS,
+    MAX_PARALLEL,
+    MAX_SERVER_WAIT,
+    only_place,
+)
 from ..state.enums import HubStrategy
 from ..state.hubs import HubFile
 from ..state.invariants import COMMIT_STRATEGY
@@ -142,6 +149,14 @@ MEANINGS: Final[Mapping[str, str]] = {
     "candidates.fixAgent": "for fix agents",
     "candidates.fixAgent[].model": "a model",
     "candidates.fixAgent[].executor": "the program that runs it; null: our own loop",
+    "race": "which tasks several implementers carry out at once, each in a tree of its own; the "
+    "best work is taken, the rest is kept beside it and paid for",
+    "race.n": f"how many, at most {MAX_ENTRANTS}; 1: no task is raced but by the plan's own word",
+    "race.executors": "who they are, given out in turn; none: who the task would have had",
+    "race.executors[].model": "a model",
+    "race.executors[].executor": "the program that runs it; null: our own loop",
+    "race.agentTypes": "tasks of these types; those that only explore are never raced",
+    "race.classes": "tasks of these classes",
     "prices": "US dollars per million tokens, for models whose price is not known",
     "prices.MODEL.input": "tokens sent",
     "prices.MODEL.output": "tokens received",
@@ -281,6 +296,7 @@ def _default(path: str) -> Any:
             prices={ANY_KEY: Price(input=0, output=0)} if inside else {},
             language_servers=LanguageServers(servers=server),
             candidates=Candidates(**{each.name: one for each in fields(Candidates)}),
+            race=RaceConfig(executors=one),
         )
     )
     for key in path.split("."):

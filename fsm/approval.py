@@ -12,6 +12,7 @@ from typing import Final
 from attrs import frozen
 
 from ..policy.plan_edits import editable, edited, with_plan
+from ..state.config import RaceConfig
 from ..state.durable import make_folder, write_text_atomic
 from ..state.enums import Verb
 from ..state.errors import UsageError, WaitingForOperator
@@ -66,13 +67,15 @@ async def approval(ports: Ports, warnings: Sequence[str]) -> Approved | PlanRefu
     return await asyncio.to_thread(_approved, ports, path, answer.by, warnings)
 
 
-def proposed(run: Run, path: Path) -> tuple[Run, tuple[str, ...], tuple[str, ...]]:
+def proposed(
+    run: Run, path: Path, race: RaceConfig
+) -> tuple[Run, tuple[str, ...], tuple[str, ...]]:
     """The run with the plan as its file says, the warnings of it, and what was changed in it.
 
     Raises UsageError with all reasons for a plan that cannot be carried out.
     """
     plan = read_plan(path)
-    found = edited(run, plan, run.hub_files)
+    found = edited(run, plan, race)
     if found.reasons:
         raise UsageError(
             f"The plan cannot be carried out: {' '.join(found.reasons)}", f"Put it right in {path}"
@@ -111,7 +114,7 @@ def _approved(ports: Ports, path: Path, by: str, warnings: Sequence[str]) -> App
     if not path.exists() or path.read_text(encoding="utf-8", errors="replace") == untouched:
         return Approved(run=run, reason=f"approved by {by}", warnings=tuple(warnings))
     try:
-        changed_run, said, changed = proposed(run, path)
+        changed_run, said, changed = proposed(run, path, ports.config.race)
     except UsageError as error:
         raise WaitingForOperator(
             error.message,

@@ -9,6 +9,7 @@ from attrs import evolve
 
 from ..policy.ledger import refusal, scopes
 from ..policy.outcomes import POLICIES, Action, Tried, remedy
+from ..policy.routing import Way
 from ..state.enums import AttemptOutcome, FailureKind, Role
 from ..state.errors import BudgetSpent, ProviderStopped
 from ..state.jobs import Job, NotContinued, Refusal, Result
@@ -50,6 +51,7 @@ async def carry_out(
     make: Make[A],
     accept: Accept[A],
     tidy: Callable[[], Awaitable[object]] | None = None,
+    ways: Sequence[Way] | None = None,
 ) -> A:
     """Have one job done and return its value.
 
@@ -57,13 +59,14 @@ async def carry_out(
     same save that closes the attempt, so an accepted value is never asked for again.  An attempt
     that was interrupted stays open there and is gone on with: a kill, a signal, a cap of the run
     and a provider that stopped cost at most the turn that was under way.  ``tidy`` brings back what
-    was before, for a fresh agent.  What follows each outcome is in ``policy.outcomes``.
+    was before, for a fresh agent; ``ways`` are instead of those for work of its kind.  What
+    follows each outcome is in ``policy.outcomes``.
 
     Raises AgentFailed when no attempt gave a value or the task's cap is reached; BudgetSpent when
     the run's is, and ProviderStopped when no provider answers: then nothing failed, and the same is
     asked for when the run goes on.
     """
-    ways = await ways_of(ports, role, task_id, job_type)
+    ways = ways or await ways_of(ports, role, task_id, job_type)
     tried, before = Tried(), None
     while True:
         async with ports.stopping.agent():
@@ -142,7 +145,7 @@ def _prefix(role: Role, subject: str) -> str:
     return f"{subject}.{role}."
 
 
-def _tried(attempts: Sequence[Attempt], attempt: Attempt, ways: Sequence[tuple[str, str]]) -> Tried:
+def _tried(attempts: Sequence[Attempt], attempt: Attempt, ways: Sequence[Way]) -> Tried:
     """What came before an interrupted attempt at its job; raises NotContinued."""
     way = (attempt.executor, attempt.model)
     if way not in ways:
@@ -208,7 +211,7 @@ def _open(
     role: Role,
     subject: str,
     task_id: str | None,
-    way: tuple[str, str],
+    way: Way,
     follows: str | None,
 ) -> Attempt:
     # The number counts attempts of this subject and role, so that it does not depend on

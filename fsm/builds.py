@@ -15,7 +15,15 @@ from ..state.enums import VerificationMode
 from ..state.records import Run
 from ..state.work import BuildFailure, CommandResult
 from .ports import Ports
-from .workplaces import ATTRIBUTION, BASELINE, ending, fix_worktree, level_worktree, prepare
+from .workplaces import (
+    ATTRIBUTION,
+    BASELINE,
+    ending,
+    entrant_name,
+    fix_worktree,
+    level_worktree,
+    prepare,
+)
 
 BASELINE_LOG = "baseline-build.log"
 # Read back for comparison; the runner's own cap on output is lower unless configured higher.
@@ -114,6 +122,8 @@ def roots(run: Run, folder: Path) -> Mapping[str, str]:
     names = {BASELINE, ATTRIBUTION}
     for task in run.tasks:
         names |= {task.id, fix_worktree(task.id), level_worktree(task.level)}
+        entrants = () if task.raced is None else task.raced.entrants
+        names |= {entrant_name(task.id, each.number) for each in entrants}
     places = {str(worktrees / name): "<WORKTREE>" for name in sorted(names)}
     return {**places, str(run.target_repo_path): "<REPOSITORY>"}
 

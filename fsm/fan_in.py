@@ -18,7 +18,7 @@ from .ports import Ports
 from .questions import left_to_operator
 from .retrying import started_again
 from .step import RunStopped
-from .workplaces import level_branch, level_worktree, prepare, some
+from .workplaces import level_branch, level_worktree, prepare, rescue_ref, some
 
 
 async def fan_in(ports: Ports, level: int, task_ids: tuple[str, ...]) -> None:
@@ -123,7 +123,7 @@ async def _joined(ports: Ports, task: Task, tip: str) -> Joined:
             tree=await asyncio.to_thread(ports.repository.pick, tip, evidence.tree, paths)
         )
     side = Side(task=task, tip=tip, base=base, tree=evidence.tree, time=task.commit_time)
-    ref = f"refs/dispatch/{run.name}/rescue/{task.id}"
+    ref = rescue_ref(run, task.id)
     allowed = {Verb.FAIL_TASK: f"The task is set aside; its work is kept under {ref}."}
     return await join(ports, side, allowed, may_start_again=True)
 
@@ -138,7 +138,7 @@ async def _start_again(ports: Ports, task: Task, paths: tuple[str, ...]) -> None
         base=run.level_boundaries[str(task.level)],
         tree=evidence.tree,
         paths=paths,
-        ref=f"refs/dispatch/{run.name}/rescue/{task.id}",
+        ref=rescue_ref(run, task.id),
     )
     kept = await asyncio.to_thread(
         repository.keep, restart.ref, restart.tree, restart.base, run.identity, task.commit_time

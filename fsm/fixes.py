@@ -179,7 +179,12 @@ async def _attempt(ports: Ports, order: Order) -> None:
         # What an explore task overlooked can only be repaired by changing something.
         judged = evolve(task, agent_type=AgentType.GENERAL)
         examiner = Examiner(
-            ports=ports, task=judged, worktree=worktree, base=order.base, attempt_id=attempt.id
+            ports=ports,
+            task=judged,
+            subject=task.id,
+            worktree=worktree,
+            base=order.base,
+            attempt_id=attempt.id,
         )
         return FixJob(
             attempt=attempt,

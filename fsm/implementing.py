@@ -7,17 +7,16 @@ from attrs import evolve
 
 from ..policy.schedule import level_tasks
 from ..state.enums import FailureKind, Isolation, Role, TaskStatus
-from ..state.jobs import ImplementJob
 from ..state.records import Failure, Run, Task
-from ..state.work import Attempt, TaskOutput
-from .attempts import AgentFailed, carry_out, interrupted
-from .deviations import judge_deviations, with_unplanned
+from .attempts import AgentFailed, interrupted
+from .deviations import judge_deviations
 from .fold import apply_task, change_task, task_of
 from .lifecycle import TaskEvent
 from .ports import Ports
-from .submissions import Examiner
+from .racing import entered, is_racing, put_away, race
+from .submitting import Submitted, submit
 from .task_files import write_task_files
-from .workplaces import OwnTree, as_left, level_branch, level_worktree, prepare
+from .workplaces import as_left, keep_work, level_branch, level_worktree, prepare
 
 
 async def implement(ports: Ports, task_id: str) -> None:
@@ -31,23 +30,28 @@ async def implement(ports: Ports, task_id: str) -> None:
         run = ports.store.update(lambda run: apply_task(run, task_id, TaskEvent.STARTED))
     task = task_of(run, task_id)
     base = run.level_boundaries[str(task.level)]
-    worktree = await task_worktree(ports, task, base)
-    run = ports.store.update(
-        lambda run: change_task(
-            run, task_id, lambda task: evolve(task, worktree_path=str(worktree))
-        )
-    )
-    ports.journal.event("task.started", task=task_id, worktree=str(worktree))
-    try:
-        await _attempt(ports, task_of(run, task_id), worktree, base)
-    except AgentFailed as error:
-        await fail_task(ports, task_id, error.kind, error.message)
+    failed = None
+    if await entered(ports, task_id):
+        failed = await race(ports, task_id, base)
+    else:
+        try:
+            await _alone(ports, task_id, base)
+        except AgentFailed as error:
+            failed = error.kind, error.message
+    if failed is not None:
+        await fail_task(ports, task_id, *failed)
+    await put_away(ports, task_id)
+    if failed is not None:
         return
+    ports.journal.event("task.submitted", task=task_id)
+    await asyncio.to_thread(write_task_files, ports.folder, task_of(ports.store.run, task_id))
     await judge_deviations(ports, task_id)
 
 
 def can_go_on(run: Run, task: Task) -> bool:
-    """Whether a running task's agent may go on: it was at work, in a tree that is its own."""
+    """Whether a running task may go on: its agent was at work in its own tree, or a race is on."""
+    if is_racing(task):
+        return True
     attempt = interrupted(run, Role.IMPLEMENTER, task.id, task.id)
     return attempt is not None and run.isolation is Isolation.TASK
 
@@ -78,56 +82,36 @@ async def task_worktree(ports: Ports, task: Task, base: str) -> Path:
     return shared
 
 
-async def _attempt(ports: Ports, task: Task, worktree: Path, base: str) -> None:
-    examiner: Examiner | None = None
+async def _alone(ports: Ports, task_id: str, base: str) -> None:
+    """Have one implementer do it; raises AgentFailed."""
+    worktree = await task_worktree(ports, task_of(ports.store.run, task_id), base)
+    place = str(worktree)
+    run = ports.store.update(
+        lambda run: change_task(run, task_id, lambda task: evolve(task, worktree_path=place))
+    )
+    ports.journal.event("task.started", task=task_id, worktree=place)
 
-    def make(attempt: Attempt, folder: Path) -> ImplementJob:
-        nonlocal examiner
-        examiner = Examiner(
-            ports=ports,
-            task=task,
-            worktree=worktree,
-            base=base,
-            attempt_id=attempt.id,
-            shared=ports.store.run.isolation is Isolation.LEVEL,
-        )
-        return ImplementJob(
-            attempt=attempt,
-            root=worktree,
-            folder=folder,
-            task=task,
-            build_gate=ports.store.run.build_gate,
-            check=examiner.check,
-            tree=None if examiner.shared else OwnTree(ports, worktree, base),
-        )
-
-    def accept(run: Run, output: TaskOutput) -> Run:
-        assert examiner is not None  # ``make`` ran before any value could come
-        evidence, time = examiner.evidence, examiner.commit_time
-        assert evidence is not None  # only accepted values come here
-        told = with_unplanned(output, evidence, task.id)
+    def accept(run: Run, found: Submitted) -> Run:
         return apply_task(
             run,
-            task.id,
+            task_id,
             TaskEvent.SUBMITTED,
-            lambda task: evolve(task, output=told, evidence=evidence, commit_time=time),
+            lambda task: evolve(
+                task,
+                output=found.output,
+                evidence=found.evidence,
+                commit_time=found.commit_time,
+            ),
         )
 
-    async def tidy() -> None:
-        # What the one before left is no work of the next one's; it is kept under a rescue ref.
-        if ports.store.run.isolation is Isolation.TASK:
-            await prepare(ports, task.id, base)
-
-    await carry_out(ports, Role.IMPLEMENTER, task.id, task.id, ImplementJob, make, accept, tidy)
-    ports.journal.event("task.submitted", task=task.id)
-    await asyncio.to_thread(write_task_files, ports.folder, task_of(ports.store.run, task.id))
+    await submit(ports, task_of(run, task_id), task_id, worktree, base, accept)
 
 
 async def fail_task(ports: Ports, task_id: str, kind: FailureKind, message: str) -> None:
     """Set a task aside: its work is kept under a rescue ref before its failure is recorded."""
     run = ports.store.run
     task = task_of(run, task_id)
-    ref = None if task.worktree_path is None else await rescue(ports, task)
+    ref = await _rescue(ports, task)
     at = ports.clock.now()
     failure = Failure(state=task.status.value, kind=kind, message=message, task_id=task_id, at=at)
     ports.store.update(
@@ -142,24 +126,13 @@ async def fail_task(ports: Ports, task_id: str, kind: FailureKind, message: str)
     ports.journal.line("run", f"task {task_id} failed: {message}")
 
 
-async def rescue(ports: Ports, task: Task) -> str | None:
+async def _rescue(ports: Ports, task: Task) -> str | None:
     """Keep a worktree's content under a ref of the user's repository; null when nothing changed.
 
     A worktree that is the whole level's is nobody's own and kept when the level is left.
     """
     run = ports.store.run
-    if run.isolation is Isolation.LEVEL:
+    if run.isolation is Isolation.LEVEL or task.worktree_path is None:
         return None
     base = run.level_boundaries[str(task.level)]
-    worktree = await asyncio.to_thread(ports.repository.existing_worktree, task.id)
-    if worktree is None:
-        return None
-    snapshot = await asyncio.to_thread(ports.repository.snapshot, worktree, base)
-    if not snapshot.changes:
-        return None
-    ref = f"refs/dispatch/{run.name}/rescue/{task.id}"
-    commit = await asyncio.to_thread(
-        ports.repository.keep, ref, snapshot.tree, base, run.identity, ports.clock.commit_time()
-    )
-    await asyncio.to_thread(ports.repository.publish_ref, ref, commit)
-    return ref
+    return await keep_work(ports, Path(task.worktree_path).name, base, task.id)

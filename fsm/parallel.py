@@ -33,7 +33,23 @@ async def each_in_parallel(
     Raises the first failure, once nothing runs any more.  One that only waits for the operator is
     no failure: the others are started and finish, then that is raised.
     """
-    places = _Places(asyncio.Semaphore(at_most))
+    await _each(names, _Places(asyncio.Semaphore(at_most)), do)
+
+
+async def each_beside(names: Iterable[str], do: Callable[[str], Awaitable[None]]) -> None:
+    """The same for parts of one thing: each needs a place among the siblings of the whole.
+
+    The place of the whole is given up meanwhile.  Raises as ``each_in_parallel``.
+    """
+    places = _PLACES.get()
+    assert places is not None  # only what has siblings has parts
+    async with place_given_up():
+        await _each(names, places, do)
+
+
+async def _each(
+    names: Iterable[str], places: _Places, do: Callable[[str], Awaitable[None]]
+) -> None:
     failures: list[Exception] = []
     waiting: list[WaitingForOperator] = []
 

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 from typing import Final
 
 from ..policy.critique import critique_enabled
+from ..policy.routing import candidate_way
 from ..state.clean_text import clean
 from ..state.records import Run, Task
 
@@ -43,6 +44,9 @@ def _task(task: Task) -> Iterator[str]:
     yield f"  objective  {_line(task.objective)}"
     yield f"  after      {', '.join(task.depends_on) or 'nothing'}"
     yield f"  critic     {'yes' if critique_enabled(task) else 'no'}"
+    if task.race is not None:
+        who = ", ".join(" ".join(candidate_way(each)) for each in task.race.executors)
+        yield f"  race       {task.race.n} implementers{_line(f': {who}' if who else '')}"
     for command in task.verify_commands or ("the build gate",):
         yield f"  verify     {_line(command)}"
     for line in clean(task.plan_markdown).rstrip().split("\n"):

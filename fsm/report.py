@@ -21,6 +21,7 @@ from .report_evidence import (
     usage_table,
     verification,
 )
+from .report_races import races_section
 from .report_routes import routing_section
 from .report_words import duration, place
 
@@ -65,6 +66,7 @@ def render_report(run: Run, *, gate_diff: str, now: str) -> str:
             "Attempts", bullets(map(attempt_line, attempts_of(run)), "(no agents were started)")
         ),
         _user_changes(run),
+        races_section(run),
         routing_section(run),
         section("Tokens and cost", usage_table(run), bullets(map(inline, budget_lines(run)), "")),
         section("Provenance", provenance(run)),

@@ -141,6 +141,8 @@ def _afresh(task: Task) -> Task:
         as_planned(task),
         worktree_path=task.worktree_path,
         restarts=task.restarts,
+        # A race that was won is not paid for again: one does what is left to do.
+        raced=task.raced if task.raced is not None and task.raced.winner is not None else None,
         rescue_ref=task.rescue_ref,
         attempts=task.attempts,
     )

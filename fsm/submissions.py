@@ -23,9 +23,9 @@ from .workplaces import check_worktree, prepare
 MAX_SHOWN_OUTPUT = 2000  # characters of each failing command's output, from its end
 
 
-def submitted_ref(task_id: str) -> str:
-    """The ref of the run's store that keeps what a task last submitted."""
-    return f"refs/dispatch/submitted/{task_id}"
+def submitted_ref(subject: str) -> str:
+    """The ref of the run's store that keeps what a task, or an entrant of its race, handed in."""
+    return f"refs/dispatch/submitted/{subject}"
 
 
 @define
@@ -34,6 +34,7 @@ class Examiner:
 
     ports: Ports
     task: Task
+    subject: str  # the task, or its entrant in a race
     worktree: Path
     base: str
     attempt_id: str
@@ -61,7 +62,7 @@ class Examiner:
         # Kept before anything else happens to the tree: from here on it cannot be lost.
         kept = await asyncio.to_thread(
             repository.keep,
-            submitted_ref(self.task.id),
+            submitted_ref(self.subject),
             tree,
             self.base,
             self.ports.store.run.identity,
@@ -109,7 +110,7 @@ class Examiner:
         folder = f"{self.attempt_id}/{self._checks}"
         if self.shared:
             # Siblings are at work in the shared tree: the commands get one of their own.
-            place = check_worktree(self.task.id)
+            place = check_worktree(self.subject)
             worktree = await prepare(ports, place, kept)
             results = await run_commands(ports, commands, worktree, folder)
             await asyncio.to_thread(self.ports.repository.remove_worktree, place)

@@ -24,10 +24,6 @@ async def ways_of(
     """
     models = 1 + len(ports.config.fallback.of(role))
     run = ports.store.run
-    kind = None if task_id is None else task_of(run, task_id).agent_type
-    configured = tuple(
-        ports.agents.executor_and_model(job_type, others, kind) for others in range(models)
-    )
     work = kind_of(role, None if task_id is None else task_of(run, task_id))
     configured = tuple(
         ports.agents.executor_and_model(job_type, others, work.agent_type)

@@ -8,7 +8,7 @@ from attrs import frozen
 
 from ..state.enums import FailureKind, TaskStatus
 from ..state.errors import GitError
-from ..state.records import Run
+from ..state.records import Run, Task
 from ..state.work import CommandResult
 from .ports import Ports
 from .step import RunStopped
@@ -39,10 +39,23 @@ def regenerate_worktree(task_id: str) -> str:
     return f"regenerate-{task_id}"
 
 
+def entrant_name(task_id: str, number: int) -> str:
+    """The name of one of a task's race: of its attempts, its worktree and its refs."""
+    return f"{task_id}.r{number}"
+
+
+def losing_worktrees(task: Task) -> tuple[str, ...]:
+    """The names of worktrees of a race that is over, but for the one whose work was taken."""
+    if task.raced is None or task.status is TaskStatus.RUNNING:
+        return ()
+    losers = (each.number for each in task.raced.entrants if each.number != task.raced.winner)
+    return tuple(entrant_name(task.id, number) for number in losers)
+
+
 def passing_worktrees(run: Run) -> tuple[str, ...]:
     """The names of worktrees that nobody needs any more, and that a kill may have left.
 
-    Those for one command, and those of repairs that are integrated.
+    Those for one command, of repairs that are integrated, and of those who lost a race.
     """
     names = (check_worktree, regenerate_worktree)
     repaired = [task.id for task in run.tasks if task.fixes and task.status in _INTEGRATED]
@@ -50,6 +63,7 @@ def passing_worktrees(run: Run) -> tuple[str, ...]:
         ATTRIBUTION,
         *(name(task.id) for task in run.tasks for name in names),
         *map(fix_worktree, repaired),
+        *(name for task in run.tasks for name in losing_worktrees(task)),
     )
 
 
@@ -89,6 +103,28 @@ async def as_left(ports: Ports, name: str, base: str) -> Path:
     """The worktree in which an interrupted agent worked; made anew where somebody removed it."""
     existing = await asyncio.to_thread(ports.repository.existing_worktree, name)
     return existing or await prepare(ports, name, base)
+
+
+def rescue_ref(run: Run, name: str) -> str:
+    """The ref of the user's repository that keeps work which is not in the result."""
+    return f"refs/dispatch/{run.name}/rescue/{name}"
+
+
+async def keep_work(ports: Ports, worktree: str, base: str, name: str) -> str | None:
+    """Keep a worktree's content under the rescue ref of that name; null when nothing changed."""
+    run = ports.store.run
+    path = await asyncio.to_thread(ports.repository.existing_worktree, worktree)
+    if path is None:
+        return None
+    snapshot = await asyncio.to_thread(ports.repository.snapshot, path, base)
+    if not snapshot.changes:
+        return None
+    ref = rescue_ref(run, name)
+    commit = await asyncio.to_thread(
+        ports.repository.keep, ref, snapshot.tree, base, run.identity, ports.clock.commit_time()
+    )
+    await asyncio.to_thread(ports.repository.publish_ref, ref, commit)
+    return ref
 
 
 @frozen

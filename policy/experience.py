@@ -9,6 +9,7 @@ from ..state.records import Run, Task
 from ..state.routes import Experience, WorkKind
 from ..state.work import Attempt
 from .outcomes import PROVIDER_FAULTS
+from .routing import SCRIPTED
 
 # They say nothing of who did the work: the provider failed, we stopped, or nobody knows why.
 SAYS_NOTHING: Final = PROVIDER_FAULTS | {
@@ -16,7 +17,6 @@ SAYS_NOTHING: Final = PROVIDER_FAULTS | {
     AttemptOutcome.CRASHED,
     AttemptOutcome.TRESPASS,
 }
-PLAYED: Final = "scripted"  # an executor that says what it was told to say
 # A task that failed for another's fault, by the operator's word, or for money, was no bad work.
 _NOT_ITS_FAULT: Final = frozenset(
     {FailureKind.DEPENDENCY_FAILED, FailureKind.ABORTED, FailureKind.BUDGET}
@@ -40,10 +40,15 @@ def _of_no_task(run: Run) -> Iterator[tuple[str, Experience]]:
 
 
 def _of_task(run: Run, task: Task) -> Iterator[tuple[str, Experience]]:
+    raced = () if task.raced is None else task.raced.entrants
+    # Good work that lost a race to better work was no bad work, and did not stand either.
+    lost = {each.attempt_id for each in raced if task.raced and each.number != task.raced.winner}
     answered = [
         each.id
         for each in task.attempts
-        if each.role is Role.IMPLEMENTER and each.outcome is AttemptOutcome.OK
+        if each.role is Role.IMPLEMENTER
+        and each.outcome is AttemptOutcome.OK
+        and each.id not in lost
     ]
     for attempt in task.attempts:
         work = kind_of(attempt.role, task)
@@ -52,7 +57,7 @@ def _of_task(run: Run, task: Task) -> Iterator[tuple[str, Experience]]:
             yield from _experience(work, attempt, accepted)
             continue
         # What was set aside to be made again, and what is under way still, proved nothing.
-        if attempt.id != answered[-1] or not _is_decided(task):
+        if attempt.id not in answered[-1:] or not _is_decided(task):
             continue
         rounds = task.amendment_rounds_total + task.verification_fix_rounds_total
         stood = task.status is TaskStatus.COMPLETED
@@ -84,7 +89,7 @@ def _blocking(run: Run, task: Task) -> int:
 def _experience(
     work: WorkKind, attempt: Attempt, accepted: bool, rounds: int = 0, findings: int = 0
 ) -> Iterable[tuple[str, Experience]]:
-    if attempt.outcome is None or attempt.outcome in SAYS_NOTHING or attempt.executor == PLAYED:
+    if attempt.outcome is None or attempt.outcome in SAYS_NOTHING or attempt.executor == SCRIPTED:
         return
     usage = attempt.usage
     yield (

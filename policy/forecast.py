@@ -13,6 +13,7 @@ from typing import Final
 
 from attrs import frozen
 
+from ..state.config import RaceConfig
 from ..state.enums import AgentType, Role, TaskStatus
 from ..state.records import Run, Task
 from .critique import critique_enabled, level_needs_gate
@@ -21,6 +22,7 @@ from .hub_files import rule_for
 from .ledger import account, attempts_of
 from .plan import task_order
 from .plan_gate import files_to_modify
+from .racing import order_of
 
 _OVER: Final = frozenset({TaskStatus.COMPLETED, TaskStatus.FAILED})
 _LOW, _MIDDLE, _HIGH = (attrgetter(name) for name in ("low", "middle", "high"))
@@ -71,10 +73,19 @@ class Forecast:
 
 
 def forecast(
-    run: Run, estimates: Mapping[Role, Estimate], max_parallel: int, cap: float | None = None
+    run: Run,
+    estimates: Mapping[Role, Estimate],
+    max_parallel: int,
+    cap: float | None = None,
+    race: RaceConfig | None = None,
 ) -> Forecast:
-    """The forecast for the tasks of a run that are not over; ``cap`` is on its cost, in USD."""
+    """The forecast for the tasks of a run that are not over; ``cap`` is on its cost, in USD.
+
+    ``race``: which of them are raced.
+    """
     tasks = sorted((task for task in run.tasks if task.status not in _OVER), key=task_order)
+    orders = {task.id: order_of(task, race or RaceConfig()) for task in tasks}
+    entrants = {task: 1 if order is None else order.n for task, order in orders.items()}
     levels = [
         tuple(task for task in tasks if task.level == level)
         for level in sorted({task.level for task in tasks})
@@ -85,11 +96,11 @@ def forecast(
 
     def simulated(pick: "attrgetter[float]") -> float:
         one = {role: pick(each) for role, each in times.items()}
-        return _makespan(levels, one, gate or 0.0, max_parallel)
+        return _makespan(levels, one, gate or 0.0, max_parallel, entrants)
 
     middle = {role: each.middle for role, each in times.items()}
     critical, length = _critical(tasks, middle, gate or 0.0)
-    pieces = _pieces(levels)
+    pieces = _pieces(levels, entrants)
     used = tuple(role for role in Role if pieces[role])
     unpriced = tuple(role for role in used if estimates[role].usd is None)
     return Forecast(
@@ -98,7 +109,7 @@ def forecast(
         max_parallel=max_parallel,
         widest=max(map(len, levels), default=0),
         seconds=Range(simulated(_LOW), simulated(_MIDDLE), simulated(_HIGH)),
-        one_by_one=_makespan(levels, middle, gate or 0.0, 1),
+        one_by_one=_makespan(levels, middle, gate or 0.0, 1, entrants),
         critical=critical,
         critical_seconds=length,
         overlaps=_overlaps(run, levels),
@@ -115,13 +126,13 @@ def _used(run: Run) -> float:
     return account(attempts_of(run)).used.cost_usd or 0.0
 
 
-def _pieces(levels: Sequence[Sequence[Task]]) -> Mapping[Role, int]:
+def _pieces(levels: Sequence[Sequence[Task]], entrants: Mapping[str, int]) -> Mapping[Role, int]:
     """How many pieces of work there are for each role."""
     tasks = tuple(chain(*levels))
     return {
         Role.PLANNER: 0,  # the plan is there
-        Role.IMPLEMENTER: len(tasks),
-        Role.CRITIC: sum(map(critique_enabled, tasks)),
+        Role.IMPLEMENTER: sum(entrants[task.id] for task in tasks),
+        Role.CRITIC: sum(len(_reviews(task, entrants)) for task in tasks),
         Role.GATE_CRITIC: sum(map(level_needs_gate, levels)),
         Role.GREYBEARD: len(tasks),
         Role.FIX_AGENT: len(tasks),
@@ -140,18 +151,28 @@ def _usd(pieces: Mapping[Role, int], estimates: Mapping[Role, Estimate]) -> Rang
 
 
 def _makespan(
-    levels: Sequence[Sequence[Task]], one: Mapping[Role, float], gate: float, at_once: int
+    levels: Sequence[Sequence[Task]],
+    one: Mapping[Role, float],
+    gate: float,
+    at_once: int,
+    entrants: Mapping[str, int],
 ) -> float:
     """How long it takes until the last level is verified."""
     seconds = gate + one[Role.ATTRIBUTION] if levels else 0.0
     for tasks in levels:
         work = one[Role.IMPLEMENTER] + one[Role.GREYBEARD] + gate
-        reviewed = [task for task in tasks if critique_enabled(task)]
-        seconds += _in_parallel([work for _ in tasks], at_once)
-        seconds += _in_parallel([one[Role.CRITIC] for _ in reviewed], at_once)
+        works = [work for task in tasks for _ in range(entrants[task.id])]
+        reviews = [one[Role.CRITIC] for task in tasks for _ in _reviews(task, entrants)]
+        seconds += _in_parallel(works, at_once) + _in_parallel(reviews, at_once)
         seconds += one[Role.GATE_CRITIC] if level_needs_gate(tasks) else 0.0
         seconds += _in_parallel([one[Role.FIX_AGENT] for _ in tasks], at_once)
     return seconds
+
+
+def _reviews(task: Task, entrants: Mapping[str, int]) -> range:
+    """One in the level, and before it one for each entrant in a race."""
+    raced = entrants[task.id] if entrants[task.id] > 1 else 0
+    return range(1 + raced if critique_enabled(task) else 0)
 
 
 def _in_parallel(works: Iterable[float], at_once: int) -> float:

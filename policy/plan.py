@@ -62,6 +62,7 @@ def materialise(plan: Plan) -> tuple[Task, ...]:
             task_class=planned.task_class,
             critique_enabled=planned.critique_enabled,
             verify_commands=planned.verify_commands,
+            race=planned.race,
         )
         for planned in ordered
     )
@@ -80,5 +81,6 @@ def as_planned(task: Task) -> Task:
         task_class=task.task_class,
         critique_enabled=task.critique_enabled,
         verify_commands=task.verify_commands,
+        race=task.race,
         unknown=task.unknown,
     )

@@ -1,15 +1,14 @@
 """The plan as the operator sees and changes it, and what his changes make of the run's tasks."""
 
-from collections.abc import Sequence
-
 from attrs import evolve, frozen
 
-from ..state.hubs import HubFile
+from ..state.config import RaceConfig
 from ..state.plan_file import EditablePlan, EditableTask
 from ..state.records import Plan, PlannedTask, Run, Task
 from .dag import Node, validate
 from .plan import materialise
 from .plan_gate import gate_plan
+from .racing import race_problems
 
 
 @frozen(kw_only=True)
@@ -40,6 +39,7 @@ def editable(run: Run) -> EditablePlan:
                 task_class=task.task_class,
                 critique_enabled=task.critique_enabled,
                 verify_commands=task.verify_commands,
+                race=task.race,
                 plan_markdown=task.plan_markdown,
             )
             for task in run.tasks
@@ -47,10 +47,10 @@ def editable(run: Run) -> EditablePlan:
     )
 
 
-def edited(run: Run, plan: EditablePlan, hub_files: Sequence[HubFile] = ()) -> EditedPlan:
+def edited(run: Run, plan: EditablePlan, race: RaceConfig) -> EditedPlan:
     """Judge a plan that a person wrote as strictly as a planner's, and say what he changed.
 
-    Nobody is asked again about what he left as it was.
+    Nobody is asked again about what he left as it was.  ``race`` has those who may be raced.
     """
     nodes = [Node(task.id, None, task.depends_on) for task in plan.tasks]
     report = validate(nodes)
@@ -63,7 +63,8 @@ def edited(run: Run, plan: EditablePlan, hub_files: Sequence[HubFile] = ()) -> E
             verification_mode_rationale=plan.verification_mode_rationale,
         )
     )
-    verdict = gate_plan(tasks, hub_files=hub_files)
+    verdict = gate_plan(tasks, hub_files=run.hub_files)
+    unfit = tuple(reason for task in tasks for reason in race_problems(task, run.isolation, race))
     before, after = ({_name(task): task for task in each} for each in (run.tasks, tasks))
     changed = [
         f"{name} {'added' if name not in before else 'removed' if name not in after else 'changed'}"
@@ -73,7 +74,10 @@ def edited(run: Run, plan: EditablePlan, hub_files: Sequence[HubFile] = ()) -> E
     if plan.verification_mode is not run.verification_mode:
         changed.append(f"verified by {plan.verification_mode}")
     return EditedPlan(
-        tasks=tasks, reasons=verdict.reasons, warnings=verdict.warnings, changed=tuple(changed)
+        tasks=tasks,
+        reasons=(*verdict.reasons, *unfit),
+        warnings=verdict.warnings,
+        changed=tuple(changed),
     )
 
 
@@ -101,5 +105,6 @@ def _planned(task: EditableTask, level: int) -> PlannedTask:
         agent_type=task.agent_type,
         task_class=task.task_class,
         verify_commands=task.verify_commands,
+        race=task.race,
         critique_enabled=task.critique_enabled,
     )

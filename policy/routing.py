@@ -6,7 +6,7 @@ from typing import Final, TypeAlias
 
 from attrs import frozen
 
-from ..state.config import Price
+from ..state.config import Candidate, Price
 from ..state.enums import RouteLabel
 from ..state.routes import Experience, RouteCandidate, WorkKind
 from .priors import TYPICAL_TOKENS, Tokens, prior_of
@@ -18,6 +18,10 @@ ENOUGH: Final = 3  # attempts at the very kind of work; with fewer, all in the r
 MILLION: Final = 1_000_000
 # Before the slash of a model's name; a vendor's own program is told the rest.
 VENDORS: Final = frozenset({"anthropic", "openai", "gemini", "google", "vertex_ai"})
+
+# Our own loop: over a real model, or one that says what a script has.
+LITELLM: Final = "litellm"
+SCRIPTED: Final = "scripted"
 
 Way: TypeAlias = tuple[str, str]  # an executor and a model
 
@@ -46,6 +50,16 @@ class Advice:
     model: str
     reason: str
     candidates: tuple[RouteCandidate, ...]  # the configured one first
+
+
+def executor_of(model: str) -> str:
+    """Which half of our own loop carries out attempts with a model, as recorded."""
+    return SCRIPTED if model.startswith(f"{SCRIPTED}:") else LITELLM
+
+
+def candidate_way(candidate: Candidate) -> Way:
+    """Who that is."""
+    return candidate.executor or executor_of(candidate.model), candidate.model
 
 
 def canonical(model: str) -> str:

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 from attrs import field, frozen
 
-from .enums import AgentType, Isolation, Role, RoutingMode
+from .enums import AgentType, Isolation, Role, RoutingMode, TaskClass
 from .hubs import HubFile
 
 DEFAULT_KEY_VARIABLE = "OPENCODE_API_KEY"
@@ -162,6 +162,27 @@ class Candidates:
 
 
 @frozen(kw_only=True)
+class RaceOrder:
+    """So many implementers at one task, of which the best work is taken.
+
+    ``executors`` are given out in turn; without any, each entrant is who the task would have had.
+    """
+
+    n: int
+    executors: tuple[Candidate, ...] = ()
+
+
+@frozen(kw_only=True)
+class RaceConfig:
+    """Which tasks are raced; ``n`` and ``executors`` as in ``RaceOrder``, an ``n`` of 1: none."""
+
+    n: int = 1
+    executors: tuple[Candidate, ...] = ()
+    agent_types: tuple[AgentType, ...] = (AgentType.GENERAL, AgentType.INTERN)
+    classes: tuple[TaskClass, ...] = tuple(TaskClass)
+
+
+@frozen(kw_only=True)
 class Price:
     """USD per million tokens, for models whose price is not known."""
 
@@ -232,6 +253,7 @@ class Config:
     max_quota_wait_seconds: float = 21_600.0  # allowances of five hours come back within six
     routing: RoutingMode = RoutingMode.OFF
     candidates: Candidates = field(factory=Candidates)
+    race: RaceConfig = field(factory=RaceConfig)
     prices: Mapping[str, Price] = field(factory=dict)
     author_name: str | None = None  # of commits; default: the repository's user.name
     author_email: str | None = None

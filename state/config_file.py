@@ -13,7 +13,7 @@ from . import yaml_text
 from .codec import Problem, ShapeError, structure_strict
 from .config import Config
 from .durable import read_regular
-from .enums import HubStrategy
+from .enums import HubStrategy, Isolation
 from .errors import ConfigError
 from .glob import Glob
 from .invariants import COMMIT_STRATEGY
@@ -22,6 +22,7 @@ from .yaml_text import YamlError
 CONFIG_FILE: Final = "dispatch-config.yaml"
 ADAPTERS: Final = ("anthropic", "openai", "openai-compatible")
 MAX_PARALLEL: Final = 64
+MAX_ENTRANTS: Final = 8  # of one race
 MAX_SERVER_WAIT: Final = 30.0  # seconds after an edit
 MAX_BYTES: Final = 1024 * 1024
 
@@ -100,6 +101,9 @@ def _config(repository: _Source, user: _Source) -> Config:
         config = structure_strict(raw, Config)
     except ShapeError as error:
         found += [problem for problem in error.found if problem.path not in said]
+    if config is not None and config.race.n > 1 and config.isolation is not Isolation.TASK:
+        what = f"needs `isolation: {Isolation.TASK}`: each entrant has a tree of its own"
+        found.append(Problem(("race",), what))
     lines = [_located(problem, repository, user) for problem in found]
     if gate:
         what = f"belongs into the repository's {CONFIG_FILE}, not here"
@@ -197,6 +201,12 @@ def _parallel(value: object) -> str | None:
     return f"{value} is not between 1 and {MAX_PARALLEL}"
 
 
+def _entrants(value: object) -> str | None:
+    if type(value) is not int or 1 <= value <= MAX_ENTRANTS:
+        return None
+    return f"{value} is not between 1 and {MAX_ENTRANTS}"
+
+
 def _a_short_wait(value: object) -> str | None:
     if not _is_number(value) or 0 <= value <= MAX_SERVER_WAIT:
         return None
@@ -291,6 +301,9 @@ _RULES: Final[Mapping[tuple[str, ...], Rule]] = {
     ("maxQuotaWaitSeconds",): _not_negative,
     ("candidates", "*", "*", "model"): _not_blank,
     ("candidates", "*", "*", "executor"): _not_blank,
+    ("race", "n"): _entrants,
+    ("race", "executors", "*", "model"): _not_blank,
+    ("race", "executors", "*", "executor"): _not_blank,
     ("prices", "*", "*"): _not_negative,
     ("authorName",): _a_name,
     ("authorEmail",): _a_name,

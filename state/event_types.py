@@ -122,6 +122,13 @@ EVENT_TYPES: Final[Mapping[str, EventType]] = {
         {"level": _COUNT, "folded": _FLAG, "tip": _TEXT},
     ),
     "task.started": EventType("an implementer may begin", {"task": _TEXT, "worktree": _TEXT}),
+    "race.started": EventType(
+        "several implementers may begin with one task, each in a worktree of its own",
+        {"task": _TEXT, "entrants": _COUNT},
+    ),
+    "race.decided": EventType(
+        "the work of one of them was taken", {"task": _TEXT, "attempt": _TEXT, "reason": _TEXT}
+    ),
     "task.submitted": EventType("its work was accepted from the implementer", {"task": _TEXT}),
     "task.conflicted": EventType(
         "its work conflicts with its siblings'", {"task": _TEXT, "paths": _TEXTS}

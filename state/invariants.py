@@ -6,6 +6,7 @@ from collections.abc import Collection, Iterable, Iterator
 from typing import Final
 
 from .enums import RunStatus, TaskStatus
+from .races import Race
 from .records import Run, Task
 from .work import Attempt
 
@@ -96,6 +97,15 @@ def _task(task: Task, ids: Collection[str], *, has_evidence: bool) -> Iterator[s
     if has_evidence and task.evidence is None and task.status in _AFTER_COMMIT:
         yield f"{where} is {task.status}, but has no evidence."
     yield from _attempts(where, task.attempts)
+    if task.raced is not None:
+        yield from _race(where, task.raced)
+
+
+def _race(where: str, race: Race) -> Iterator[str]:
+    if [each.number for each in race.entrants] != list(range(1, len(race.entrants) + 1)):
+        yield f"the entrants of the race of {where} are not numbered from 1."
+    if race.winner is not None and (race.taken is None or race.taken.output is None):
+        yield f"the race of {where} was won by {race.winner}, which handed nothing in."
 
 
 def _references(run: Run, known: Run | None, ids: Collection[str]) -> Iterator[str]:

@@ -12,6 +12,7 @@ from attrs import frozen
 
 from . import yaml_text
 from .codec import ShapeError, structure_strict, unstructure
+from .config import RaceOrder
 from .durable import read_regular
 from .enums import AgentType, TaskClass, VerificationMode
 from .errors import UsageError
@@ -38,6 +39,7 @@ class EditableTask:
     task_class: TaskClass = TaskClass.FEATURE
     critique_enabled: bool = True
     verify_commands: tuple[str, ...] = ()
+    race: RaceOrder | None = None
     plan_markdown: str
 
 

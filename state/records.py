@@ -10,7 +10,7 @@ from typing import Final
 
 from attrs import field, frozen
 
-from .config import Caps
+from .config import Caps, RaceOrder
 from .enums import (
     AgentType,
     FailureKind,
@@ -32,6 +32,7 @@ from .judgements import (
     PlanRefusal,
     VerificationRound,
 )
+from .races import Race
 from .record import Record
 from .routes import Route
 from .work import (
@@ -93,6 +94,7 @@ class PlannedTask(Record):
     task_class: TaskClass
     verify_commands: tuple[str, ...]
     critique_enabled: bool
+    race: RaceOrder | None = None  # the operator's word, before what the configuration says
 
 
 @frozen(kw_only=True)
@@ -118,6 +120,7 @@ class Task(Record):
     task_class: TaskClass
     critique_enabled: bool
     verify_commands: tuple[str, ...]
+    race: RaceOrder | None = None
     status: TaskStatus = TaskStatus.PENDING
     fixing_source: FixingSource | None = None
     worktree_path: str | None = None
@@ -131,6 +134,7 @@ class Task(Record):
     superseded_paths: tuple[str, ...] = ()  # where a resolution or repair replaced accepted lines
     regenerations: tuple[Regeneration, ...] = ()
     restarts: tuple[Restart, ...] = ()
+    raced: Race | None = None  # what came of a race, or has so far
     rescue_ref: str | None = None
     failure: Failure | None = None
     critique_verdicts: tuple[CritiqueVerdict, ...] = ()

@@ -6,9 +6,9 @@ from urllib.parse import urlsplit
 
 from attrs import evolve
 
+from ...policy.routing import LITELLM, SCRIPTED, Way, candidate_way, executor_of
 from ...state.config import Choice, Config
 from ...state.enums import AgentType, Role
-from ..clients import LITELLM, SCRIPTED, executor_of
 from ..executors.command import Command
 from ..executors.delegation import DelegationExecutor
 from ..executors.table import EXECUTORS
@@ -16,9 +16,9 @@ from .attempt import Vendor
 
 OWN: Final = (LITELLM, SCRIPTED)  # our own loop, whatever gives its turns
 COMMAND: Final = "command"
+RACE: Final = "race"  # how messages name what is only in a race
 
 Executors = Mapping[str, DelegationExecutor]
-Way = tuple[str, str]  # executor and model
 
 
 def executors_of(config: Config) -> Executors:
@@ -60,6 +60,8 @@ def ways_of(config: Config, executors: Executors) -> Mapping[Way, tuple[str, ...
             way = way_of(config, executors, role, agent_type, others)
             if word not in (known := found.get(way, ())):
                 found[way] = (*known, word)
+    for way in map(candidate_way, config.race.executors):
+        found[way] = (*found.get(way, ()), RACE)
     return found
 
 

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Callable
 from pathlib import Path
 
+from ...policy.routing import SCRIPTED
 from ...state.work import Usage
 from ..model import (
     REFUSED_UNREAD,
@@ -20,7 +21,7 @@ from ..scripted.script import Reply, Request, Said, Script, ScriptError
 from ..scripted.wire import arguments_text
 from .failures import kind_of, retry_after, safe_message
 
-PREFIX = "scripted:"
+PREFIX = f"{SCRIPTED}:"
 
 
 def script_path(model: str) -> Path | None:

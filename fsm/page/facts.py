@@ -122,6 +122,10 @@ def pieces_of(task: Task) -> Iterator[Piece]:
             yield Piece(title=title, ref=fix.commit_sha)
     if task.rescue_ref is not None:
         yield Piece(title="Kept, and not in the result", ref=task.rescue_ref)
+    for entrant in () if task.raced is None else task.raced.entrants:
+        if entrant.kept_ref is not None:
+            title = f"Entrant {entrant.number} of its race, not in the result"
+            yield Piece(title=title, ref=entrant.kept_ref)
 
 
 def facts_of(run: Run, *, gate_diff: str, patches: Mapping[str, str], now: str) -> Facts:

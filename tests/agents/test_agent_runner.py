@@ -22,7 +22,6 @@ from fakes.agent_jobs import (
 )
 from fakes.model_fake import MemoryJournal, ScriptedModel, Step, SteppedTime, turn
 
-from dispatch.agents.clients import executor_of
 from dispatch.agents.model import (
     AssistantMessage,
     Message,
@@ -35,6 +34,7 @@ from dispatch.agents.retry import RetryPolicy
 from dispatch.agents.roles import ROLES
 from dispatch.agents.runner import AgentRunner
 from dispatch.agents.transcript import TRANSCRIPT, read
+from dispatch.policy.routing import executor_of
 from dispatch.state.config import Config, Fallback, Limits
 from dispatch.state.enums import AttemptOutcome, GreybeardRuling
 from dispatch.state.jobs import (

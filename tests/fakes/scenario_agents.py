@@ -96,7 +96,7 @@ class ScenarioAgents:
             case PlanJob():
                 value = self.plans.pop(0) if len(self.plans) > 1 else self.plans[0]
             case ImplementJob():
-                work = self.works[job.task.id]
+                work = self.works.get(_subject(job)) or self.works[job.task.id]
                 work.edit(job.root)
                 submission = _claim(job.task.id, work)
                 problems = await job.check(submission)
@@ -122,7 +122,7 @@ class ScenarioAgents:
                 value = submission.output
             case CritiqueJob():
                 found = _of_round(self.rounds, job.task.id, job.round)
-                found = found or self.findings.get(job.task.id, ())
+                found = found or self.findings.get(_subject(job), ())
                 value = CritiqueVerdict(
                     round=job.round,
                     status=_status(found),
@@ -199,6 +199,11 @@ def writes(**files: str) -> Work:
 def blocking(text: str = "wrong") -> Finding:
     """A finding that must be fixed."""
     return Finding(id="f1", severity=FindingSeverity.BLOCKING, description=text)
+
+
+def _subject(job: Job[Any]) -> str:
+    """What an attempt is about: a task, or an entrant in its race."""
+    return job.attempt.id.rsplit(".", 2)[0]
 
 
 def _of_round(
