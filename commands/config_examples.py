@@ -63,6 +63,12 @@ routing: auto
 candidates:
   implementer: [{model: openai/gpt-5.6-terra}, {model: gemini/gemini-3.8-flash}]
 """,
+    "race": """\
+race:
+  n: 2
+  classes: [bugfix]
+  executors: [{model: openai/gpt-5.6-terra}, {executor: claude, model: anthropic/claude-sonnet-5}]
+""",
     "prices": """\
 prices:
   some-model: {input: 0.6, output: 2.4, cached: 0.06}

@@ -1,6 +1,7 @@
 """Races: several implementers at one task; the best work is taken and no work is lost."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 from attrs import evolve
@@ -36,7 +37,7 @@ def a_place(folder: Path, race: RaceConfig = TWO) -> Place:
     return place
 
 
-def agents(**changes: object) -> ScenarioAgents:
+def agents(**changes: Any) -> ScenarioAgents:
     return evolve(ScenarioAgents(plans=[PLAN], works=WORKS), **changes)
 
 

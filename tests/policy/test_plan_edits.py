@@ -4,6 +4,7 @@ from attrs import evolve, fields
 from fakes.policy_records import a_run, a_task
 
 from dispatch.policy.plan_edits import EditedPlan, editable, edited, with_plan
+from dispatch.state.config import RaceConfig
 from dispatch.state.enums import VerificationMode
 from dispatch.state.plan_file import EditableTask
 from dispatch.state.records import PlannedTask
@@ -22,7 +23,7 @@ def test_a_plan_that_was_not_touched_gives_the_same_tasks_again() -> None:
         ("store", ()),
         ("join", ("parse", "store")),
     ]
-    assert edited(RUN, plan) == EditedPlan(tasks=RUN.tasks, reasons=())
+    assert edited(RUN, plan, RaceConfig()) == EditedPlan(tasks=RUN.tasks, reasons=())
     assert with_plan(RUN, plan, RUN.tasks) == RUN
 
 
@@ -34,7 +35,7 @@ def test_tasks_that_were_added_removed_and_reworded_are_named_and_get_new_places
         verification_mode=VerificationMode.SKIP_COMPARISON,
         tasks=(new, evolve(parse, objective="Parse."), evolve(join, depends_on=("parse",))),
     )
-    found = edited(RUN, plan)
+    found = edited(RUN, plan, RaceConfig())
     assert (found.reasons, found.warnings) == ((), ())
     assert [each.id for each in found.tasks] == ["1a-parse", "2a-join", "3a-draw"]
     assert [each.depends_on for each in found.tasks] == [(), ("1a-parse",), ("2a-join",)]
@@ -50,11 +51,11 @@ def test_tasks_that_were_added_removed_and_reworded_are_named_and_get_new_places
 def test_a_plan_that_cannot_be_is_refused_with_the_same_sentences_as_a_planners() -> None:
     parse, store, join = editable(RUN).tasks
     circle = evolve(editable(RUN), tasks=(evolve(parse, depends_on=("join",)), store, join))
-    assert edited(RUN, circle) == EditedPlan(
+    assert edited(RUN, circle, RaceConfig()) == EditedPlan(
         tasks=(), reasons=("cycle detected: join -> parse -> join",)
     )
     short = evolve(editable(RUN), tasks=(evolve(parse, plan_markdown="x"), store, join))
-    assert edited(RUN, short).reasons == (
+    assert edited(RUN, short, RaceConfig()).reasons == (
         "Task '1a-parse' has a plan (planMarkdown) of 1 characters; its implementer sees nothing "
         "else, so write at least 200.",
     )
