@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from properties.strategies_plain import plain, texts
 
 from dispatch.state.enums import RunStatus, TaskStatus
+from dispatch.state.races import Race
 from dispatch.state.record import Record
 from dispatch.state.records import HistoryEntry, Run, Task
 from dispatch.state.work import Evidence
@@ -91,8 +92,10 @@ def tasks(draw: st.DrawFn, earlier: tuple[str, ...] = (), level: int = 1) -> Tas
     )
     names = [f"{each.id}#{place}" for place, each in enumerate(task.attempts)]
     task_id = f"{level}{chr(ord('a') + len(earlier))}-{draw(st.sampled_from(('x', 'fix-it', '0')))}"
+    raced = task.raced and _legal_race(task.raced)
     return evolve(
         task,
+        raced=raced,
         id=task_id,
         level=level,
         depends_on=tuple(draw(st.lists(st.sampled_from(earlier), max_size=2))) if earlier else (),
@@ -105,6 +108,12 @@ def tasks(draw: st.DrawFn, earlier: tuple[str, ...] = (), level: int = 1) -> Tas
             for each, name in zip(task.attempts, names, strict=True)
         ),
     )
+
+
+def _legal_race(race: Race) -> Race:
+    numbered = tuple(evolve(each, number=place) for place, each in enumerate(race.entrants, 1))
+    able = (each.number for each in numbered if each.output is not None)
+    return evolve(race, entrants=numbered, winner=race.winner and next(able, None))
 
 
 @st.composite
