@@ -35,6 +35,7 @@ class Story:
     name: str
     rules: tuple[Rule, ...]
     gate: str = "test -s base.txt"
+    config: Mapping[str, Any] = field(factory=dict)
     delegated: Mapping[str, tuple[Step, ...]] = field(factory=dict)
 
 
@@ -45,7 +46,7 @@ def set_up(story: Story, folder: Path, place: Path) -> None:
     root, script = folder / RUN, "script.json"
     (folder / script).write_text(json.dumps({"rules": story.rules}), encoding="utf-8")
     models = {role.value: f"scripted:{place / script}" for role in Role}
-    config = {"buildGate": [story.gate], "modelConfig": models}
+    config = {"buildGate": [story.gate], "modelConfig": models, **story.config}
     (root / "dispatch-config.yaml").write_text(json.dumps(config), encoding="utf-8")
     (root / "spec.md").write_text("# Words\n\nWrite more of them.\n", encoding="utf-8")
     (root / "base.txt").write_text(BASE, encoding="utf-8")
@@ -242,12 +243,31 @@ _DELEGATED: Final = Story(
         "# Task 1b-y": _program(("write", ["y", "y\n"]), claims=[["y"]]),
     },
 )
+_RACE: Final = Story(
+    name="race",
+    config={"race": {"n": 2, "agentTypes": ["intern"]}},
+    rules=(
+        _plan(_task("x", reviewed=True)),
+        *_writes("# Task 1a-x", ("x", "x\n")),
+        _review("1a-x", 1),
+        _gate(1, 1, "1a-x"),
+    ),
+)
 _SINGLE: Final = Story(
     name="single",
     rules=(_plan(_task("x")), *_writes("# Task 1a-x", ("x", "x\n"))),
 )
 STORIES: Final = {
     each.name: each
-    for each in (_STRAIGHT, _AMENDMENT, _CONFLICT, _REGRESSION, _ESCALATION, _DELEGATED, _SINGLE)
+    for each in (
+        _STRAIGHT,
+        _AMENDMENT,
+        _CONFLICT,
+        _REGRESSION,
+        _ESCALATION,
+        _DELEGATED,
+        _RACE,
+        _SINGLE,
+    )
 }
 SWEPT: Final = tuple(name for name in STORIES if name != "single")  # that is for quick tests

@@ -299,9 +299,15 @@ def comparable(run: Run) -> Any:
         commands = tuple(evolve(one, duration_seconds=0.0, output_path="") for one in each.commands)
         return evolve(each, commands=commands)
 
+    def entrant(each: Any) -> Any:
+        known = each.evidence and evidence(each.evidence)
+        return evolve(each, attempt_id="", kept_ref=bool(each.kept_ref), evidence=known)
+
     def task(each: Any) -> Any:
         fixes = tuple(evolve(fix, evidence=evidence(fix.evidence)) for fix in each.fixes)
-        return evolve(each, attempts=(), evidence=evidence(each.evidence), fixes=fixes)
+        raced = each.raced and evolve(each.raced, entrants=tuple(map(entrant, each.raced.entrants)))
+        known = evidence(each.evidence)
+        return evolve(each, attempts=(), evidence=known, fixes=fixes, raced=raced)
 
     return evolve(
         run,
