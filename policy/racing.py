@@ -71,7 +71,7 @@ def winner(entrants: Sequence[Entrant]) -> tuple[int, str]:
     pairs = zip(_WORDS, _counts(best), _counts(others[0]), strict=True)
     for words, mine, next_best in pairs:
         if mine != next_best:
-            return best.number, f"{mine} {words}, the next best has {next_best}"
+            return best.number, f"fewer {words}: {mine}, the next best has {next_best}"
     return best.number, f"as good as entrant {others[0].number}, and before it"
 
 

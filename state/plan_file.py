@@ -24,7 +24,8 @@ MAX_PROBLEMS: Final = 10  # that are told at once
 _HEAD: Final = """\
 # The plan of run {run}, yours to change before it is carried out: add, remove and reword tasks.
 # A task starts when those below dependsOn are done.  agentType is one of {types};
-# class is one of {classes}.  It is checked again when you approve it.
+# class is one of {classes}.  With race: {{n: 2}} two implementers carry a task out,
+# and the better work is taken.  It is checked again when you approve it.
 """
 
 

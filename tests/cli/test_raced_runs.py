@@ -49,7 +49,7 @@ def test_another_program_races_our_own_loop_and_the_smaller_work_is_taken(tmp_pa
     ended = run.program.run("run", "r")
     assert (ended.code, run.run.status) == (ExitCode.DONE, RunStatus.DONE), ended.err
     race = race_of(run)
-    assert (race.winner, race.reason) == (2, "1 changed lines, the next best has 2")
+    assert (race.winner, race.reason) == (2, "fewer changed lines: 1, the next best has 2")
     assert run.user.git("show", "dispatch/r:w") == "w"
     lost = race.entrants[0]
     assert (lost.executor, lost.kept_ref) == (
@@ -57,7 +57,10 @@ def test_another_program_races_our_own_loop_and_the_smaller_work_is_taken(tmp_pa
         "refs/dispatch/r/rescue/1a-w.r1.implementer.1",
     )
     assert run.user.git("show", f"{lost.kept_ref}:w") == "one\ntwo"
-    assert "the race of 1a-w is won by entrant 2: 1 changed lines, the next best has 2" in ended.err
+    assert (
+        "the race of 1a-w is won by entrant 2: fewer changed lines: 1, the next best has 2"
+        in ended.err
+    )
     listed = run.program.run("rescue", "r")
     assert "1a-w.r1.implementer.1" in listed.out
     page = (run.folder / "report.html").read_text(encoding="utf-8")

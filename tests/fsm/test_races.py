@@ -56,7 +56,7 @@ def test_the_best_work_is_taken_and_the_other_is_kept_and_paid_for(tmp_path: Pat
     x, y = place.run.tasks
     assert x.raced is not None
     assert y.raced is not None
-    assert (x.raced.winner, x.raced.reason) == (2, "1 changed lines, the next best has 3")
+    assert (x.raced.winner, x.raced.reason) == (2, "fewer changed lines: 1, the next best has 3")
     assert y.raced.winner == 1
     assert [(each.executor, each.model) for each in x.raced.entrants] == [
         ("litellm", "left"),
@@ -87,7 +87,7 @@ def test_the_best_work_is_taken_and_the_other_is_kept_and_paid_for(tmp_path: Pat
     }
     report = (place.folder / "report.md").read_text(encoding="utf-8")
     assert "## Races" in report
-    assert "won by entrant 2: 1 changed lines, the next best has 3" in report
+    assert "won by entrant 2: fewer changed lines: 1, the next best has 3" in report
     assert kept in report
 
 

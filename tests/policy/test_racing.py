@@ -80,7 +80,7 @@ NOBODY = Entrant(number=9, executor="litellm", model="x", message="It gave up.")
 def test_fewer_failing_commands_come_before_findings_deviations_and_size() -> None:
     worse = entrant(1, failing=1, lines=1)
     better = entrant(2, findings=(FindingSeverity.BLOCKING,), lines=500)
-    assert winner((worse, better)) == (2, "0 failing commands, the next best has 1")
+    assert winner((worse, better)) == (2, "fewer failing commands: 0, the next best has 1")
 
 
 def test_fewer_blocking_findings_come_before_deviations_and_size() -> None:
@@ -88,7 +88,7 @@ def test_fewer_blocking_findings_come_before_deviations_and_size() -> None:
     better = entrant(2, severities=(DeviationSeverity.MAJOR,), lines=500)
     assert winner((worse, better)) == (
         2,
-        "0 blocking findings or missing reviews, the next best has 1",
+        "fewer blocking findings or missing reviews: 0, the next best has 1",
     )
 
 
@@ -103,16 +103,16 @@ def test_who_could_not_be_reviewed_comes_after_who_was_found_good() -> None:
 def test_where_nobody_was_reviewed_the_other_numbers_decide() -> None:
     assert winner((entrant(1, findings=None), entrant(2, findings=None, lines=9))) == (
         2,
-        "9 changed lines, the next best has 10",
+        "fewer changed lines: 9, the next best has 10",
     )
 
 
 def test_fewer_deviations_that_need_a_ruling_come_before_findings_and_size() -> None:
     minor = entrant(1, severities=(DeviationSeverity.MINOR,) * 3, lines=500)
     ruled = entrant(2, severities=(DeviationSeverity.MODERATE,))
-    assert winner((ruled, minor)) == (1, "0 deviations to rule on, the next best has 1")
+    assert winner((ruled, minor)) == (1, "fewer deviations to rule on: 0, the next best has 1")
     noted = entrant(3, findings=(FindingSeverity.ADVISORY,), lines=1)
-    assert winner((noted, minor)) == (1, "0 findings, the next best has 1")
+    assert winner((noted, minor)) == (1, "fewer findings: 0, the next best has 1")
 
 
 def test_equals_are_taken_by_number_and_one_alone_wins() -> None:
