@@ -358,6 +358,7 @@ class _Patient:
 def _told(folder: Path) -> tuple[Transcript, tuple[Item, ...]]:
     try:
         with disk_errors(folder):
+            (folder / SYSTEM).stat()  # written behind the transcript's start
             return Transcript.existing(folder)
     except FileNotFoundError:
         raise NotContinued("It had not begun.") from None

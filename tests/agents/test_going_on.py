@@ -298,6 +298,11 @@ async def test_an_unreadable_transcript_cannot_go_on(tmp_path: Path) -> None:
     with pytest.raises(NotContinued, match="had not begun"):
         await runner(Steady([])).run(evolve(job, interrupted=True))
     await runner(Steady(list(STEPS))).run(job)
+    told = job.folder / "system.md"
+    told.rename(job.folder / "aside")  # cut off before it was written
+    with pytest.raises(NotContinued, match="had not begun"):
+        await runner(Steady([])).run(evolve(job, interrupted=True))
+    (job.folder / "aside").rename(told)
     (job.folder / TRANSCRIPT).write_bytes(b"nonsense\n")
     with pytest.raises(NotContinued, match="cannot be read"):
         await runner(Steady([])).run(evolve(job, interrupted=True))
