@@ -5,8 +5,8 @@ from typing import Final
 
 from attrs import define, frozen
 
-from ..policy.outcomes import Action, allows
-from ..state.enums import AttemptOutcome
+from ..policy.outcomes import allows
+from ..state.enums import Action, AttemptOutcome
 from .model import OUTCOME_OF, AssistantMessage, Completes, Delta, ModelError, ModelRequest
 
 MAX_PAUSES: Final = 100  # of one turn: a provider may say "soon" for ever

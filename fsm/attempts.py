@@ -8,9 +8,9 @@ from typing import Any, TypeVar
 from attrs import evolve
 
 from ..policy.ledger import refusal, scopes
-from ..policy.outcomes import POLICIES, Action, Tried, remedy
+from ..policy.outcomes import POLICIES, Tried, remedy
 from ..policy.routing import Way
-from ..state.enums import AttemptOutcome, FailureKind, Role
+from ..state.enums import Action, AttemptOutcome, FailureKind, Role
 from ..state.errors import BudgetSpent, ProviderStopped
 from ..state.jobs import Job, NotContinued, Refusal, Result
 from ..state.records import Run
@@ -67,7 +67,7 @@ async def carry_out(
     asked for when the run goes on.
     """
     ways = ways or await ways_of(ports, role, task_id, job_type)
-    tried, before = Tried(), None
+    tried, before = _before(ports.store.run, role, subject, task_id, ways)
     while True:
         async with ports.stopping.agent():
             _require_budget(ports, task_id)
@@ -110,7 +110,8 @@ async def carry_out(
                 else:
                     _set_down(ports, task_id, attempt, result, change)
                 raise _stopped(ports, attempt, result)
-            _close(ports, task_id, attempt, result, accept, change)
+            due = found.action if result.value is None and refused is None else None
+            _close(ports, task_id, attempt, result, accept, change, then=due)
         if result.value is not None:
             return result.value
         if refused is not None:
@@ -121,7 +122,8 @@ async def carry_out(
             case Action.OTHER_MODEL:
                 tried = evolve(tried, others=tried.others + 1)
             case _:
-                raise AgentFailed(_how_it_ended(attempt, result), result.outcome, task_id)
+                message = _how_it_ended(attempt, result.outcome, result.message)
+                raise AgentFailed(message, result.outcome, task_id)
         before = attempt.id
         ports.journal.line("run", f"{attempt.id} ended with {result.outcome}: {found.action} next")
         if tidy is not None:
@@ -130,15 +132,31 @@ async def carry_out(
 
 def interrupted(run: Run, role: Role, subject: str, task_id: str | None) -> Attempt | None:
     """The attempt at that job that is open though nobody works on it; null: there is none."""
+    known = _known(run, role, subject, task_id)
+    return next((each for each in known if each.outcome is None), None)
+
+
+def is_hopeless(run: Run, role: Role, subject: str, task_id: str | None) -> bool:
+    """Whether a job failed for good in a process that could not record that."""
+    return _failed(run, role, subject, task_id) is not None
+
+
+def require_hope(run: Run, role: Role, subject: str, task_id: str | None) -> None:
+    """Raise AgentFailed for a hopeless job, as that process did."""
+    last = _failed(run, role, subject, task_id)
+    if last is not None and last.outcome is not None:
+        message = _how_it_ended(last, last.outcome, last.message)
+        raise AgentFailed(message, last.outcome, task_id)
+
+
+def _failed(run: Run, role: Role, subject: str, task_id: str | None) -> Attempt | None:
+    known = _known(run, role, subject, task_id)
+    return known[-1] if known and known[-1].then is Action.FAIL else None
+
+
+def _known(run: Run, role: Role, subject: str, task_id: str | None) -> list[Attempt]:
     prefix = _prefix(role, subject)
-    return next(
-        (
-            each
-            for each in attempts_of(run, task_id)
-            if each.outcome is None and each.id.startswith(prefix)
-        ),
-        None,
-    )
+    return [each for each in attempts_of(run, task_id) if each.id.startswith(prefix)]
 
 
 def _prefix(role: Role, subject: str) -> str:
@@ -157,6 +175,24 @@ def _tried(attempts: Sequence[Attempt], attempt: Attempt, ways: Sequence[Way]) -
         fresh += before.model == attempt.model
         attempt = before
     return Tried(fresh=fresh, others=ways.index(way))
+
+
+def _before(
+    run: Run, role: Role, subject: str, task_id: str | None, ways: Sequence[Way]
+) -> tuple[Tried, str | None]:
+    """What was tried for a job whose next attempt was due when the process ended; and the last."""
+    known = _known(run, role, subject, task_id)
+    last = known[-1] if known else None
+    if last is None or (last.executor, last.model) not in ways:
+        return Tried(), None
+    tried = _tried(known, last, ways)
+    match last.then:
+        case Action.FRESH:
+            return evolve(tried, fresh=tried.fresh + 1), last.id
+        case Action.OTHER_MODEL:
+            return evolve(tried, others=tried.others + 1), last.id
+        case _:
+            return Tried(), None
 
 
 def _is_refused_as_it_stands(attempt: Attempt, result: Result[Any]) -> bool:
@@ -196,14 +232,13 @@ def _stopped(ports: Ports, attempt: Attempt, result: Result[Any]) -> ProviderSto
     advice = POLICIES[result.outcome].advice
     return ProviderStopped(
         f"The run pauses: {attempt.model} does not work. "
-        f"{_how_it_ended(attempt, result).rstrip('.')}.",
+        f"{_how_it_ended(attempt, result.outcome, result.message).rstrip('.')}.",
         f"{advice} Then continue it: dispatch {ports.store.run.name}".strip(),
     )
 
 
-def _how_it_ended(attempt: Attempt, result: Result[Any]) -> str:
-    how = f"The {attempt.role} of attempt {attempt.id} ended with {result.outcome}"
-    return f"{how}: {result.message}"
+def _how_it_ended(attempt: Attempt, outcome: AttemptOutcome, message: str) -> str:
+    return f"The {attempt.role} of attempt {attempt.id} ended with {outcome}: {message}"
 
 
 def _open(
@@ -216,12 +251,10 @@ def _open(
 ) -> Attempt:
     # The number counts attempts of this subject and role, so that it does not depend on
     # which of several parallel agents came first.
-    prefix = _prefix(role, subject)
-    before = attempts_of(ports.store.run, task_id)
-    number = 1 + sum(each.id.startswith(prefix) for each in before)
+    number = 1 + len(_known(ports.store.run, role, subject, task_id))
     executor, model = way
     attempt = Attempt(
-        id=f"{prefix}{number}",
+        id=f"{_prefix(role, subject)}{number}",
         role=role,
         executor=executor,
         model=model,
@@ -256,6 +289,8 @@ def _close(
     result: Result[A],
     accept: Accept[A],
     noted: UserChange | None = None,
+    *,
+    then: Action | None = None,
 ) -> None:
     at = ports.clock.now()
 
@@ -270,6 +305,7 @@ def _close(
             at=at,
             active_seconds=result.active_seconds,
             session_id=result.session_id,
+            then=then,
         )
         run = with_user_change(run, noted)
         return run if result.value is None else accept(run, result.value)

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from attrs import evolve
 
 from ..policy.usage import add
-from ..state.enums import AttemptOutcome, Role, TaskStatus
+from ..state.enums import Action, AttemptOutcome, Role, TaskStatus
 from ..state.errors import IllegalEvent
 from ..state.records import HistoryEntry, Run, Task
 from ..state.work import Attempt, Usage
@@ -109,6 +109,7 @@ def close_attempt(
     at: str,
     active_seconds: float = 0.0,
     session_id: str | None = None,
+    then: Action | None = None,
 ) -> Run:
     """The run with an attempt ended and its usage added to its role's total.
 
@@ -127,6 +128,7 @@ def close_attempt(
             ended_at=at,
             active_seconds=max(active_seconds, attempt.active_seconds),
             session_id=session_id or attempt.session_id,
+            then=then,
         )
 
     run = change_attempt(run, task_id, attempt_id, close)

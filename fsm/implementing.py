@@ -8,7 +8,7 @@ from attrs import evolve
 from ..policy.schedule import level_tasks
 from ..state.enums import FailureKind, Isolation, Role, TaskStatus
 from ..state.records import Failure, Run, Task
-from .attempts import AgentFailed, interrupted
+from .attempts import AgentFailed, interrupted, is_hopeless
 from .deviations import judge_deviations
 from .fold import apply_task, change_task, task_of
 from .lifecycle import TaskEvent
@@ -49,8 +49,11 @@ async def implement(ports: Ports, task_id: str) -> None:
 
 
 def can_go_on(run: Run, task: Task) -> bool:
-    """Whether a running task may go on: its agent was at work in its own tree, or a race is on."""
-    if is_racing(task):
+    """Whether a running task goes on: in a race, with an agent in its own tree, or to its failure.
+
+    An agent that failed for good is not asked again because that could not be recorded.
+    """
+    if is_racing(task) or is_hopeless(run, Role.IMPLEMENTER, task.id, task.id):
         return True
     attempt = interrupted(run, Role.IMPLEMENTER, task.id, task.id)
     return attempt is not None and run.isolation is Isolation.TASK

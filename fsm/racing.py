@@ -20,7 +20,7 @@ from ..state.judgements import CritiqueVerdict
 from ..state.races import Entrant, Race
 from ..state.records import Run, Task
 from ..state.work import Attempt, Evidence
-from .attempts import AgentFailed, carry_out, interrupted
+from .attempts import AgentFailed, carry_out, interrupted, is_hopeless
 from .fold import apply_task, change_task, task_of
 from .lifecycle import TaskEvent
 from .parallel import each_beside
@@ -86,6 +86,7 @@ async def _enter(ports: Ports, task_id: str, number: int, base: str) -> None:
     task, entrant = task_of(run, task_id), _entrants(ports, task_id)[number - 1]
     name = entrant_name(task_id, number)
     goes_on = interrupted(run, Role.IMPLEMENTER, name, task_id) is not None
+    goes_on |= is_hopeless(run, Role.IMPLEMENTER, name, task_id)
     worktree = await (as_left if goes_on else prepare)(ports, name, base)
     first = (entrant.executor, entrant.model)
     usual = await ways_of(ports, Role.IMPLEMENTER, task_id, ImplementJob)

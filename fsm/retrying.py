@@ -144,7 +144,7 @@ def _afresh(task: Task) -> Task:
         # A race that was won is not paid for again: one does what is left to do.
         raced=task.raced if task.raced is not None and task.raced.winner is not None else None,
         rescue_ref=task.rescue_ref,
-        attempts=task.attempts,
+        attempts=tuple(evolve(each, then=None) for each in task.attempts),
     )
 
 

@@ -1,27 +1,14 @@
 """What follows each way an attempt can end: one table for all who make requests and attempts."""
 
 from collections.abc import Mapping
-from enum import StrEnum
 from typing import Final
 
 from attrs import frozen
 
-from ..state.enums import AttemptOutcome
+from ..state.enums import Action, AttemptOutcome
 
 # A second fresh agent after two that ended badly costs more than it ever repaired.
 MAX_FRESH_ATTEMPTS: Final = 1
-
-
-class Action(StrEnum):
-    """What to do next; the first two happen inside the attempt and keep its conversation."""
-
-    SAME = "same"  # the same request again, a bounded number of times
-    WAIT = "wait"  # the same request again, at the time that the provider states
-    FRESH = "fresh"  # another agent, from the start, in a clean tree
-    OTHER_MODEL = "other-model"  # a fresh agent with the next model of the role's ``fallback``
-    ACCEPT = "accept"  # there is a value
-    STOP = "stop"  # nothing more now: the run pauses as it is, and no work is at fault
-    FAIL = "fail"  # who wanted the job decides: the task fails, or the operator is asked
 
 
 IN_THE_ATTEMPT: Final = frozenset({Action.SAME, Action.WAIT})

@@ -218,6 +218,18 @@ class RouteLabel(StrEnum):
     INVALID = "invalid"  # none of the candidates can work
 
 
+class Action(StrEnum):
+    """What to do next; the first two happen inside the attempt and keep its conversation."""
+
+    SAME = "same"  # the same request again, a bounded number of times
+    WAIT = "wait"  # the same request again, at the time that the provider states
+    FRESH = "fresh"  # another agent, from the start, in a clean tree
+    OTHER_MODEL = "other-model"  # a fresh agent with the next model of the role's ``fallback``
+    ACCEPT = "accept"  # there is a value
+    STOP = "stop"  # nothing more now: the run pauses as it is, and no work is at fault
+    FAIL = "fail"  # who wanted the job decides: the task fails, or the operator is asked
+
+
 class AttemptOutcome(StrEnum):
     """Every way an attempt can end."""
 

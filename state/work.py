@@ -3,6 +3,7 @@
 from attrs import field, frozen
 
 from .enums import (
+    Action,
     AttemptOutcome,
     ChangeKind,
     DeviationCategory,
@@ -185,4 +186,5 @@ class Attempt(Record):
     # At their worst: the turn under way, and those whose usage nobody told.
     unsettled: Usage | None = None
     follows: str | None = None  # the attempt at the same job that came to nothing before it
+    then: Action | None = None  # what was due when it had come to nothing
     active_seconds: float = 0.0  # at work, without waiting for a place, an allowance or our checks

@@ -32,6 +32,7 @@ from dispatch.fsm.ports import Agents, Ports
 from dispatch.fsm.retrying import retried
 from dispatch.fsm.workplaces import BASELINE
 from dispatch.state.codec import unstructure
+from dispatch.state.config import RaceConfig
 from dispatch.state.document import DocumentStore
 from dispatch.state.enums import AgentType, Role, RunStatus
 from dispatch.state.errors import Paused
@@ -117,6 +118,7 @@ class MortalRun:
             "model_config": MODELS,
             "max_parallel": self.story.parallel,
             "attribution_runs": self.story.attribution_runs,
+            "race": RaceConfig(n=self.story.entrants),
         }
         changes = {"isolation": self.story.isolation, "hub_files": self.story.hub_files}
         return Place(
@@ -271,7 +273,8 @@ def _report(place: Place) -> list[str]:
 
 def _question(job: Job[Any], era: int) -> str:
     """What makes two jobs the same question."""
-    parts: list[object] = [type(job).__name__, era]
+    subject = job.attempt.id.rsplit(".", 2)[0]  # each entrant of a race is asked for itself
+    parts: list[object] = [type(job).__name__, era, subject]
     for name in ("round", "source", "level", "deviation", "refusals", "to_settle"):
         parts.append(getattr(job, name, ""))
     task = getattr(job, "task", None)

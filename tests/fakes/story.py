@@ -116,6 +116,7 @@ class Story:
     hub: HubStrategy | None = None  # how the file is joined that is shared
     edits: bool = False  # the operator changes a file where a worktree is left to him
     retries: int = 0
+    entrants: int = 1  # of the race of each task, where each has a tree of its own
     sound_from: int = 1
 
     @property

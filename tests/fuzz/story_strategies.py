@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from dispatch.state.enums import AgentType, HubStrategy, Isolation, Verb, VerificationMode
 
 MOST_TASKS: Final = 40
+MOST_RACED: Final = 6  # tasks of a story with races
 EVERYONE: Final = 64  # at work at once, so that what a failure leaves unstarted is no chance
 
 _WORKS: Final = (*["honest"] * 4, *["shares"] * 3, *["breaks"] * 2, "idle", "crash", *LIARS)
@@ -38,9 +39,12 @@ def stories(draw: st.DrawFn, most_tasks: int = MOST_TASKS) -> Story:
     alone = draw(st.booleans())
     verbs = (*_VERBS, Verb.ABORT) if alone else _VERBS
     names = tuple(f"n{number:02d}" for number in range(count))
+    isolation = draw(st.sampled_from([Isolation.TASK, Isolation.TASK, Isolation.LEVEL]))
+    races = [1, 1, 2, 3] if isolation is Isolation.TASK and count <= MOST_RACED else [1]
     return Story(
         parts=tuple(draw(_parts(name, names[:place])) for place, name in enumerate(names)),
-        isolation=draw(st.sampled_from([Isolation.TASK, Isolation.TASK, Isolation.LEVEL])),
+        isolation=isolation,
+        entrants=draw(st.sampled_from(races)),
         parallel=1 if alone else EVERYONE,
         mode=draw(st.sampled_from([VerificationMode.NO_NEW_FAILURES, *VerificationMode])),
         refused_plans=draw(st.sampled_from([0, 0, 0, 0, 0, 1, 2, 4])),

@@ -8,14 +8,13 @@ from dispatch.policy.outcomes import (
     MAX_FRESH_ATTEMPTS,
     POLICIES,
     PROVIDER_FAULTS,
-    Action,
     Remedy,
     Tried,
     allows,
     is_providers_fault,
     remedy,
 )
-from dispatch.state.enums import AttemptOutcome
+from dispatch.state.enums import Action, AttemptOutcome
 
 ACCEPT, FAIL, STOP = Action.ACCEPT, Action.FAIL, Action.STOP
 FRESH, OTHER, SAME, WAIT = Action.FRESH, Action.OTHER_MODEL, Action.SAME, Action.WAIT

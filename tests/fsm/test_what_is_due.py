@@ -1,0 +1,87 @@
+"""A kill behind an attempt that came to nothing: what was due after it is done, and no more."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from attrs import evolve
+from fakes.run_harness import Place, git, killed
+from fakes.scenario_agents import ScenarioAgents, Work, a_plan, planned, writes
+
+from dispatch.fsm.retrying import retried
+from dispatch.state.config import Fallback, RaceConfig
+from dispatch.state.enums import Action, AttemptOutcome, RunStatus
+from dispatch.state.records import Run
+
+PLAN = a_plan(planned("x"))
+# In the tree is half of what is claimed.
+LIES = Work(edit=writes(x="half\n").edit, files=("x", "never"))
+NOW = "2026-01-01T00:00:00.000Z"
+
+
+def a_place(folder: Path, race: int = 1) -> Place:
+    place = Place(
+        folder / "repository",
+        config_changes={
+            "fallback": Fallback(implementer=("other",)),
+            "race": RaceConfig(n=race),
+        },
+    )
+    place.set_up()
+    return place
+
+
+def last_is(due: Action) -> Callable[[Run], bool]:
+    """Whether the last attempt of the task is over, with that due after it."""
+
+    def holds(run: Run) -> bool:
+        attempts = [each for task in run.tasks for each in task.attempts]
+        return bool(attempts) and attempts[-1].then is due
+
+    return holds
+
+
+@pytest.mark.parametrize("entrants", [1, 2])
+def test_who_failed_for_good_is_not_asked_again_and_the_work_is_kept(
+    tmp_path: Path, entrants: int
+) -> None:
+    place = a_place(tmp_path, entrants)
+    players = ScenarioAgents(plans=[PLAN], works={"1a-x": LIES})
+    killed(place, players, last_is(Action.FAIL), after=True)
+    assert place.drive(players) is RunStatus.FAILED
+    subjects = ["1a-x"] if entrants == 1 else ["1a-x.r1", "1a-x.r2"]
+    assert sorted(each for each in players.asked if "implementer" in each) == [
+        f"{each}.implementer.1" for each in subjects
+    ]
+    (task,) = place.run.tasks
+    assert task.failure is not None
+    assert "ended with refused-claim" in task.failure.message
+    raced = () if task.raced is None else task.raced.entrants
+    refs = [each.kept_ref for each in raced] or [task.rescue_ref]
+    for ref in refs:
+        assert ref is not None
+        assert git(place.root, "show", f"{ref}:x") == "half"
+    place.store().update(lambda run: retried(run, NOW))
+    good = evolve(players, works={"1a-x": writes(x="x\n")})
+    assert (place.drive(good), place.run.failure) == (RunStatus.DONE, None)
+
+
+@pytest.mark.parametrize("due", [Action.FRESH, Action.OTHER_MODEL])
+def test_tries_are_counted_over_a_kill_between_two(tmp_path: Path, due: Action) -> None:
+    """One fresh agent, then one with another model, then the task fails: in a straight run, too."""
+    names = [f"1a-x.implementer.{number}" for number in (1, 2, 3, 4)]
+    broken = dict.fromkeys(names, AttemptOutcome.NO_OUTPUT)
+    straight = a_place(tmp_path / "straight")
+    players = ScenarioAgents(plans=[PLAN], works={}, broken=dict(broken))
+    assert straight.drive(players) is RunStatus.FAILED
+    expected = [each for each in players.asked if "implementer" in each]
+    assert expected == names[:3]
+
+    place = a_place(tmp_path / "killed")
+    players = ScenarioAgents(plans=[PLAN], works={}, broken=dict(broken))
+    killed(place, players, last_is(due), after=True)
+    assert place.drive(players) is RunStatus.FAILED
+    assert [each for each in players.asked if "implementer" in each] == expected
+    (task,) = place.run.tasks
+    assert [each.follows for each in task.attempts] == [None, *names[:2]]
+    assert [each.model for each in task.attempts] == ["none", "none", "other-1"]
