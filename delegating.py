@@ -164,6 +164,12 @@ def _of_the_key(
     config: Config,
     environ: Mapping[str, str],
 ) -> Iterator[Problem]:
+    command = config.command_executor
+    if executor.name == COMMAND and command.base_url is not None and command.key_variable is None:
+        yield Problem(
+            message=f"commandExecutor.baseURL ({used}) is where a key is taken, and none is named.",
+            hint="Name its variable under commandExecutor.keyVariable, or remove baseURL.",
+        )
     names = tuple(key.variable for key in executor.capabilities.keys)
     vendor = vendor_of(config, executor, model, environ)
     if names and vendor.key is None:

@@ -192,6 +192,13 @@ def test_a_type_of_implementers_may_have_its_own(tmp_path: Path) -> None:
         (
             {
                 "executors": {"critic": "command"},
+                "commandExecutor": {"argv": ["true"], "baseURL": "https://a.example/v1"},
+            },
+            "commandExecutor.baseURL (used by critic) is where a key is taken, and none is named.",
+        ),
+        (
+            {
+                "executors": {"critic": "command"},
                 "commandExecutor": {"argv": ["true"]},
                 "runLimits": {"usd": 5},
             },
