@@ -15,6 +15,7 @@ from .agents.delegated.choosing import (
     Executors,
     can_run,
     executors_of,
+    host_of,
     vendor_of,
     ways_of,
 )
@@ -63,11 +64,13 @@ def own_models(config: Config) -> Mapping[str, tuple[str, ...]]:
 
 
 def delegated_hosts(config: Config) -> tuple[str, ...]:
-    """The hosts that the programs of a configuration reach, sorted."""
+    """The hosts that the programs of a configuration reach, by themselves or through us, sorted."""
     executors = executors_of(config)
     known = (each for each in delegated_in(config, executors) if each.name in executors)
-    vendors = (vendor_of(config, executors[each.name], each.model, {}) for each in known)
-    return tuple(sorted({host for vendor in vendors for host in vendor.hosts}))
+    vendors = [vendor_of(config, executors[each.name], each.model, {}) for each in known]
+    own = {host for vendor in vendors for host in vendor.hosts}
+    ours = {host_of(vendor.base_url) for vendor in vendors if vendor.base_url is not None}
+    return tuple(sorted(own | ours))
 
 
 def require_executors(config: Config, environ: Mapping[str, str]) -> None:
@@ -161,11 +164,17 @@ def _of_the_key(
     config: Config,
     environ: Mapping[str, str],
 ) -> Iterator[Problem]:
-    names = executor.capabilities.key_variables
+    command = config.command_executor
+    if executor.name == COMMAND and command.base_url is not None and command.key_variable is None:
+        yield Problem(
+            message=f"commandExecutor.baseURL ({used}) is where a key is taken, and none is named.",
+            hint="Name its variable under commandExecutor.keyVariable, or remove baseURL.",
+        )
+    names = tuple(key.variable for key in executor.capabilities.keys)
     vendor = vendor_of(config, executor, model, environ)
     if names and vendor.key is None:
         wanted = names
-        if vendor.base_url is not None and config.provider is not None:
+        if vendor.is_provider and config.provider is not None:
             wanted = (config.provider.api_key_env,)
         yield Problem(
             message=f"No key for {executor.name} ({used}): the environment variable "

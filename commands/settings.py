@@ -88,6 +88,7 @@ MEANINGS: Final[Mapping[str, str]] = {
     "commandExecutor.argv": "its words; it is started without a shell",
     "commandExecutor.network": "the only hosts that it reaches",
     "commandExecutor.keyVariable": "the environment variable that holds a key for it alone",
+    "commandExecutor.baseURL": "where that key is taken: the program asks us, and we add the key",
     "commandExecutor.resumes": "whether it can go on with a session that was cut off",
     "provider": "a compatible endpoint; without it, model names are litellm's",
     "provider.baseURL": "where the endpoint is",

@@ -105,12 +105,13 @@ class CommandExecutor:
     """Any program that speaks our hand-off, for the executor ``command``; see docs/delegation.md.
 
     ``network`` are the only hosts that it reaches; ``key_variable`` holds a key that is for it
-    alone.
+    alone, or, with ``base_url``, is added to what it asks there, and not known to it.
     """
 
     argv: tuple[str, ...] = ()
     network: tuple[str, ...] = ()
     key_variable: str | None = None
+    base_url: str | None = None
     resumes: bool = False
 
 

@@ -274,6 +274,7 @@ _RULES: Final[Mapping[tuple[str, ...], Rule]] = {
     ("agentTypes", "*", "*"): _not_blank,
     ("commandExecutor", "argv", "*"): _not_blank,
     ("commandExecutor", "keyVariable"): _not_blank,
+    ("commandExecutor", "baseURL"): _a_url,
     ("provider", "baseURL"): _a_url,
     ("provider", "adapter"): _an_adapter,
     ("provider", "apiKeyEnv"): _not_blank,

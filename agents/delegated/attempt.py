@@ -5,8 +5,9 @@ import shutil
 import time
 import uuid
 from collections.abc import Sequence
+from contextlib import AbstractAsyncContextManager, nullcontext
 from pathlib import Path
-from typing import Any, Final, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar
 
 from attrs import evolve, frozen
 
@@ -39,6 +40,9 @@ from .account import Account
 from .desk import Desk, own_specs
 from .process import MESSAGE_CHARACTERS, DelegatedProcess, Means
 
+if TYPE_CHECKING:
+    from .gateway import Gateway
+
 SERVER: Final = "dispatch"  # what programs call our server of tools
 WORLD: Final = "world"  # subfolder of the attempt's: the program's home and temporary files
 GRACE_SECONDS: Final = 5.0  # between asking the program to end and ending it
@@ -51,15 +55,19 @@ A = TypeVar("A")
 
 @frozen(kw_only=True)
 class Vendor:
-    """Where the model is: ``hosts`` are all that the program reaches, ``key`` is for it alone.
+    """Where the model is, and the key, as name and value of a variable.
 
-    ``key``: name and value of a variable.  ``base_url`` is null for the vendor's own.
+    ``through_us``: the program asks us instead of ``base_url``, and never gets the key.  ``hosts``
+    are all that it reaches by itself.  ``base_url`` is null where the program knows it;
+    ``is_provider``: it is the configuration's provider, who speaks as the vendor does.
     """
 
     model: str
     hosts: tuple[str, ...] = ()
     key: tuple[str, str] | None = None
     base_url: str | None = None
+    is_provider: bool = False
+    through_us: bool = False
 
 
 def brief(session: Session[Any]) -> str:
@@ -189,8 +197,26 @@ class DelegatedAttempt(Generic[A]):
             purse.settle(account.usage, account.unsettled, round(self._clock(), 3))
 
     async def _started(self, prompt: str) -> tuple[Ending, Stop | None, bool]:
-        sandbox, goes_on = self._sandbox(), self._has_begun
-        prepared = self._prepared(prompt, sandbox)
+        async with self._gateway() as gateway:
+            return await self._asking(prompt, gateway)
+
+    def _gateway(self) -> "AbstractAsyncContextManager[Gateway | None]":
+        """Where the program finds its model, unless it finds that by itself."""
+        vendor, commands = self._vendor, self._means.commands
+        if not vendor.through_us or vendor.base_url is None or vendor.key is None:
+            return nullcontext()
+        from .gateway import Gateway  # heavy, and not every run delegates
+
+        # Where commands have a network of their own, a port of ours is none of theirs.
+        is_offline = commands.inside(commands.sandbox(self._job.root)).is_offline
+        place = commands.socket("gateway") if is_offline else None
+        return Gateway(vendor.base_url, vendor.key[1], place, self._means.trace.note)
+
+    async def _asking(
+        self, prompt: str, gateway: "Gateway | None"
+    ) -> tuple[Ending, Stop | None, bool]:
+        sandbox, goes_on = self._sandbox(gateway), self._has_begun
+        prepared = self._prepared(prompt, sandbox, gateway)
         if self._session:
             self._job.began(self._session)
         self._starts += 1
@@ -204,12 +230,15 @@ class DelegatedAttempt(Generic[A]):
             began=self._begin,
         )
         key = "" if self._vendor.key is None else self._vendor.key[1]
+        key = key if gateway is None else gateway.word
         before = sum(1 for _ in self._job.folder.glob("program-*.out"))
         output = self._job.folder / f"program-{before + 1}.out"
         calls = self._desk.calls
         exited = await process.run(prepared, key, sandbox, output)
         accepted = self._desk.value is not None
         stop = process.stop or self._desk.given_up()
+        if stop is not None and gateway is not None and gateway.trouble:  # it may wait in silence
+            stop = evolve(stop, message=f"{stop.message} Its last request: {gateway.trouble}.")
         ending = self._executor.classify(exited, tuple(process.events), accepted)
         if ending.outcome is AttemptOutcome.OK and not accepted:
             message = f"It ended without a call of {self._terminal} that was accepted."
@@ -231,8 +260,8 @@ class DelegatedAttempt(Generic[A]):
             self._session = session
             self._job.began(session)
 
-    def _sandbox(self) -> Sandbox:
-        """The tree, a home of the attempt's own, the vendor's hosts, and no more."""
+    def _sandbox(self, gateway: "Gateway | None") -> Sandbox:
+        """The tree, a home of the attempt's own, a way to the model, and no more."""
         commands = self._means.commands
         sandbox = commands.sandbox(self._job.root)
         limits = evolve(
@@ -249,9 +278,10 @@ class DelegatedAttempt(Generic[A]):
             limits=limits,
             is_writable=_writes(self._told),
             hand_off=commands.socket("hand-off"),
+            gateway=None if gateway is None else gateway.way,
         )
 
-    def _prepared(self, prompt: str, sandbox: Sandbox) -> Prepared:
+    def _prepared(self, prompt: str, sandbox: Sandbox, gateway: "Gateway | None") -> Prepared:
         inside, limits = self._means.commands.inside(sandbox), self._means.limits
         if not self._has_begun:
             self._session = self._new_session()
@@ -269,7 +299,8 @@ class DelegatedAttempt(Generic[A]):
             ),
             writes=_writes(self._told),
             session=self._session,
-            base_url=self._vendor.base_url,
+            base_url=self._vendor.base_url if gateway is None else gateway.base_url,
+            is_provider=self._vendor.is_provider,
             key_variable=None if self._vendor.key is None else self._vendor.key[0],
             max_turns=max(1, limits.turns - self.account.usage.turns),
             max_usd=self.account.left().cost_usd,

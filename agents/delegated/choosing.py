@@ -4,13 +4,11 @@ from collections.abc import Iterator, Mapping
 from typing import Final
 from urllib.parse import urlsplit
 
-from attrs import evolve
-
 from ...policy.routing import LITELLM, SCRIPTED, Way, candidate_way, executor_of
 from ...state.config import Choice, Config
 from ...state.enums import AgentType, Role
 from ..executors.command import Command
-from ..executors.delegation import DelegationExecutor
+from ..executors.delegation import DelegationExecutor, Key
 from ..executors.table import EXECUTORS
 from .attempt import Vendor
 
@@ -77,14 +75,26 @@ def vendor_of(
     """Where the program finds the model: its vendor, or the provider of the configuration."""
     provider, capabilities = config.provider, executor.capabilities
     if executor.name == COMMAND or provider is None:
-        names = capabilities.key_variables
-        key = next(((name, environ[name]) for name in names if environ.get(name)), None)
-        return Vendor(model=model, hosts=capabilities.hosts, key=key)
-    value = environ.get(provider.api_key_env)
-    vendor = Vendor(model=model, hosts=(host_of(provider.base_url),), base_url=provider.base_url)
-    if not value or not capabilities.key_variables:
-        return vendor
-    return evolve(vendor, key=(capabilities.key_variables[0], value))
+        fitting = [key for key in capabilities.keys if model.startswith(key.models)]
+        held = (key for key in fitting if _value(environ, key.variable))
+        key = next(held, next(iter(fitting), None))
+        return Vendor(
+            model=model,
+            hosts=capabilities.hosts,
+            key=_named(key, key.variable, environ) if key else None,
+            base_url=(key.base_url or None) if key else None,
+            through_us=bool(key and key.base_url),
+        )
+    key = next(iter(capabilities.keys), None)
+    through_us = bool(key and key.base_url)
+    return Vendor(
+        model=model,
+        hosts=capabilities.hosts if through_us else (host_of(provider.base_url),),
+        key=_named(key, provider.api_key_env, environ) if key else None,
+        base_url=provider.base_url,
+        is_provider=True,
+        through_us=through_us,
+    )
 
 
 def host_of(url: str) -> str:
@@ -92,6 +102,16 @@ def host_of(url: str) -> str:
     parts = urlsplit(url)
     port = parts.port or (443 if parts.scheme == "https" else 80)
     return f"{parts.hostname}:{port}"
+
+
+def _named(key: Key, variable: str, environ: Mapping[str, str]) -> tuple[str, str] | None:
+    """The value of the operator's variable under the name that the program knows."""
+    value = _value(environ, variable)
+    return (key.variable, value) if value else None
+
+
+def _value(environ: Mapping[str, str], variable: str) -> str:
+    return environ.get(variable, "").strip()  # a header has no room for the end of a line
 
 
 def _workers(config: Config) -> Iterator[tuple[Role, AgentType | None, str]]:

@@ -18,6 +18,7 @@ from .delegation import (
     Event,
     Exit,
     Finished,
+    Key,
     Prepared,
     Said,
     SessionBegan,
@@ -30,6 +31,7 @@ from .lines import JsonObject, count, inner, members, number, record, summary, t
 
 KEY: Final = "ANTHROPIC_API_KEY"
 TOKEN: Final = "CLAUDE_CODE_OAUTH_TOKEN"  # of a subscription, made by `claude setup-token`
+VENDOR: Final = "https://api.anthropic.com"
 
 _READING: Final = ("Bash", "Glob", "Grep", "Read")
 _WRITING: Final = ("Edit", "Write")
@@ -58,8 +60,7 @@ class Claude:
     capabilities = Capabilities(
         program="claude",
         model_families=("claude-", "haiku", "opus", "sonnet"),
-        hosts=("api.anthropic.com",),
-        key_variables=(KEY, TOKEN),
+        keys=(Key(variable=KEY, base_url=VENDOR), Key(variable=TOKEN, base_url=VENDOR)),
         chooses_session=True,
         reports_cost=True,
     )

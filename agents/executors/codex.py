@@ -22,6 +22,7 @@ from .delegation import (
     Event,
     Exit,
     Finished,
+    Key,
     Prepared,
     Said,
     SessionBegan,
@@ -50,8 +51,7 @@ class Codex:
     capabilities = Capabilities(
         program="codex",
         model_families=("codex-", "gpt-", "o1", "o3", "o4"),
-        hosts=("api.openai.com",),
-        key_variables=(KEY,),
+        keys=(Key(variable=KEY, base_url=VENDOR),),
         usage_is_cumulative=True,
     )
     probe = ("codex", "--version")

@@ -18,6 +18,7 @@ from .delegation import (
     Ending,
     Event,
     Exit,
+    Key,
     Prepared,
     Said,
     SessionBegan,
@@ -47,12 +48,11 @@ class Command:
     name = "command"
 
     def __init__(self, config: CommandExecutor) -> None:
-        key = config.key_variable
         self._argv = config.argv
         self.capabilities = Capabilities(
             program=config.argv[0],
             hosts=config.network,
-            key_variables=() if key is None else (key,),
+            keys=_keys(config),
             chooses_session=True,
             resumes=config.resumes,
             reports_cost=True,
@@ -103,12 +103,19 @@ class Command:
                 "DISPATCH_MODEL": delegation.model,
                 "DISPATCH_WRITES": "1" if delegation.writes else "0",
                 "DISPATCH_TERMINAL_TOOL": hand_off.tools[-1],
+                **({"DISPATCH_BASE_URL": base} if (base := delegation.base_url) else {}),
                 **session,
             },
             stdin=f"{delegation.system}\n\n{delegation.prompt}",
             files={SERVERS: json.dumps({"mcpServers": {hand_off.name: server}})},
             key=delegation.key_variable or "",
         )
+
+
+def _keys(config: CommandExecutor) -> tuple[Key, ...]:
+    if config.key_variable is None:
+        return ()
+    return (Key(variable=config.key_variable, base_url=config.base_url or ""),)
 
 
 def _usage(event: JsonObject) -> Usage:

@@ -15,17 +15,31 @@ from ...state.work import Usage
 
 
 @frozen(kw_only=True)
+class Key:
+    """A variable that may hold a key for models whose names begin with ``models``.
+
+    ``base_url`` is where its vendor takes it: the program asks us instead, with another word in the
+    variable, and we add the key.  Without one the program cannot be led to us, and gets the key.
+    """
+
+    variable: str
+    base_url: str = ""
+    models: str = ""
+
+
+@frozen(kw_only=True)
 class Capabilities:
     """What can be relied on, and what the runner must do itself.
 
     ``model_families`` are prefixes of the models that it can run, without the vendor's name; none:
-    any model at all.  ``hosts`` is where its vendor is reached, as ``sandbox.network`` writes it.
+    any model at all.  ``hosts`` are what it has to reach by itself, as ``sandbox.network`` writes
+    it; of ``keys`` the first that is there is taken.
     """
 
     program: str  # as it is looked for on ``PATH``
     model_families: tuple[str, ...] = ()
     hosts: tuple[str, ...] = ()
-    key_variables: tuple[str, ...] = ()  # one of them holds the key, and goes to the program only
+    keys: tuple[Key, ...] = ()
     chooses_session: bool = False  # we choose the id of its session, before its first call
     resumes: bool = True
     resumes_silently: bool = False  # nothing can be said to a session that goes on
@@ -59,7 +73,8 @@ class Delegation:
     hand_off: HandOff
     writes: bool  # false: the role only reads
     session: str  # the id it has, where the executor lets us choose
-    base_url: str | None = None  # of the provider, where it is not the vendor's own
+    base_url: str | None = None  # where the model is, if the program is not to find it by itself
+    is_provider: bool = False  # who is there is not the vendor, and only speaks as that does
     key_variable: str | None = None
     max_turns: int
     max_usd: float | None = None
@@ -69,8 +84,8 @@ class Delegation:
 class Prepared:
     """What to start: no shell anywhere.  ``files`` are made below the private home first.
 
-    ``key`` names the variable in which the program, and it alone, is to find the key, whatever the
-    operator's own is called; no key is in anything else of this.
+    ``key`` names the variable in which the program, and it alone, is to find the key, or our word
+    for it, whatever the operator's own is called; no key is in anything else of this.
     """
 
     argv: tuple[str, ...]

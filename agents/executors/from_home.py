@@ -15,13 +15,11 @@ _SHELL: Final = "delegated/shell.sh"
 
 
 def starting(home: Path) -> tuple[str, ...]:
-    """What to put before the program's own words."""
-    return ("env", "-C", str(home))
+    """What to put before the program's own words.
 
-
-def variables(home: Path) -> Mapping[str, str]:
-    """What the program has to hand on to its shell."""
-    return {"BASH_ENV": str(home / _SHELL), "SHELL": "/bin/bash"}
+    The shell that becomes the program must not read the file for its commands: so it is named here.
+    """
+    return ("env", "-C", str(home), f"BASH_ENV={home / _SHELL}")
 
 
 def files(delegation: Delegation, key: str) -> Mapping[str, str]:

@@ -21,6 +21,7 @@ from .delegation import (
     Event,
     Exit,
     Finished,
+    Key,
     Prepared,
     Said,
     SessionBegan,
@@ -50,8 +51,7 @@ class Gemini:
     capabilities = Capabilities(
         program="gemini",
         model_families=("gemini-",),
-        hosts=("generativelanguage.googleapis.com",),
-        key_variables=(KEY,),
+        keys=(Key(variable=KEY, base_url=VENDOR),),
         chooses_session=True,
     )
     probe = ("gemini", "--version")
@@ -143,7 +143,7 @@ def _prepared(delegation: Delegation, session: tuple[str, str]) -> Prepared:
     return Prepared(
         argv=argv,
         variables={
-            **from_home.variables(home),
+            "SHELL": "/bin/bash",
             "GEMINI_CLI_NO_RELAUNCH": "true",
             "GEMINI_CLI_TRUST_WORKSPACE": "true",
             "GEMINI_TELEMETRY_ENABLED": "false",

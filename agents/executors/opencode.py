@@ -4,11 +4,11 @@ It loads the plugins of the folder that it starts in whatever it is told: see ``
 """
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Final
 
 from ...state.work import Usage
-from . import from_home
+from . import claude, codex, from_home
 from .delegation import (
     Capabilities,
     Delegation,
@@ -16,6 +16,7 @@ from .delegation import (
     Event,
     Exit,
     Finished,
+    Key,
     Prepared,
     Said,
     SessionBegan,
@@ -26,8 +27,10 @@ from .delegation import (
 from .endings import ending, outcome_of, unanswered
 from .lines import JsonObject, count, inner, record, summary, text
 
-KEY: Final = "OPENCODE_API_KEY"  # ours: it is only named in the settings
-_KEYS: Final[Mapping[str, str]] = {"anthropic": "ANTHROPIC_API_KEY", "openai": "OPENAI_API_KEY"}
+KEYS: Final = (
+    Key(variable="ANTHROPIC_API_KEY", base_url=f"{claude.VENDOR}/v1", models="anthropic/"),
+    Key(variable="OPENAI_API_KEY", base_url=codex.VENDOR, models="openai/"),
+)
 
 _SYSTEM: Final = "delegated/system.md"
 _FOLDERS: Final = ("cache", "config", "data", "state")
@@ -53,8 +56,7 @@ class Opencode:
     name = "opencode"
     capabilities = Capabilities(
         program="opencode",
-        hosts=("api.anthropic.com", "api.openai.com"),
-        key_variables=(*_KEYS.values(), KEY),
+        keys=KEYS,
     )
     probe = ("opencode", "--version")
 
@@ -97,9 +99,9 @@ class Opencode:
 def _prepared(delegation: Delegation, session: tuple[str, ...]) -> Prepared:
     hand_off, home = delegation.hand_off, delegation.home
     vendor, _, name = delegation.model.rpartition("/")
-    own = delegation.base_url is not None or not vendor
+    own = delegation.is_provider or not vendor
     provider, model = (_PROVIDER, delegation.model) if own else (vendor, name)
-    key = delegation.key_variable or _KEYS.get(vendor, KEY)
+    key = delegation.key_variable or KEYS[0].variable
     options = {"apiKey": f"{{env:{key}}}"}
     if delegation.base_url is not None:
         options["baseURL"] = delegation.base_url
@@ -140,7 +142,7 @@ def _prepared(delegation: Delegation, session: tuple[str, ...]) -> Prepared:
         variables={
             **folders,
             **{f"OPENCODE_DISABLE_{what}": "1" for what in _OFF},
-            **from_home.variables(home),
+            "SHELL": "/bin/bash",
             "OPENCODE_CONFIG_CONTENT": json.dumps(settings),
         },
         stdin=delegation.prompt,

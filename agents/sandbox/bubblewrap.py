@@ -17,13 +17,14 @@ from ...state.enums import SandboxTier
 from . import bridge, forwarder
 from .launcher import SYSTEM_PATH, Inside, Launch, bridge_words
 from .limited import limited
-from .policy import Sandbox
+from .policy import Sandbox, WayOut
 from .seccomp import AF_INET, AF_INET6, AF_NETLINK, AF_UNIX, program
 from .system_files import MERGED, SYSTEM
 
 HOME: Final = Path("/home/agent")
 TEMPORARY: Final = Path("/tmp")
-SOCKET: Final = Path("/run/dispatch/proxy.sock")
+PROXY: Final = Path("/run/dispatch/proxy.sock")
+GATEWAY: Final = Path("/run/dispatch/gateway.sock")
 FORWARDER: Final = Path("/run/dispatch/forwarder.py")
 HAND_OFF: Final = Path("/run/dispatch/hand-off.sock")
 BRIDGE: Final = Path("/run/dispatch/bridge.py")
@@ -81,7 +82,7 @@ class BubblewrapLauncher:
                     *("--seccomp", str(filter_file)),
                     *("--chdir", str(cwd)),
                     "--",
-                    *limited(_with_proxy(words, sandbox), sandbox.limits),
+                    *limited(_with_ways(words, sandbox), sandbox.limits),
                 ),
                 descriptors=(filter_file,),
             )
@@ -126,8 +127,10 @@ def _folders(sandbox: Sandbox) -> tuple[str, ...]:
         words += ("--bind", str(outer), str(inner))
     for path in sandbox.read_only:
         words += ("--ro-bind-try", str(path), str(path))
-    if sandbox.proxy is not None:
-        words += ("--ro-bind", str(sandbox.proxy.socket), str(SOCKET))
+    ways = _ways(sandbox)
+    for way, place in ways:
+        words += ("--ro-bind", str(way.socket), str(place))
+    if ways:
         words += ("--ro-bind", forwarder.__file__, str(FORWARDER))
     if sandbox.hand_off is not None:
         words += ("--ro-bind", str(sandbox.hand_off), str(HAND_OFF))
@@ -146,9 +149,15 @@ def _folders(sandbox: Sandbox) -> tuple[str, ...]:
     return tuple(words)
 
 
-def _with_proxy(words: Sequence[str], sandbox: Sandbox) -> Sequence[str]:
-    """The command, started once a port of its network leads to the proxy."""
-    if sandbox.proxy is None:
-        return words
+def _ways(sandbox: Sandbox) -> tuple[tuple[WayOut, Path], ...]:
+    """What ports of the command's network lead to, and where their sockets are in the sandbox."""
+    ways = ((sandbox.proxy, PROXY), (sandbox.gateway, GATEWAY))
+    return tuple((way, place) for way, place in ways if way is not None)
+
+
+def _with_ways(words: Sequence[str], sandbox: Sandbox) -> Sequence[str]:
+    """The command, started once ports of its network lead to what is ours outside."""
     python = (os.path.realpath(sys.executable), "-I", "-S", str(FORWARDER))
-    return (*python, str(SOCKET), str(sandbox.proxy.port), *words)
+    for way, place in _ways(sandbox):
+        words = (*python, str(place), str(way.port), *words)
+    return words

@@ -32,8 +32,8 @@ class CommandLimits:
 
 
 @frozen(kw_only=True)
-class ProxyAddress:
-    """Where a command's way out is: a port of its loopback address.
+class WayOut:
+    """Where a command reaches something of ours: a port of its loopback address.
 
     With ``socket`` the port is one of the command's own network, and whoever starts the command
     sees to it that it leads to that socket.
@@ -50,7 +50,7 @@ class Sandbox:
     ``worktree`` is the tree it works in, ``scratch`` a folder of its own that holds its home and
     its temporary files, ``read_only`` what else it may read, ``network`` the hosts it may reach,
     through ``proxy`` while it runs.  Without ``is_writable`` it can only read the tree;
-    ``hand_off`` is a socket of ours that it may talk to.
+    ``hand_off`` is a socket of ours that it may talk to, ``gateway`` where it asks its model.
     How much of this is enforced is the launcher's to say.
     """
 
@@ -58,11 +58,12 @@ class Sandbox:
     scratch: Path
     shadow: Shadow | None = None
     network: tuple[str, ...] = ()
-    proxy: ProxyAddress | None = None
+    proxy: WayOut | None = None
     read_only: tuple[Path, ...] = ()
     limits: CommandLimits = field(factory=CommandLimits)
     is_writable: bool = True
     hand_off: Path | None = None
+    gateway: WayOut | None = None
 
     @property
     def home(self) -> Path:

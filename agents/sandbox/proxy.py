@@ -18,7 +18,7 @@ from typing import Any, Final, TypeVar
 from attrs import frozen
 
 from ...policy.hosts import Endpoint, HostRule, is_public, parse_rule, permitted
-from .policy import ProxyAddress
+from .policy import WayOut
 from .proxy_request import Refused, Request, parse_request
 
 INNER_PORT: Final = 31_280  # in a network namespace of its own, so it is free
@@ -49,7 +49,7 @@ class ProxyLimits:
 class Door:
     """Where a command reaches the proxy; ``refusals`` are lines, complete once it is closed."""
 
-    address: ProxyAddress
+    address: WayOut
     refusals: list[str]
 
 
@@ -91,7 +91,7 @@ class Proxy:
         port = self._call(serving.open(path))
         lines = list[str]()
         try:
-            yield Door(address=ProxyAddress(port=port, socket=path), refusals=lines)
+            yield Door(address=WayOut(port=port, socket=path), refusals=lines)
         finally:
             self._call(serving.close())
             lines += refusals

@@ -5,14 +5,17 @@ from pathlib import Path
 
 import pytest
 from fakes.asking_run import Asking, asking
-from fakes.child_program import until
+from fakes.child_program import Program, until
 from fakes.delegating import SESSION, USAGE, Step, command
 
 from dispatch.agents.sandbox.tiers import choose
+from dispatch.agents.scripted.script import Reply, Script, When
+from dispatch.agents.scripted.thread import ServerThread
 from dispatch.state.document import DOCUMENT
 from dispatch.state.enums import AttemptOutcome, RunStatus, SandboxTier
 from dispatch.state.errors import ExitCode
 
+SECRET = "sk-ant-0123456789-this-is-no-key"
 needs_bubblewrap = pytest.mark.skipif(
     choose().launcher.tier is not SandboxTier.BUBBLEWRAP, reason="bubblewrap does not hold here"
 )
@@ -115,6 +118,37 @@ def test_a_delegated_attempt_goes_on_in_its_session_after_kill_9(tmp_path: Path)
     assert len(sorted(folder.glob("program-*.out"))) == 2
 
 
+@needs_bubblewrap
+def test_after_kill_9_the_session_goes_on_with_a_word_of_its_own_for_the_key(
+    tmp_path: Path,
+) -> None:
+    """The key is asked for anew, by nobody but us, and stands in no file of the run."""
+    run = asking(tmp_path, ("w",))
+    script = Script()
+    script.on("model", When(model="m"), Reply(text="Fine."), times=None)
+    ask: Step = ("ask", "AGENT_KEY")
+    fresh = (SESSION, ask, ("write", ["w", "half\n"]), USAGE, ("hang", 60))
+    with ServerThread(script) as server:
+        given = command(run, fresh, (ask, *submit("w")), executors={"implementer": "command"})
+        hosts = {"network": ["api.example.org"]}
+        led = {"keyVariable": "AGENT_KEY", "baseURL": f"{server.url}/v1", **hosts}
+        run.configure(**{**given, "commandExecutor": {**given["commandExecutor"], **led}})
+        program = Program(run.user, {"AGENT_KEY": SECRET})
+        with program.started("run", "r") as process:
+            until(lambda: (run.folder / DOCUMENT).exists() and _has_used(run))
+            process.kill()
+            until(lambda: not run.survivors())
+        ended = program.run("run", "r")
+        asked = [request.headers["authorization"] for request in server.requests]
+    assert (ended.code, run.run.status) == (ExitCode.DONE, RunStatus.DONE), ended.err
+    assert asked == [f"Bearer {SECRET}"] * 2
+    files = [path for path in run.folder.rglob("*") if path.is_file()]
+    assert not any(SECRET.encode() in path.read_bytes() for path in files)
+    report = (run.folder / "report.md").read_text(encoding="utf-8")
+    host = server.url.removeprefix("http://")
+    assert f"network: none, for delegated attempts `{host}`, `api.example.org`;" in report
+
+
 def _has_used(run: Asking) -> bool:
     return any(each.usage.turns for task in run.run.tasks for each in task.attempts)
 
@@ -154,6 +188,13 @@ def test_a_type_of_implementers_may_have_its_own(tmp_path: Path) -> None:
                 "commandExecutor": {"argv": ["true"], "keyVariable": "AGENT_KEY"},
             },
             "No key for command (used by critic): the environment variable AGENT_KEY is not set.",
+        ),
+        (
+            {
+                "executors": {"critic": "command"},
+                "commandExecutor": {"argv": ["true"], "baseURL": "https://a.example/v1"},
+            },
+            "commandExecutor.baseURL (used by critic) is where a key is taken, and none is named.",
         ),
         (
             {

@@ -1,24 +1,26 @@
-"""A whole run whose roles are vendors' real programs, over a scripted model; without them a skip.
-
-The model is on the loopback address, which no sandbox leads to: so these runs have none.
-"""
+"""A whole run whose roles are vendors' real programs, over a scripted model; else a skip."""
 
 import os
 import re
 from functools import partial
 from pathlib import Path
 
+import pytest
 from fakes.asking_run import FINAL, Asking, asking, proposal
 from fakes.child_program import Program
 from fakes.delegating import SESSION, USAGE, Step, command
 from fakes.vendor_programs import DIALECTS, SECRET, folder_of
 
+from dispatch.agents.sandbox.tiers import choose
 from dispatch.agents.scripted.script import Call, Reply, Request, Script
 from dispatch.agents.scripted.thread import ServerThread
-from dispatch.state.enums import AttemptOutcome, Role, RunStatus
+from dispatch.state.enums import AttemptOutcome, Role, RunStatus, SandboxTier
 from dispatch.state.errors import ExitCode
 from dispatch.state.yaml_text import dumps, loads
 
+needs_bubblewrap = pytest.mark.skipif(
+    choose().launcher.tier is not SandboxTier.BUBBLEWRAP, reason="bubblewrap does not hold here"
+)
 CLAUDE, CODEX = DIALECTS["claude"], DIALECTS["codex"]
 DONE = Reply(text="That is all.")
 LITELLM = "scripted-judge"  # a model at the provider's, for our own loop
@@ -56,6 +58,7 @@ BLOCKING = {
 }
 
 
+@needs_bubblewrap
 def test_every_role_is_somebody_else_s_and_the_run_tells_who_did_what(tmp_path: Path) -> None:
     """Two levels: planned by Claude Code, written by Codex, reviewed by a program of the user's.
 
@@ -73,7 +76,6 @@ def test_every_role_is_somebody_else_s_and_the_run_tells_who_did_what(tmp_path: 
     greybeard = tmp_path / "greybeard.yaml"
     greybeard.write_text(dumps(RULING), encoding="utf-8")
     with ServerThread(script) as server:
-        url = server.url.replace("127.0.0.1", "localhost")
         models = {
             "planner": CLAUDE.model,
             "implementer": CODEX.model,
@@ -82,10 +84,10 @@ def test_every_role_is_somebody_else_s_and_the_run_tells_who_did_what(tmp_path: 
             "gateCritic": LITELLM,
             "greybeard": f"scripted:{greybeard}",
         }
-        _configure(run.user.root / "dispatch-config.yaml", f"{url}/v1", models)
+        _configure(run.user.root / "dispatch-config.yaml", f"{server.url}/v1", models)
         run.configure(**command(run, REVIEWS, executors=EXECUTORS))
         program = Program(run.user, {"PATH": path, "TEST_KEY": SECRET})
-        ended = program.run("run", "r", "--no-sandbox")
+        ended = program.run("run", "r")
     assert ended.code == ExitCode.DONE, ended.err
     assert run.run.status == RunStatus.DONE
     attempts = [*run.run.attempts, *(each for task in run.run.tasks for each in task.attempts)]

@@ -13,6 +13,8 @@ import signal
 import subprocess
 import sys
 import time
+import urllib.error
+import urllib.request
 from pathlib import Path
 from typing import IO, Any
 
@@ -76,6 +78,8 @@ def main(fresh: str, resumed: str = "") -> None:
             case "judge":
                 bridge = bridge or Bridge()
                 _ask(bridge, "call", _verdict(value, told))
+            case "ask":
+                _ask_model(value)
             case "variables":
                 _say(variables={key: os.environ.get(key) for key in value})
             case _:
@@ -103,6 +107,24 @@ def _ask(bridge: Bridge, name: str, value: Any) -> None:
     method = "tools/list" if name == "tools" else "tools/call"
     params = {} if name == "tools" else {"name": value[0], "arguments": value[1]}
     _say(reply=bridge.ask(method, params))
+
+
+def _ask_model(key_variable: str) -> None:
+    """One request, as a program makes it that knows where its model is and what its key is called.
+
+    It says what the provider answered, or why there was no answer.
+    """
+    request = urllib.request.Request(
+        os.environ["DISPATCH_BASE_URL"] + "/chat/completions",
+        json.dumps({"model": "m", "messages": [{"role": "user", "content": "Go on."}]}).encode(),
+        {"authorization": f"Bearer {os.environ[key_variable]}", "content-type": "application/json"},
+    )
+    try:
+        with urllib.request.urlopen(request) as answer:
+            _say(status=answer.status, said=answer.read().decode())
+    except urllib.error.HTTPError as error:
+        with error:
+            _say(status=error.code, said=error.read().decode())
 
 
 def _verdict(about: str, told: str) -> list[Any]:

@@ -213,12 +213,17 @@ class World:
         hand_off: tuple[str, ...] | None = None,
         kill_when: Path | None = None,
         max_turns: int = 20,
+        model: str | None = None,
+        key_variable: str | None = None,
     ) -> Outcome:
-        """One process; ``kill_when`` is the file at whose appearance it is killed."""
+        """One process; ``kill_when`` is the file at whose appearance it is killed.
+
+        ``model`` is one of the vendor's own.
+        """
         bin_folder = folder_of(self.name)
         with ServerThread(script) as server, socket.create_server(("127.0.0.1", 0)) as elsewhere:
             delegation = Delegation(
-                model=self.dialect.model,
+                model=model or self.dialect.model,
                 system="You are the tested one.",
                 prompt=prompt,
                 worktree=self.tree,
@@ -230,6 +235,8 @@ class World:
                 writes=True,
                 session=SESSION,
                 base_url=server.url + self.dialect.base,
+                is_provider=model is None,
+                key_variable=key_variable,
                 max_turns=max_turns,
             )
             prepared = (

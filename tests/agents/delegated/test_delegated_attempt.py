@@ -21,6 +21,8 @@ from fakes.delegating import (
 )
 
 from dispatch.agents.sandbox.tiers import choose
+from dispatch.agents.scripted.script import Reply, Script, When
+from dispatch.agents.scripted.thread import ServerThread
 from dispatch.state.config import Limits
 from dispatch.state.enums import AttemptOutcome, SandboxTier
 from dispatch.state.jobs import Refusal, Result, Submission
@@ -283,6 +285,34 @@ async def test_its_key_is_the_only_one_of_ours_that_it_gets(
     assert said(job, "variables") == [
         {"AGENT_KEY": "sk-mine", "OTHER_KEY": None, "DISPATCH_MODEL": "m", "DISPATCH_WRITES": "1"}
     ]
+
+
+@pytest.mark.parametrize("held", [False, True])
+async def test_with_an_address_its_key_is_added_by_us_and_it_gets_another_word(
+    tmp_path: Path, held: bool
+) -> None:
+    """In the sandbox, which leads nowhere else, and without one; each process gets its own."""
+    if held and HOLDS.tier is not SandboxTier.BUBBLEWRAP:
+        pytest.skip("bubblewrap does not hold here")
+    job = by_command(implement_job(tmp_path))
+    look: Step = ("variables", ["AGENT_KEY"])
+    script = Script()
+    script.on("model", When(model="m"), Reply(text="Fine."), times=None)
+    with ServerThread(script) as server, delegating(tmp_path, HOLDS if held else None) as program:
+        given = configured(
+            (SESSION, look, ("ask", "AGENT_KEY"), WORK, USAGE),
+            (look, ("ask", "AGENT_KEY"), SUBMIT),
+            key_variable="AGENT_KEY",
+            base_url=f"{server.url}/v1",
+        )
+        result = await program.run(job, given, environ={"AGENT_KEY": "sk-mine"})
+        asked = [request.headers["authorization"] for request in server.requests]
+    assert (result.outcome, result.value) == (AttemptOutcome.OK, OUTPUT)
+    assert asked == ["Bearer sk-mine"] * 2
+    assert [each["status"] for each in said(job, "status", whole=True)] == [200, 200]
+    words = [each["AGENT_KEY"] for each in said(job, "variables")]
+    assert len(set(words)) == 2
+    assert all(word.startswith("dispatch-") for word in words)
 
 
 async def test_a_stated_limit_is_waited_for_and_the_session_goes_on(

@@ -74,8 +74,8 @@ def everything(prepared: Prepared) -> str:
 
 
 def _after_env(prepared: Prepared) -> tuple[str, ...]:
-    """The program where ``env -C FOLDER`` starts it."""
-    return prepared.argv[3:4] if prepared.argv[:2] == ("env", "-C") else ()
+    """The program where ``env -C FOLDER NAME=VALUE`` starts it."""
+    return prepared.argv[4:5] if prepared.argv[:2] == ("env", "-C") else ()
 
 
 @every
@@ -139,8 +139,16 @@ def test_files_stay_below_the_private_home(executor: DelegationExecutor) -> None
 
 
 @every
+def test_what_commands_read_first_is_not_read_by_the_shell_that_becomes_the_program(
+    executor: DelegationExecutor,
+) -> None:
+    """It takes the key away."""
+    assert "BASH_ENV" not in executor.prepare(delegation(executor)).variables
+
+
+@every
 def test_a_key_is_named_and_never_given(executor: DelegationExecutor) -> None:
-    known = executor.capabilities.key_variables
+    known = [each.variable for each in executor.capabilities.keys]
     prepared = executor.prepare(delegation(executor))
     assert prepared.key in known if known else not prepared.key
     assert prepared.key not in prepared.variables

@@ -6,12 +6,14 @@ from pathlib import Path
 import pytest
 from fakes.vendor_programs import DIALECTS, SECRET, SESSION, World, turns, until_accepted
 
+from dispatch.agents.delegated.gateway import KEY_HEADERS
 from dispatch.agents.executors.delegation import Ending, SessionBegan, TurnEnded
 from dispatch.agents.scripted.script import Reply
 from dispatch.state.enums import AttemptOutcome
 
 DONE = Reply(text="That is all.")
 GOOD = {"summary": "wrote it"}
+BEARER = f"Bearer {SECRET}"
 CANARY = "the-canary-sang"
 INSTRUCTIONS = ("AGENTS.md", "CLAUDE.md", "GEMINI.md")
 
@@ -70,6 +72,30 @@ def test_commands_do_not_get_the_key(world: World) -> None:
     seen = (world.tree / "seen.txt").read_text()
     assert "DISPATCH_COMMAND=the-mark" in seen
     assert SECRET not in seen
+
+
+@pytest.mark.parametrize(
+    ("name", "variable", "model", "header"),
+    [
+        ("claude", "ANTHROPIC_API_KEY", "claude-sonnet-4-5", ("x-api-key", SECRET)),
+        ("claude", "CLAUDE_CODE_OAUTH_TOKEN", "claude-sonnet-4-5", ("authorization", BEARER)),
+        ("codex", "OPENAI_API_KEY", "gpt-5.2", ("authorization", BEARER)),
+        ("gemini", "GEMINI_API_KEY", "gemini-2.5-pro", ("x-goog-api-key", SECRET)),
+        ("opencode", "ANTHROPIC_API_KEY", "anthropic/claude-sonnet-4-5", ("x-api-key", SECRET)),
+        ("opencode", "OPENAI_API_KEY", "openai/gpt-5.2", ("authorization", BEARER)),
+    ],
+)
+def test_a_vendor_s_model_is_asked_where_we_say_with_the_key_in_a_header_that_we_know(
+    tmp_path: Path, name: str, variable: str, model: str, header: tuple[str, str]
+) -> None:
+    """So that it can be asked through us, who put the key there; nobody else is asked."""
+    world = World(name=name, root=tmp_path)
+    script = turns(world.dialect.hand_in(**GOOD), DONE)
+    ended = world.run(script, model=model, key_variable=variable)
+    assert ended.ending == Ending(outcome=AttemptOutcome.OK)
+    for request in world.asked:
+        said = {key: request.headers[key] for key in KEY_HEADERS if key in request.headers}
+        assert said == dict([header])
 
 
 def test_a_killed_session_is_gone_on_with(world: World) -> None:
