@@ -1,10 +1,10 @@
-"""What a run would take, before anything is spent: from its plan, and from past runs here."""
+"""What a run would take, before anything is spent: from its plan, and from the user's past runs."""
 
-import contextlib
-from collections.abc import Iterator
+import sys
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Final
 
+from ..advising import spent_before
 from ..agents.executors.litellm_client import cost_at, price_of
 from ..agents.executors.scripted_client import script_path
 from ..fsm.forecast_words import forecast_words, span
@@ -12,36 +12,32 @@ from ..fsm.report_words import money
 from ..gitops.user_git import locate
 from ..policy.estimates import Estimate, estimates
 from ..policy.forecast import Forecast, forecast
-from ..policy.past import spent
 from ..state.config import Config
 from ..state.config_file import load_config
-from ..state.document import DOCUMENT, load_run_of
+from ..state.document import load_run_of
 from ..state.enums import Role
-from ..state.errors import DispatchError
 from ..state.records import Run
+from ..state.redact import shown
 from ..state.work import Usage
 from ..wiring import Start
-from .folders import run_names, runs_folder
-
-MAX_RUNS: Final = 20  # of the past that are read: the newest
 
 
 def forecast_of(run: Run, repo: Path) -> Forecast:
     """What is left of a run that has a plan."""
     config = load_config(locate(repo).root)
-    return forecast(run, _estimates(config, repo), config.max_parallel, config.run_limits.usd)
+    return forecast(run, _estimates(config), config.max_parallel, config.run_limits.usd)
 
 
 def dry_run(start: Start) -> Iterator[str]:
     """What starting would do, as lines; all that can be refused was looked at."""
-    config, root = start.config, start.target.root
+    config = start.config
     yield f"Dry run of {start.name}: nothing was started and nothing was written."
     known = None if start.is_new else load_run_of(start.folder)
     yield f"  spec      {start.spec_path}"
     base = start.target.head if known is None else known.base_commit
     yield f"  from      {base[:12]}, onto the branch dispatch/{start.name}"
     yield from (f"  warning   {warning}" for warning in start.warnings)
-    found = _estimates(config, root)
+    found = _estimates(config)
     for role in Role:
         yield f"  model     {role.value}: {config.model_config.of(role)}"
     caps = config.run_limits
@@ -60,7 +56,7 @@ def dry_run(start: Start) -> Iterator[str]:
     )
 
 
-def _estimates(config: Config, repo: Path) -> dict[Role, Estimate]:
+def _estimates(config: Config) -> Mapping[Role, Estimate]:
     def price(role: Role, usage: Usage) -> float | None:
         model = config.model_config.of(role)
         if script_path(model) is not None:  # what it says it costs is in the script
@@ -69,22 +65,14 @@ def _estimates(config: Config, repo: Path) -> dict[Role, Estimate]:
         return None if known is None else cost_at(known, usage)
 
     models = {role: config.model_config.of(role) for role in Role}
-    return dict(estimates(spent(_past(repo)), models, price))
-
-
-def _past(repo: Path) -> Iterator[Run]:
-    """The newest runs of the repository that can be read."""
-    folder = runs_folder(repo)
-    dated = []
-    for name in run_names(folder):
-        with contextlib.suppress(OSError):
-            dated.append(((folder / name / DOCUMENT).stat().st_mtime_ns, name))
-    for _, name in sorted(dated, reverse=True)[:MAX_RUNS]:
-        with contextlib.suppress(DispatchError):
-            yield load_run_of(folder / name)
+    return estimates(spent_before(_say), models, price)
 
 
 def _usd(estimate: Estimate) -> str:
     if estimate.usd is None:
         return "cost unknown"
     return f"about ${estimate.usd.middle:.2f}, at most ${estimate.usd.high:.2f} in nine of ten"
+
+
+def _say(sentence: str) -> None:
+    print(f"dispatch: {shown(sentence)}", file=sys.stderr)

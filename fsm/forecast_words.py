@@ -71,11 +71,11 @@ def _cost(forecast: Forecast) -> str:
 
 def _sources(forecast: Forecast) -> str:
     past = ", ".join(f"{role.value} {pieces}" for role, pieces in forecast.from_past)
-    parts = [f"past runs of this repository ({past} times)"] if past else []
+    parts = [f"your past runs ({past} times)"] if past else []
     parts.append(
         "for all other roles priors: assumed, not measured"
         if past
-        else "priors: assumed, not measured; five past tasks here with the same model replace them"
+        else "priors: assumed, not measured; five past tasks with the same model replace them"
     )
     if forecast.gate_seconds is None:
         parts.append("the build gate was not measured and is left out")

@@ -5,6 +5,17 @@ from pathlib import Path
 
 import pytest
 from fakes.asking_run import Asking, asking
+from fakes.small_records import a_run
+
+from dispatch.policy.estimates import ENOUGH
+from dispatch.state.enums import Role
+from dispatch.state.past_runs import FILE, note_past_run
+from dispatch.state.routes import Spent
+
+ASSUMED = (
+    "  dispatch plan r makes one and stops: about 5m00s, cost unknown (a prior: assumed, not "
+    "measured)"
+)
 
 
 @pytest.fixture
@@ -22,11 +33,28 @@ def test_without_a_plan_it_says_what_is_known_and_makes_nothing(two: Asking) -> 
     assert "  budget    none; runLimits sets one" in lines
     assert lines[-2:] == [
         "There is no plan yet, so its schedule cannot be forecast.",
-        "  dispatch plan r makes one and stops: about 5m00s, cost unknown (a prior: assumed, not "
-        "measured)",
+        ASSUMED,
     ]
     assert not two.folder.exists()
     assert two.user.git("for-each-ref") == before
+
+
+def test_the_users_past_runs_are_what_it_goes_by(two: Asking) -> None:
+    """Those of other repositories, too; a file that cannot be read is told, in one line."""
+    model = f"scripted:{two.user.root.parent / 'script.yaml'}"
+    pieces = [Spent(role=Role.PLANNER, seconds=42.0, cost_usd=0.5, models=(model,))] * ENOUGH
+    data = two.user.home / ".local" / "share" / "dispatch" / FILE
+    note_past_run(data, a_run(), (), pieces)
+    assert two.program.run("run", "r", "--dry-run").out.endswith(
+        "  dispatch plan r makes one and stops: about 42s, about $0.50, at most $0.50 in nine of "
+        "ten\n"
+    )
+    data.write_text("garbage " * 100)
+    dry = two.program.run("run", "r", "--dry-run")
+    assert (dry.code, dry.out.splitlines()[-1]) == (0, ASSUMED)
+    assert dry.err == (
+        f"dispatch: forecast without past runs: {data} cannot be used: file is not a database.\n"
+    )
 
 
 def test_with_a_plan_the_schedule_is_forecast_and_said_to_be_a_forecast(two: Asking) -> None:
@@ -39,7 +67,7 @@ def test_with_a_plan_the_schedule_is_forecast_and_said_to_be_a_forecast(two: Ask
     assert "  critical  1a-w → 2a-y: " in told
     assert "  overlap   no two tasks of a level plan to change one file\n" in told
     assert "  cost      unknown: nobody knows the price of implementer, " in told
-    assert "  from      priors: assumed, not measured; five past tasks here " in told
+    assert "  from      priors: assumed, not measured; five past tasks with " in told
     assert (two.folder / "run-state.yaml").read_bytes() == document
     shown = two.program.run("plan", "r")
     assert shown.out.endswith(told)
