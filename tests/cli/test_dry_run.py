@@ -71,9 +71,40 @@ def test_with_a_plan_the_schedule_is_forecast_and_said_to_be_a_forecast(two: Ask
     assert (two.folder / "run-state.yaml").read_bytes() == document
     shown = two.program.run("plan", "r")
     assert shown.out.endswith(told)
-    data = json.loads(two.program.run("plan", "r", "--json").out)["forecast"]
+    plan = json.loads(two.program.run("plan", "r", "--json").out)
+    data = plan["forecast"]
     assert (data["tasks"], data["critical"], data["usd"]) == (3, ["1a-w", "2a-y"], None)
     assert data["speedUp"] > 1
+    dry = two.program.run("r", "--dry-run", "--json")
+    found = json.loads(dry.out)
+    assert {key: found[key] for key in found.keys() & plan.keys()} == {
+        key: plan[key] for key in ("version", "run", "status", "warnings", "forecast")
+    }
+
+
+def test_for_scripts_it_is_one_object(two: Asking) -> None:
+    """Also where ``--detach`` is said: what is dry starts nothing, here or elsewhere."""
+    dry = two.program.run("run", "r", "--dry-run", "--json", "--detach")
+    assert dry.code == 0, dry.err
+    data = json.loads(dry.out)
+    models, warnings = data.pop("models"), data.pop("warnings")
+    assert (set(models), len(set(models.values())), len(warnings)) == (set(Role), 1, 1)
+    assert data == {
+        "version": 1,
+        "run": "r",
+        "status": None,
+        "spec": str(two.user.root / "spec.md"),
+        "baseCommit": two.user.git("rev-parse", "HEAD"),
+        "branch": "dispatch/r",
+        "capUSD": None,
+        "planner": {
+            "seconds": {"low": 120.0, "middle": 300.0, "high": 900.0},
+            "usd": None,
+            "pieces": 0,
+        },
+        "forecast": None,
+    }
+    assert not two.folder.exists()
 
 
 def test_what_would_be_refused_is_refused(two: Asking) -> None:
@@ -81,3 +112,6 @@ def test_what_would_be_refused_is_refused(two: Asking) -> None:
     refused = two.program.run("run", "r", "--dry-run")
     assert (refused.code, refused.out) == (2, "")
     assert "spec.md is empty" in refused.err
+    refused = two.program.run("run", "r", "--dry-run", "--json")
+    assert refused.code == 2
+    assert "spec.md is empty" in json.loads(refused.out)["error"]["message"]
