@@ -27,7 +27,8 @@ HELP: Final = "help"
 AT_ONCE: Final = 4
 MAX_LINES: Final = 120  # of one stream; what a script for a shell says is enough by then
 
-# The story of a repository: command lines that do not need one another, then the next ones.
+# The story of a repository: command lines that neither need nor disturb one another, then the next
+# ones; two that take one run's lock would.
 STORY: Final = (
     (
         "run done --no-wait",
@@ -78,6 +79,7 @@ STORY: Final = (
         "graph --json --machine task",
         "rescue broken",
         "rescue done --json",
+        "rescue broken --restore 1b-x --to kept",
         "diff done",
         "diff done --stat",
         "diff done --task 1b-x --json",
@@ -89,16 +91,10 @@ STORY: Final = (
         "stop waiting",
         "stop done --json",
         "export done",
-        "retry done",
         "clean",
-        "teardown waiting",
     ),
-    (
-        "retry broken --no-wait",
-        "rescue broken --restore 1b-x --to kept",
-        "clean done",
-        "clean planned --json",
-    ),
+    ("retry broken --no-wait", "retry done", "teardown waiting", "clean planned --json"),
+    ("clean done",),
     ("clean --all --force",),
 )
 FRESH: Final = ("init", "doctor")  # in a repository that has nothing of ours yet
