@@ -1,8 +1,9 @@
-"""Who could do which work on this machine, now, and what the user's past runs say of them."""
+"""Who could do which work on this machine, now, and what the user's past runs say of it."""
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
+from typing import TypeVar
 
 from attrs import field, frozen
 
@@ -11,25 +12,38 @@ from .agents.executors.litellm_client import known_model, missing_key, price_of
 from .agents.executors.scripted_client import script_path
 from .delegating import Delegated, problems_of
 from .policy.experience import experiences
+from .policy.past import spent
 from .policy.routing import LITELLM, SCRIPTED, Advice, Option, Way, advise, candidate_way
 from .state.config import Config
 from .state.enums import Role
-from .state.past_runs import PastRunsError, default_past_runs, note_past_run, read_past_runs
+from .state.past_runs import (
+    PastRunsError,
+    default_past_runs,
+    note_past_run,
+    read_past_runs,
+    read_spent,
+)
 from .state.records import Run
-from .state.routes import Experience, WorkKind
+from .state.routes import Experience, Spent, WorkKind
 
 Tell = Callable[[str], None]
+T = TypeVar("T")
 
 
 def remember(run: Run, tell: Tell, path: Path | None = None) -> None:
     """Put down what a run that ended taught, for later ones; what keeps us from it is only told."""
-    found = experiences(run)
-    if not found:
+    found, pieces = experiences(run), spent(run)
+    if not found and not pieces:
         return
     try:
-        note_past_run(path or default_past_runs(), run, found)
+        note_past_run(path or default_past_runs(), run, found, pieces)
     except PastRunsError as error:
         tell(f"what this run taught is not kept: {error.message}")
+
+
+def spent_before(tell: Tell, path: Path | None = None) -> tuple[Spent, ...]:
+    """What pieces of work took in past runs; nothing, and a sentence, when that cannot be read."""
+    return _known(read_spent, "forecast", tell, path)
 
 
 @frozen
@@ -58,11 +72,7 @@ class PastAdvisor:
         """One that reads the user's file; ``tell`` gets the sentence when that is not possible."""
 
         def past() -> Sequence[Experience]:
-            try:
-                return read_past_runs(path or default_past_runs())
-            except PastRunsError as error:
-                tell(f"advice without past runs: {error.message}")
-                return ()
+            return _known(read_past_runs, "advice", tell, path)
 
         return cls(config, environ, past, reaches_hosts)
 
@@ -116,6 +126,17 @@ class PastAdvisor:
         problems = problems_of(each, self.config, executors_of(self.config), self.environ)
         first = next(problems, None)
         return "" if first is None else first.message.rstrip(".")
+
+
+def _known(
+    read: Callable[[Path], tuple[T, ...]], what: str, tell: Tell, path: Path | None
+) -> tuple[T, ...]:
+    """What a file says, by default the user's; nothing, and a sentence, when it cannot be read."""
+    try:
+        return read(path or default_past_runs())
+    except PastRunsError as error:
+        tell(f"{what} without past runs: {error.message}")
+        return ()
 
 
 def _has_cap_in_money(config: Config) -> bool:

@@ -21,6 +21,7 @@ from .state.errors import DispatchError, ExitCode, UsageError
 DEFAULT_VERB: Final = "run"
 DEBUG_VARIABLE: Final = "DISPATCH_DEBUG"
 TELLING_EVENTS: Final = frozenset({"run", "retry", "logs"})  # with --json: a line for each
+TELLING_NONE: Final = frozenset({"--dry-run", "--detach"})  # with these one object, as elsewhere
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -83,12 +84,18 @@ def _dispatch(arguments: list[str]) -> int:
 
 def _refuse_scripts(arguments: Sequence[str], error: DispatchError) -> None:
     """Put a refusal on stdout where one JSON object was asked for."""
-    if "--json" in arguments and arguments[0] in set(_names()) - TELLING_EVENTS:
+    if "--json" in arguments and _tells_one_object(arguments):
         from .commands.json_output import print_refusal
 
         with contextlib.suppress(OSError):
             print_refusal(error)
             sys.stdout.flush()
+
+
+def _tells_one_object(arguments: Sequence[str]) -> bool:
+    if not TELLING_NONE.isdisjoint(arguments):
+        return True
+    return arguments[0] in set(_names()) - TELLING_EVENTS
 
 
 def _refuse(message: str, code: int) -> int:

@@ -67,9 +67,9 @@ def give_answer(run: Run, folder: Path, name: str, verb: str | None, note: str) 
         raise _too_late(name, other.verb)
     _require_in_time(folder, name)
     if holder(folder) is not None:
-        return f"{name}: {verb}; the run goes on with it in a moment."
+        return f"{name} is answered: {verb}. The run goes on with it in a moment."
     again = "retry " if run.status is RunStatus.FAILED else ""
-    return f"{name}: {verb}; continue the run: dispatch {again}{run.name}"
+    return f"{name} is answered: {verb}. Continue the run: dispatch {again}{run.name}"
 
 
 def _require_in_time(folder: Path, name: str) -> None:
@@ -91,8 +91,9 @@ def _open_questions(run: Run, waiting: list[Escalation], folder: Path) -> Iterat
     for question in waiting:
         yield f"{question.id}: {_line(question.question)}"
         yield f"  why: {_line(question.reason)}"
+        width = max(map(len, question.allowed))
         for verb in question.allowed:
-            yield f"  {verb}: {_line(question.consequences.get(verb, ''))}"
+            yield f"  {verb:<{width}}  {_line(question.consequences.get(verb, ''))}"
         given = read_reply(folder, question)
         if isinstance(given, Problem):
             yield f"  {_line(given.text)}"

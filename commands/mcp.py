@@ -214,7 +214,7 @@ def _number(line: str) -> int:
 async def _serve(tools: RunTools) -> None:
     if not all(_carries_talk(stream) for stream in (sys.stdin, sys.stdout)):
         raise UsageError(
-            "`dispatch mcp` speaks to a program through pipes, and its standard streams are none.",
+            "`dispatch mcp` speaks to a program through pipes, and there are none here.",
             "Name it as a server of tools in the settings of that program.",
         )
     loop = asyncio.get_running_loop()

@@ -30,7 +30,7 @@ def run(args: Namespace) -> int:
     folder, document = open_run(args.repo, args.name)
     if document.status is not RunStatus.DONE or document.published_commit is None:
         raise UsageError(
-            f"Run {document.name} is {document.status}: there is no result to ask for a review of.",
+            f"Run {document.name} has nothing to review yet: its state is {document.status}.",
             f"See what is left: dispatch status {document.name}",
         )
     title = " ".join(clean(args.title or title_of(document, _spec(folder))).split())[:MAX_TITLE]

@@ -31,7 +31,8 @@ from ..state.records import Run
 from ..state.redact import shown
 from ..wiring import Start, make_run_folder, open_ports, prepare_start
 from .detached import detach
-from .forecasting import dry_run
+from .forecasting import DryRun, dry_run, dry_run_data, dry_run_words
+from .json_output import print_json
 from .live_view import latest_events, live_view
 from .signals import heed_signals
 from .unexpected import say_refusals_once
@@ -49,11 +50,10 @@ def run(args: Namespace) -> int:
         skip_baseline=args.skip_baseline,
         approve_plan=args.approve_plan,
     )
+    if args.dry_run:
+        return _tell_dry(dry_run(start), json=args.json)
     if args.detach:
         return detach(start, args)
-    if args.dry_run:
-        print(shown("\n".join(dry_run(start))))
-        return ExitCode.DONE
     status = carry(
         start,
         verbose=args.verbose,
@@ -64,6 +64,14 @@ def run(args: Namespace) -> int:
         colour=Colour(args.color),
     )
     return tell(start, status, events=args.json)
+
+
+def _tell_dry(found: DryRun, *, json: bool) -> ExitCode:
+    if json:
+        print_json(**dry_run_data(found))
+    else:
+        print(shown("\n".join(dry_run_words(found))))
+    return ExitCode.DONE
 
 
 def tell(start: Start, status: RunStatus, *, events: bool) -> ExitCode:

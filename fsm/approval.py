@@ -23,6 +23,7 @@ from ..state.records import Run
 from .plan_words import plan_words
 from .ports import Ports
 from .questions import Question, ask, id_for, recorded
+from .report_words import many
 
 SUBJECT: Final = "plan"  # of the questions; no task's id begins like this
 
@@ -93,11 +94,12 @@ def _write(ports: Ports, path: Path, warnings: Sequence[str], *, is_new: bool) -
 
 
 def _question(run: Run, question_id: str, path: Path) -> Question:
-    levels = len({task.level for task in run.tasks})
+    tasks = many(len(run.tasks), "task")
+    levels = many(len({task.level for task in run.tasks}), "level")
     return Question(
         id=question_id,
         task_id=None,
-        question=f"Is the plan of {len(run.tasks)} tasks in {levels} levels to be carried out?",
+        question=f"Is the plan of {tasks} in {levels} to be carried out?",
         reason=f"You asked to approve it. To read it: dispatch plan {run.name}",
         details={"plan": str(path), SHOWN: str(path.with_suffix(".txt"))},
         allowed={

@@ -6,6 +6,7 @@ from typing import Final
 from ..policy.forecast import Forecast
 from ..state.clean_text import clean
 from ..state.codec import unstructure
+from .report_words import many
 
 MAX_OVERLAPS: Final = 20  # that are named; --json has all
 
@@ -24,7 +25,7 @@ def forecast_words(forecast: Forecast) -> Iterator[str]:
     yield (
         f"  speed-up  {forecast.speed_up:.1f} times one agent at a time "
         f"({span(forecast.one_by_one)}); at best {forecast.best_speed_up:.1f} times, "
-        f"for {_many(forecast.widest, 'task')} in the widest level"
+        f"for {many(forecast.widest, 'task')} in the widest level"
     )
     yield f"  critical  {' → '.join(forecast.critical)}: {span(forecast.critical_seconds)}"
     yield f"  cost      {_cost(forecast)}"
@@ -61,7 +62,10 @@ def _cost(forecast: Forecast) -> str:
     usd = forecast.usd
     if usd is None:
         roles = ", ".join(role.value for role in forecast.unpriced)
-        return f"unknown: nobody knows the price of {roles}; state it below prices"
+        return (
+            f"unknown: nobody knows the price of {roles}; "
+            "state it below prices in the configuration"
+        )
     left, told = forecast.cap_left, ""
     if left is not None and usd.high > left:
         word = "will probably" if usd.middle > left else "may"
@@ -71,18 +75,14 @@ def _cost(forecast: Forecast) -> str:
 
 def _sources(forecast: Forecast) -> str:
     past = ", ".join(f"{role.value} {pieces}" for role, pieces in forecast.from_past)
-    parts = [f"past runs of this repository ({past} times)"] if past else []
+    parts = [f"your past runs ({past} times)"] if past else []
     parts.append(
         "for all other roles priors: assumed, not measured"
         if past
-        else "priors: assumed, not measured; five past tasks here with the same model replace them"
+        else "priors: assumed, not measured; five past tasks with the same model replace them"
     )
     if forecast.gate_seconds is None:
         parts.append("the build gate was not measured and is left out")
     else:
         parts.append(f"the build gate took {span(forecast.gate_seconds)}")
     return "; ".join(parts)
-
-
-def _many(number: int, what: str) -> str:
-    return f"{number} {what}{'' if number == 1 else 's'}"

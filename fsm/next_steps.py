@@ -7,21 +7,21 @@ from ..state.enums import FailureKind, RunStatus
 from ..state.records import Run
 
 REMEDIES: Final[Mapping[FailureKind, str]] = {
-    FailureKind.PLAN_REFUSED: "The reasons of each refusal are under Plan. Make the spec smaller "
-    "or clearer about them.",
+    FailureKind.PLAN_REFUSED: "The reasons of each refusal are in the report under Plan. "
+    "Make the spec smaller or clearer about them.",
     FailureKind.AGENT_FAILED: "The attempt's folder holds its whole conversation. If a limit was "
     "reached, raise it under `limits`.",
-    FailureKind.DEVIATION_REJECTED: "The deviation and the ruling are under Deviations. Say in the "
-    "spec which of the two is wanted.",
+    FailureKind.DEVIATION_REJECTED: "The deviation and the ruling are in the report under "
+    "Deviations. Say in the spec which of the two is wanted.",
     FailureKind.DEPENDENCY_FAILED: "Look at the task that it depends on; nothing is wrong with "
     "this one.",
-    FailureKind.ABORTED: "You ended it with your answer, which is under Escalations.",
-    FailureKind.BLOCKING_FINDINGS: "The findings that remained are under Findings. Decide whether "
-    "they are right; if not, say so in the spec.",
+    FailureKind.ABORTED: "You ended it with your answer, which is in the report under Escalations.",
+    FailureKind.BLOCKING_FINDINGS: "The findings that remained are in the report under Findings. "
+    "Decide whether they are right; if not, say so in the spec.",
     FailureKind.CONFLICT: "Two tasks changed the same lines in ways that could not be joined. "
     "Make one depend on the other, or split the files between them.",
-    FailureKind.TASKS_FAILED: "The failed tasks are under Tasks, each with its reason; what they "
-    "had done is under the refs named there.",
+    FailureKind.TASKS_FAILED: "Each failed task is in the report under Tasks, with its reason and "
+    "the ref that keeps what it had done.",
     FailureKind.COMMAND_FAILED: "Run the command by hand in a fresh clone: it must work there. "
     "`setup` and `share` in dispatch-config.yaml prepare each worktree.",
     FailureKind.GIT: "Git's own words are above. `git fsck` and `dispatch doctor` show whether "

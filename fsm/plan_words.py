@@ -7,6 +7,7 @@ from ..policy.critique import critique_enabled
 from ..policy.routing import candidate_way
 from ..state.clean_text import clean
 from ..state.records import Run, Task
+from .report_words import many
 
 MAX_LINE: Final = 160  # characters of a sentence in the graph
 
@@ -18,7 +19,7 @@ def plan_words(run: Run, warnings: Sequence[str] = ()) -> str:
 
 def _lines(run: Run, warnings: Sequence[str]) -> Iterator[str]:
     levels = sorted({task.level for task in run.tasks})
-    yield f"Plan of run {run.name}: {_many(len(run.tasks), 'task')}, {_many(len(levels), 'level')}"
+    yield f"Plan of run {run.name}: {many(len(run.tasks), 'task')}, {many(len(levels), 'level')}"
     why = _line(run.verification_mode_rationale)
     yield f"Verified by {run.verification_mode}" + (f": {why}" if why else "")
     for level in levels:
@@ -51,10 +52,6 @@ def _task(task: Task) -> Iterator[str]:
         yield f"  verify     {_line(command)}"
     for line in clean(task.plan_markdown).rstrip().split("\n"):
         yield f"  | {line}".rstrip()
-
-
-def _many(number: int, what: str) -> str:
-    return f"{number} {what}{'' if number == 1 else 's'}"
 
 
 def _line(text: str) -> str:

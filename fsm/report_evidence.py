@@ -13,7 +13,7 @@ from ..state.records import Confinement, Run, Task
 from ..state.work import Attempt, CommandResult, ExecutableChange, FileChange, Usage
 from .attribution_file import explained
 from .markdown import block, bullets, code, inline, nested, section
-from .report_words import duration, money, result_of, turns
+from .report_words import duration, many, money, result_of, turns
 
 
 def verification(run: Run, gate_diff: str) -> Iterator[str]:
@@ -62,7 +62,7 @@ def evidence_of(task: Task) -> str:
     ]
     below += [f"we ran {_command(each)}" for each in evidence.commands]
     return (
-        f"{code(task.id)}: {len(claimed)} files claimed, {len(real)} really changed, "
+        f"{code(task.id)}: {many(len(claimed), 'file')} claimed, {len(real)} really changed, "
         f"tree {code(evidence.tree)}: {inline(task.output.summary)}{nested(below)}"
     )
 

@@ -26,21 +26,25 @@ def numbers(each: RouteCandidate) -> str:
     if each.problem:
         return f"cannot be taken: {each.problem}"
     took = "" if each.seconds is None else f", {each.seconds:.0f} s"
-    return f"score {each.score:.2f}, {money(each.cost_usd)}{took} an attempt; {each.basis}"
+    cost = "cost unknown" if each.cost_usd is None else money(each.cost_usd)
+    of = "" if each.cost_usd is None and each.seconds is None else " an attempt"
+    return f"score {each.score:.2f}, {cost}{took}{of}; {each.basis}"
+
+
+def effect_words(route: Route) -> str:
+    """What comes of a decision for who it names."""
+    if route.label in (RouteLabel.STAY, RouteLabel.INVALID):
+        return "what is configured"
+    if route.ordered:
+        return "ordered by the operator"
+    return "chosen" if route.carried_out else "only advice"
 
 
 def _route(route: Route) -> str:
     of = f", task {code(route.task_id)}" if route.task_id else ""
-    return f"{work_words(route)}{of}: {route.label}, {_effect(route)}{nested(_below(route))}"
-
-
-def _effect(route: Route) -> str:
     who = f"{code(route.model)} through {code(route.executor)}"
-    if route.label in (RouteLabel.STAY, RouteLabel.INVALID):
-        return f"what is configured: {who}"
-    if route.ordered:
-        return f"ordered by the operator: {who}"
-    return f"chosen: {who}" if route.carried_out else f"only advice: {who}"
+    head = f"{work_words(route)}{of}: {route.label}, {effect_words(route)}: {who}"
+    return f"{head}{nested(_below(route))}"
 
 
 def _below(route: Route) -> Iterator[str]:

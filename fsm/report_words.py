@@ -31,9 +31,14 @@ def money(cost: float | None) -> str:
     return "unknown" if cost is None else f"${cost:.4f}"
 
 
+def many(number: int, what: str) -> str:
+    """So many of something, such as ``1 file`` and ``2 files``."""
+    return f"{number} {what}{'' if number == 1 else 's'}"
+
+
 def turns(usage: Usage) -> str:
     """How many turns of a model."""
-    return f"{usage.turns} turn{'' if usage.turns == 1 else 's'}"
+    return many(usage.turns, "turn")
 
 
 def result_of(command: CommandResult) -> str:

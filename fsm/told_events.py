@@ -35,6 +35,8 @@ def told(event: Mapping[str, object]) -> tuple[str, str] | None:
 
 
 def _value(value: object) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
     text = ", ".join(map(str, value)) if isinstance(value, list) else str(value)
     line = " ".join(clean(text[: 4 * MAX_VALUE]).split())
     return line if len(line) <= MAX_VALUE else f"{line[: MAX_VALUE - 1]}…"

@@ -15,6 +15,7 @@ from .user_git import UserGit, locate
 UNCOMMITTED_LIMIT: Final = 1000  # paths that are named; a warning needs no more
 _STATUS_LIMIT: Final = 4 * 1024 * 1024  # bytes of status output that are read
 _ATTRIBUTES_LIMIT: Final = 1024 * 1024  # bytes of one .gitattributes that are read
+_RUNS: Final = f"?? {RUN_FOLDER}/".encode()  # as git's status tells of it
 _UNFINISHED: Final = (
     ("MERGE_HEAD", "merge"),
     ("rebase-merge", "rebase"),
@@ -55,7 +56,10 @@ class Target:
         return self.git.identity()
 
     def uncommitted(self) -> tuple[str, ...]:
-        """Paths that differ from HEAD or are untracked, sorted; at most ``UNCOMMITTED_LIMIT``."""
+        """Paths that differ from HEAD or are untracked, sorted; at most ``UNCOMMITTED_LIMIT``.
+
+        Folders of runs are none: git is told to ignore them only after the first one is made.
+        """
         output = self.git.run(
             "status",
             "--porcelain",
@@ -67,7 +71,8 @@ class Target:
         )
         records = output.stdout.split(b"\0")
         # The last record is empty, or was cut in the middle.
-        return tuple(sorted(shown(record[3:]) for record in records[:-1]))[:UNCOMMITTED_LIMIT]
+        paths = sorted(shown(each[3:]) for each in records[:-1] if each != _RUNS)
+        return tuple(paths)[:UNCOMMITTED_LIMIT]
 
     def branch_tip(self, name: str) -> str | None:
         """Where a branch of the user's points; null when it does not exist."""

@@ -87,7 +87,7 @@ def compare(
             ),
             diff=diff,
         )
-    reason = "Nothing fails that did not fail before" if changed else "Nothing changed"
+    reason = "Nothing fails that did not fail before" if changed else "The output did not change"
     # Never silent: a gate that cannot pass at all proves nothing about the work.
     bad = [f"`{each.command}` {_ending(each)}" for each in final if not each.passed]
     reason += f"; as in the baseline, {', '.join(bad)}." if bad else "."

@@ -5,14 +5,14 @@ A piece is a task (implementer, critic, greybeard, fix agent), a level (gate cri
 """
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Final
 
 from attrs import frozen
 
 from ..state.enums import Role
+from ..state.routes import Spent
 from ..state.work import Usage
-from .past import Spent
 
 ENOUGH: Final = 5  # pieces of work in the past; with fewer, priors are nearer
 LOW: Final = 0.25
@@ -66,14 +66,17 @@ Price = Callable[[Role, Usage], float | None]
 
 
 def estimates(
-    past: Mapping[Role, Sequence[Spent]], models: Mapping[Role, str], price: Price
+    past: Iterable[Spent], models: Mapping[Role, str], price: Price
 ) -> Mapping[Role, Estimate]:
     """For each role; the past counts only with the model that the role has now."""
-    return {role: _estimate(role, past.get(role, ()), models[role], price) for role in Role}
+    same: dict[Role, list[Spent]] = {role: [] for role in Role}
+    for each in past:
+        if {models[each.role]}.issuperset(each.models):
+            same[each.role].append(each)
+    return {role: _estimate(role, same[role], price) for role in Role}
 
 
-def _estimate(role: Role, past: Sequence[Spent], model: str, price: Price) -> Estimate:
-    same = [each for each in past if each.models <= {model}]
+def _estimate(role: Role, same: Sequence[Spent], price: Price) -> Estimate:
     if len(same) < ENOUGH or not any(each.models for each in same):
         return _prior(role, price)
     costs = [each.cost_usd for each in same if each.cost_usd is not None]

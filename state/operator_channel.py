@@ -68,9 +68,11 @@ class OperatorChannel:
         self._settled: dict[str, Escalation] = {}
 
     def announce(self, escalation: Escalation) -> None:
-        """Write the question's file, unless it is there, and tell of it."""
+        """Write the question's file, unless it is there, and tell of it, unless it is answered."""
         escalation = record_without_secrets(escalation, self._redactor)
         write_question(self._folder, escalation)
+        if self._is_answered(escalation):  # while nobody was at work; told when it is taken up
+            return
         if self._terminal is None or self._terminal.gone:
             for line in self._asked(escalation):
                 self._say(line)
@@ -151,7 +153,8 @@ class OperatorChannel:
         started = reminded = alive_seconds()
         said = ""
         seen: tuple[int, ...] | None = None
-        if self._wait and (self._terminal is None or self._terminal.gone):
+        is_here = self._terminal is not None and not self._terminal.gone
+        if self._wait and not is_here and not self._is_answered(escalation):
             self._say(self._how(escalation))
         while True:
             mark = self._mark(escalation)
@@ -214,6 +217,9 @@ class OperatorChannel:
             f"waiting for an answer: dispatch answer {self._folder.name} {escalation.id} {verbs} "
             f"(or edit {question_path(self._folder, escalation.id)})"
         )
+
+    def _is_answered(self, escalation: Escalation) -> bool:
+        return isinstance(read_reply(self._folder, escalation), Reply)
 
     def _mark(self, escalation: Escalation) -> tuple[int, ...] | None:
         """Changes when the file may have changed; null: it is not there."""

@@ -9,7 +9,7 @@ import json
 import sqlite3
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Final
+from typing import Final, TypeVar
 
 import platformdirs
 
@@ -17,20 +17,30 @@ from .codec import ShapeError, structure, unstructure
 from .durable import make_folder
 from .errors import DispatchError
 from .records import Run
-from .routes import Experience
+from .routes import Experience, Spent
 
 FILE: Final = "past-runs.sqlite3"
-VERSION: Final = 1
-MAX_ROWS: Final = 20_000  # the oldest go; some hundred runs of some dozen attempts
+VERSION: Final = 2  # 1 had no pieces
+MAX_ROWS: Final = 20_000  # of each table, the oldest go; some hundred runs of some dozen attempts
 WAIT_SECONDS: Final = 5.0  # for another run that is writing
 MODE: Final = 0o600
 
-# ``experience`` is an ``Experience`` as JSON, with the keys that a document would have.
-_TABLE: Final = """\
+# ``experience`` is an ``Experience`` and ``spent`` a ``Spent``, as JSON, with the keys that a
+# document would have.
+_TABLES: Final = (
+    """\
 CREATE TABLE IF NOT EXISTS attempts (
     run TEXT NOT NULL, attempt TEXT NOT NULL, ended_at TEXT NOT NULL, experience TEXT NOT NULL,
     PRIMARY KEY (run, attempt)
-)"""
+)""",
+    """\
+CREATE TABLE IF NOT EXISTS pieces (
+    run TEXT NOT NULL, piece INTEGER NOT NULL, ended_at TEXT NOT NULL, spent TEXT NOT NULL,
+    PRIMARY KEY (run, piece)
+)""",
+)
+
+T = TypeVar("T")
 
 
 class PastRunsError(DispatchError):
@@ -43,45 +53,58 @@ def default_past_runs() -> Path:
 
 
 def read_past_runs(path: Path) -> tuple[Experience, ...]:
-    """Everything that is known, in an order that does not change; raises PastRunsError."""
-    if not path.exists():
-        return ()
-    with _opened(path) as connection:
-        rows = connection.execute(
-            "SELECT experience FROM attempts ORDER BY ended_at, run, attempt"
-        ).fetchall()
-    return tuple(each for (text,) in rows if (each := _experience(text)) is not None)
+    """How attempts turned out, in an order that does not change; raises PastRunsError."""
+    query = "SELECT experience FROM attempts ORDER BY ended_at, run, attempt"
+    return _read(path, query, Experience)
+
+
+def read_spent(path: Path) -> tuple[Spent, ...]:
+    """What pieces of work took, in an order that does not change; raises PastRunsError."""
+    return _read(path, "SELECT spent FROM pieces ORDER BY ended_at, run, piece", Spent)
 
 
 def note_past_run(
-    path: Path, run: Run, found: Sequence[tuple[str, Experience]], most: int = MAX_ROWS
+    path: Path,
+    run: Run,
+    found: Sequence[tuple[str, Experience]],
+    pieces: Sequence[Spent] = (),
+    most: int = MAX_ROWS,
 ) -> None:
     """Put down what a run taught, in place of what was put down of it; raises PastRunsError.
 
-    Of all runs together the newest ``most`` attempts are kept.
+    Of all runs together the newest ``most`` attempts are kept, and as many pieces of work.
     """
     key = hashlib.sha256(f"{run.target_repo_path}\0{run.name}\0{run.created_at}".encode())
     name = key.hexdigest()
-    rows = [
-        (name, attempt, each.ended_at, json.dumps(unstructure(each))) for attempt, each in found
-    ]
+    attempts = [(name, attempt, each.ended_at, _text(each)) for attempt, each in found]
+    ended_at = run.history[-1].at if run.history else run.created_at
+    spent = [(name, number, ended_at, _text(each)) for number, each in enumerate(pieces)]
     try:
         make_folder(path.parent)
     except DispatchError as error:
         raise PastRunsError(error.message) from None
     with _opened(path) as connection:
-        connection.execute("DELETE FROM attempts WHERE run = ?", (name,))
-        connection.executemany("INSERT INTO attempts VALUES (?, ?, ?, ?)", rows)
-        connection.execute(
-            "DELETE FROM attempts WHERE rowid NOT IN "
-            "(SELECT rowid FROM attempts ORDER BY ended_at DESC, run, attempt LIMIT ?)",
-            (most,),
-        )
+        for table, column, rows in (("attempts", "attempt", attempts), ("pieces", "piece", spent)):
+            connection.execute(f"DELETE FROM {table} WHERE run = ?", (name,))
+            connection.executemany(f"INSERT INTO {table} VALUES (?, ?, ?, ?)", rows)
+            connection.execute(
+                f"DELETE FROM {table} WHERE rowid NOT IN "
+                f"(SELECT rowid FROM {table} ORDER BY ended_at DESC, run, {column} LIMIT ?)",
+                (most,),
+            )
+
+
+def _read(path: Path, query: str, kind: type[T]) -> tuple[T, ...]:
+    if not path.exists():
+        return ()
+    with _opened(path) as connection:
+        rows = connection.execute(query).fetchall()
+    return tuple(each for (text,) in rows if (each := _record(text, kind)) is not None)
 
 
 @contextlib.contextmanager
 def _opened(path: Path) -> Iterator[sqlite3.Connection]:
-    """The file with its table, inside one transaction."""
+    """The file with its tables, inside one transaction."""
     try:
         with contextlib.closing(
             sqlite3.connect(path, timeout=WAIT_SECONDS, isolation_level=None)
@@ -91,7 +114,8 @@ def _opened(path: Path) -> Iterator[sqlite3.Connection]:
             version = connection.execute("PRAGMA user_version").fetchone()[0]
             if version > VERSION:
                 raise PastRunsError(f"{path} was written by a newer version of dispatch.")
-            connection.execute(_TABLE)
+            for table in _TABLES:
+                connection.execute(table)
             connection.execute(f"PRAGMA user_version = {VERSION}")
             yield connection
             connection.execute("COMMIT")
@@ -99,9 +123,13 @@ def _opened(path: Path) -> Iterator[sqlite3.Connection]:
         raise PastRunsError(f"{path} cannot be used: {error}.") from error
 
 
-def _experience(text: object) -> Experience | None:
+def _text(record: Experience | Spent) -> str:
+    return json.dumps(unstructure(record))
+
+
+def _record(text: object, kind: type[T]) -> T | None:
     """A row as a record; null for one that another program spoiled."""
     try:
-        return structure(json.loads(str(text)), Experience)
+        return structure(json.loads(str(text)), kind)
     except (ValueError, ShapeError):
         return None

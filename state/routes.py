@@ -1,4 +1,4 @@
-"""The records of routing: what past runs say of who could do a kind of work, and who was chosen."""
+"""What past runs leave behind, and the records of routing: who could do work, who was chosen."""
 
 from attrs import frozen
 
@@ -36,6 +36,20 @@ class Experience:
     cost_usd: float | None = None
     seconds: float = 0.0  # at work
     ended_at: str  # ISO-8601
+
+
+@frozen(kw_only=True)
+class Spent:
+    """What a role used in a past run for one piece of work, with all that was tried again.
+
+    A piece is a task, a level or the run.  ``cost_usd`` is null when nobody knows it; ``models``
+    are those that worked on it, none when there was nothing to do.
+    """
+
+    role: Role
+    seconds: float
+    cost_usd: float | None
+    models: tuple[str, ...]  # sorted
 
 
 @frozen(kw_only=True)

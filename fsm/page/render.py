@@ -15,6 +15,7 @@ from jinja2.runtime import Context
 from ...state.clean_text import clean
 from ..budget_words import budget_lines
 from ..lifecycle import FINAL
+from ..report_routes import effect_words, work_words
 from ..report_words import length, money, result_of
 from .bars import bars_picture
 from .costs import tokens
@@ -147,6 +148,8 @@ def _environment() -> Environment:
         "money": money,
         "result": result_of,
         "tokens": tokens,
+        "work": work_words,
+        "effect": effect_words,
         "numbers": numbers,
         "looks": lambda status: STATUS_LOOKS[status][0],
         "mark": lambda status: STATUS_LOOKS[status][1],

@@ -48,10 +48,10 @@ def test_a_question_is_shown_answered_once_and_acted_on(one: Asking) -> None:
         f"{X}: May task 1a-x keep its major deviation from the plan: "
         "The file x is shorter than planned.\n"
         "  why: A major deviation is the operator's to decide.\n"
-        "  continue: the deviation is accepted and the task goes on\n"
-        "  accept-with-note: the same, and your note stands in the decision\n"
-        "  fail-task: the task is set aside with its work kept; what depends on it fails\n"
-        "  abort: the whole run stops; everything finished is kept\n"
+        "  continue          the deviation is accepted and the task goes on\n"
+        "  accept-with-note  the same, and your note stands in the decision\n"
+        "  fail-task         the task is set aside with its work kept; what depends on it fails\n"
+        "  abort             the whole run stops; everything finished is kept\n"
         f"  dispatch answer r {X} continue|accept-with-note|fail-task|abort\n"
     )
     assert ([each["id"] for each in data["open"]], data["run"]) == ([X], "r")
@@ -65,8 +65,8 @@ def test_a_question_is_shown_answered_once_and_acted_on(one: Asking) -> None:
         f"dispatch: Run r has no question '1z-q-dev-1'. Open questions: {X}.\n",
     )
     assert (nothing.code, "no answer to" in nothing.err) == (2, True)
-    went_on = "the run goes on with it in a moment.\n"
-    assert (first.code, first.out) == (0, f"{X}: accept-with-note; {went_on}")
+    went_on = "The run goes on with it in a moment.\n"
+    assert (first.code, first.out) == (0, f"{X} is answered: accept-with-note. {went_on}")
     assert ended.code == 0
     (decision,) = one.run.tasks[0].decisions
     assert (decision.operator_answer, decision.outcome, decision.greybeard) == (
@@ -84,7 +84,10 @@ def test_a_question_is_shown_answered_once_and_acted_on(one: Asking) -> None:
 def test_an_answer_that_comes_too_late_is_told_and_changes_nothing(stopped: Asking) -> None:
     """[OE-04] To an answered question, while it waits to be taken up and when the run is over."""
     given = stopped.program.run("answer", "r", X, "continue")
-    assert (given.code, given.out) == (0, f"{X}: continue; continue the run: dispatch r\n")
+    assert (given.code, given.out) == (
+        0,
+        f"{X} is answered: continue. Continue the run: dispatch r\n",
+    )
     assert "  answered continue; the run has not taken it up yet\n" in (
         stopped.program.run("answer", "r").out
     )
@@ -286,7 +289,10 @@ def test_a_question_of_a_failed_run_may_be_answered_before_it_is_retried(tmp_pat
     assert run.program.run("answer", "r", X, "abort").code == 0
     assert run.program.run("run", "r", "--no-wait").code == 1
     given = run.program.run("answer", "r", Y, "continue")
-    assert (given.code, given.out) == (0, f"{Y}: continue; continue the run: dispatch retry r\n")
+    assert (given.code, given.out) == (
+        0,
+        f"{Y} is answered: continue. Continue the run: dispatch retry r\n",
+    )
     assert run.program.run("retry", "r", "--no-wait").code == 3
     assert [re.sub(r"-retry-\d+$", "", name) for name in run.open()] == [X]
 

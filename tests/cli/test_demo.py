@@ -71,5 +71,5 @@ def test_the_other_one_shows_each_way_in_which_work_is_put_right(tmp_path: Path)
     (question,) = run.escalations
     assert question.answer is not None
     assert (question.id, question.answer.verb) == ("2a-command-line-dev-1", "continue")
-    assert "continue: the deviation is accepted and the task goes on" in out
+    assert "continue  the deviation is accepted and the task goes on" in out
     assert out.count("Dispatch-Task: ") == 4

@@ -40,7 +40,7 @@ def test_each_way_back_leads_to_the_expected_document_report_and_branch(
         answered = program.run("answer", RUN, QUESTION, "continue", "--note", "Short is fine.")
         assert (answered.code, answered.out) == (
             0,
-            f"{QUESTION}: continue; continue the run: dispatch {RUN}\n",
+            f"{QUESTION} is answered: continue. Continue the run: dispatch {RUN}\n",
         )
         ended = program.run(RUN)
         server.check()

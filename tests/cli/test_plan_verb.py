@@ -95,7 +95,7 @@ def test_at_a_terminal_the_plan_is_paged_and_asked_about(two: Asking) -> None:
         seat.see("'what' is none of these.")
         seat.see("[l]ater? ", 2)
         seat.type("a\n")
-        seat.see("plan-1: continue; continue the run: dispatch r")
+        seat.see("plan-1 is answered: continue. Continue the run: dispatch r")
         assert seat.leave() == 0
     assert two.run.status is RunStatus.GATING_PLAN
 

@@ -1,7 +1,6 @@
 """``dispatch route``: advice with its numbers, carried out on request, and by runs themselves."""
 
 import json
-import sqlite3
 from collections.abc import Callable
 from pathlib import Path
 
@@ -14,10 +13,11 @@ from fakes.tally_user import KEY, KEY_VARIABLE, tally_script, tally_user
 
 from dispatch.agents.scripted.thread import ServerThread
 from dispatch.policy.ledger import attempts_of
+from dispatch.policy.past import spent
 from dispatch.state.document import DOCUMENT, DocumentStore, load_run
 from dispatch.state.enums import AgentType, AttemptOutcome, Role, RunStatus, TaskClass
 from dispatch.state.lock import hold
-from dispatch.state.past_runs import FILE, note_past_run
+from dispatch.state.past_runs import FILE, note_past_run, read_past_runs, read_spent
 from dispatch.state.records import Run
 from dispatch.state.routes import Experience, WorkKind
 
@@ -213,10 +213,8 @@ def test_a_run_carries_the_advice_out_and_teaches_the_next_one(tmp_path: Path) -
     assert all(each.carried_out and not each.ordered for each in run.routes)
     report = program.run("report", "r", "--format", "md")
     assert "## Routing" in report.out
-    with sqlite3.connect(data_of(user)) as connection:
-        ((rows,),) = connection.execute("SELECT count(*) FROM attempts").fetchall()
-    connection.close()
-    assert rows == len(attempts_of(run))
+    assert len(read_past_runs(data_of(user))) == len(attempts_of(run))
+    assert read_spent(data_of(user)) == spent(run) != ()
     advice = program.run("route", "r", "--role", "implementer", "--json")
     (general, *_) = [
         each for each in json.loads(advice.out)["advice"] if each["agentType"] == "general"

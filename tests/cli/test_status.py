@@ -31,7 +31,7 @@ Level 1
   1b-bad  failed, no commit, 0 attempts, agent-failed: The implementer ran out of turns.
 Next
   Answer the question e-2: Go on?
-  You ended it with your answer, which is under Escalations.
+  You ended it with your answer, which is in the report under Escalations.
   Then go on: dispatch retry told; what was committed stays.
   See what failed tasks had done: dispatch rescue told
   More is in the report: dispatch report told --format md

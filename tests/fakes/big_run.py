@@ -8,6 +8,7 @@ from fakes.told_run import STARTED, told_run
 from dispatch.state.enums import TaskStatus
 from dispatch.state.judgements import CritiqueVerdict
 from dispatch.state.records import Run, Task
+from dispatch.state.routes import Route
 
 
 def told_saying(text: str) -> Run:
@@ -34,6 +35,7 @@ def told_saying(text: str) -> Run:
         verification_mode_rationale=text,
         escalations=tuple(evolve(each, question=text, reason=text) for each in run.escalations),
         history=tuple(evolve(each, reason=text) for each in run.history),
+        routes=tuple(_routed(each, text) for each in run.routes),
         tasks=(first, *run.tasks[1:]),
     )
 
@@ -76,6 +78,14 @@ def _saying(verdict: CritiqueVerdict, text: str) -> CritiqueVerdict:
     return evolve(
         verdict, findings=tuple(evolve(each, description=text) for each in verdict.findings)
     )
+
+
+def _routed(route: Route, text: str) -> Route:
+    candidates = tuple(
+        evolve(each, model=text, executor=text, basis=text, problem=each.problem and text)
+        for each in route.candidates
+    )
+    return evolve(route, model=text, executor=text, reason=text, candidates=candidates)
 
 
 def _at(seconds: int) -> str:

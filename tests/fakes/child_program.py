@@ -65,12 +65,14 @@ class Process:
 class Program:
     """The program in the hands of a user; ``variables`` are the user's own.
 
-    ``prefix`` are words in front of it, such as those of ``prlimit``.
+    ``prefix`` are words in front of it, such as those of ``prlimit``.  ``is_inside``: it is started
+    in the repository, as most people do, and not told where that is.
     """
 
     user: User
     variables: dict[str, str] = field(factory=dict)
     prefix: tuple[str, ...] = ()
+    is_inside: bool = False
 
     def run(self, *arguments: str) -> Ended:
         """Start it and wait for its end."""
@@ -79,7 +81,7 @@ class Program:
 
     @contextmanager
     def started(self, *arguments: str) -> Iterator[Process]:
-        """Start it outside of the repository; what is left of it at the end is killed."""
+        """Start it, outside of the repository by default; what is left at the end is killed."""
         # Of its own: another one may be at work at the same time.
         folder = Path(tempfile.mkdtemp(prefix="said-", dir=self.user.home))
         with (folder / "out").open("wb") as out, (folder / "err").open("wb") as err:
@@ -91,10 +93,9 @@ class Program:
                     "-m",
                     "dispatch",
                     *arguments,
-                    "--repo",
-                    self.user.root,
+                    *(() if self.is_inside else ("--repo", self.user.root)),
                 ],
-                cwd=self.user.home,
+                cwd=self.user.root if self.is_inside else self.user.home,
                 env=self.environment(),
                 stdin=subprocess.DEVNULL,
                 stdout=out,

@@ -4,6 +4,7 @@ from attrs import evolve
 from fakes.small_records import BASE, a_run, a_task
 
 from dispatch.state.enums import (
+    AgentType,
     AttemptOutcome,
     AttributedBy,
     ChangeKind,
@@ -18,7 +19,9 @@ from dispatch.state.enums import (
     HunkFate,
     KarenAction,
     Role,
+    RouteLabel,
     RunStatus,
+    TaskClass,
     TaskStatus,
     VerificationMode,
     VerificationOutcome,
@@ -38,6 +41,7 @@ from dispatch.state.judgements import (
     VerificationRound,
 )
 from dispatch.state.records import Failure, HistoryEntry, Run, Task
+from dispatch.state.routes import Route, RouteCandidate
 from dispatch.state.work import (
     Attempt,
     BuildClaim,
@@ -85,6 +89,7 @@ def told_run() -> Run:
             at=ENDED,
         ),
         attempts=(_attempt("run.planner.1", Role.PLANNER, PAID),),
+        routes=(_route(),),
         usage=usage,
         history=(
             HistoryEntry(
@@ -272,6 +277,38 @@ def _round() -> VerificationRound:
         rebuild_from_level=None,
         outcome=VerificationOutcome.ESCALATED,
         reason="One command got worse.",
+    )
+
+
+def _route() -> Route:
+    return Route(
+        role=Role.FIX_AGENT,
+        agent_type=AgentType.GENERAL,
+        task_class=TaskClass.FEATURE,
+        task_id="1a-good",
+        label=RouteLabel.DOWNSHIFT,
+        executor="litellm",
+        model="small/model",
+        reason="as good and cheaper",
+        carried_out=True,
+        at=STARTED,
+        candidates=(
+            _candidate("some/model", 0.0625, 30.0, "4 attempts at this kind of work"),
+            _candidate("small/model", None, None, "assumed of a small model"),
+            evolve(_candidate("gone/model", 0.5, 9.0, ""), problem="there is no gone/model"),
+        ),
+    )
+
+
+def _candidate(model: str, usd: float | None, seconds: float | None, basis: str) -> RouteCandidate:
+    return RouteCandidate(
+        executor="litellm",
+        model=model,
+        score=0.75,
+        attempts=4 if usd else 0,
+        basis=basis,
+        cost_usd=usd,
+        seconds=seconds,
     )
 
 

@@ -173,6 +173,13 @@ def test_uncommitted_paths_are_named_whatever_their_names(tmp_path: Path) -> Non
     )
 
 
+def test_folders_of_runs_are_nothing_to_commit_also_before_git_ignores_them(tmp_path: Path) -> None:
+    """As another run has them that was started at the same moment."""
+    user = a_user(tmp_path)
+    user.write({"dispatch/r/lock": "", "dispatch.txt": ""})
+    assert open_target(user.root).uncommitted() == ("dispatch.txt",)
+
+
 def test_no_more_uncommitted_paths_are_named_than_anybody_reads(tmp_path: Path) -> None:
     user = a_user(tmp_path)
     user.write({f"{number:05}": "" for number in range(UNCOMMITTED_LIMIT + 5)})

@@ -46,7 +46,11 @@ def test_what_did_not_change_passes_even_when_it_fails_which_is_said(
     mode: VerificationMode, output: CommandOutput, bad: str
 ) -> None:
     """[PV-02] [PV-10]"""
-    reason = f"Nothing changed; as in the baseline, `make` {bad}." if bad else "Nothing changed."
+    reason = (
+        f"The output did not change; as in the baseline, `make` {bad}."
+        if bad
+        else "The output did not change."
+    )
     assert compare(mode, [output], [output]) == passed(reason)
 
 
@@ -58,7 +62,7 @@ def test_the_same_build_in_two_folders_passes_without_the_operator(mode: Verific
         out(normalise(f"cd {root}\n{root}/a.c:1: warning\n3 passed in {seconds}s\n", roots))
         for root, seconds in (("/w/baseline", 0.1), ("/w/level-1", 2.5))
     )
-    assert compare(mode, [before], [after]) == passed("Nothing changed.")
+    assert compare(mode, [before], [after]) == passed("The output did not change.")
 
 
 @pytest.mark.parametrize("mode", COMPARING)
@@ -152,7 +156,7 @@ def test_each_command_is_compared_with_itself() -> None:
     result = compare(NO_NEW, before, after)
     assert (result.outcome, len(result.new_failures)) == (RETRY, 1)
     same = [out("x", command="a"), out("y", command="a")]
-    assert compare(EQUALITY, same, same) == passed("Nothing changed.")
+    assert compare(EQUALITY, same, same) == passed("The output did not change.")
 
 
 def test_a_command_that_was_not_run_again_or_only_now_needs_to_pass() -> None:

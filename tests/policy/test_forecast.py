@@ -8,10 +8,11 @@ from hypothesis import strategies as st
 from dispatch.fsm.forecast_words import forecast_words
 from dispatch.policy.estimates import ENOUGH, PRIORS, Estimate, Range, estimates
 from dispatch.policy.forecast import Forecast, Overlap, forecast
-from dispatch.policy.past import Spent, spent
+from dispatch.policy.past import spent
 from dispatch.state.enums import AgentType, AttemptOutcome, HubStrategy, Role, RunStatus, TaskStatus
 from dispatch.state.hubs import HubFile
 from dispatch.state.records import Run
+from dispatch.state.routes import Spent
 from dispatch.state.work import Attempt, CommandResult, Usage
 
 NOW = "2026-01-01T00:00:00.000Z"
@@ -154,27 +155,37 @@ def a_past_run() -> Run:
 
 
 def test_the_past_counts_by_piece_of_work_with_all_that_was_tried_again() -> None:
-    m, none = frozenset({"m"}), frozenset[str]()
-    assert spent([a_past_run()]) == {
-        Role.PLANNER: (Spent(seconds=7.0, cost_usd=1.0, models=m),),
-        Role.IMPLEMENTER: (Spent(seconds=15.0, cost_usd=0.75, models=m),),
-        Role.CRITIC: (Spent(seconds=2.0, cost_usd=None, models=m),),
-        Role.GATE_CRITIC: (Spent(seconds=6.0, cost_usd=0.25, models=m),),
-        Role.GREYBEARD: (Spent(seconds=0, cost_usd=0.0, models=none),),
-        Role.ATTRIBUTION: (Spent(seconds=0, cost_usd=0.0, models=none),),
-        Role.FIX_AGENT: (Spent(seconds=0, cost_usd=0.0, models=none),),
-    }
+    assert spent(a_past_run()) == (
+        Spent(role=Role.IMPLEMENTER, seconds=15.0, cost_usd=0.75, models=("m",)),
+        Spent(role=Role.CRITIC, seconds=2.0, cost_usd=None, models=("m",)),
+        Spent(role=Role.GREYBEARD, seconds=0, cost_usd=0.0, models=()),
+        Spent(role=Role.FIX_AGENT, seconds=0, cost_usd=0.0, models=()),
+        Spent(role=Role.GATE_CRITIC, seconds=6.0, cost_usd=0.25, models=("m",)),
+        Spent(role=Role.PLANNER, seconds=7.0, cost_usd=1.0, models=("m",)),
+        Spent(role=Role.ATTRIBUTION, seconds=0, cost_usd=0.0, models=()),
+    )
+
+
+def test_what_a_script_played_is_no_past_and_an_untold_turn_has_no_cost() -> None:
+    run = a_past_run()
+    (planner, *gates) = run.attempts
+    assert spent(evolve(run, attempts=(evolve(planner, executor="scripted"), *gates))) == ()
+    unsure = evolve(planner, unsettled=Usage(turns=1, cost_usd=1.0))
+    costs = {each.role: each.cost_usd for each in spent(evolve(run, attempts=(unsure, *gates)))}
+    assert (costs[Role.PLANNER], costs[Role.GATE_CRITIC]) == (None, 0.25)
 
 
 def test_estimates_come_from_the_past_with_the_same_model_and_else_from_priors() -> None:
-    m, other = frozenset({"m"}), frozenset({"other"})
-    past = [Spent(seconds=float(each), cost_usd=each / 10, models=m) for each in range(1, 11)]
+    past = [
+        Spent(role=Role.IMPLEMENTER, seconds=float(each), cost_usd=each / 10, models=("m",))
+        for each in range(1, 11)
+    ]
     found = estimates(
-        {
-            Role.IMPLEMENTER: past,
-            Role.CRITIC: past[: ENOUGH - 1],
-            Role.PLANNER: [evolve(each, models=other) for each in past],
-        },
+        (
+            *past,
+            *(evolve(each, role=Role.CRITIC) for each in past[: ENOUGH - 1]),
+            *(evolve(each, role=Role.PLANNER, models=("other",)) for each in past),
+        ),
         MODELS,
         lambda _, usage: usage.input_tokens / 1e6,
     )
@@ -187,7 +198,7 @@ def test_estimates_come_from_the_past_with_the_same_model_and_else_from_priors()
             usd=Range(*(1000 * read / 1e6 for read in PRIORS[role].read)),
             pieces=0,
         )
-    unpriced = estimates({}, MODELS, lambda _, usage: None)
+    unpriced = estimates((), MODELS, lambda _, usage: None)
     assert unpriced[Role.CRITIC].usd is None
 
 

@@ -157,7 +157,10 @@ def test_w_06_a_gate_that_prints_where_it_runs_is_equal_to_its_baseline(place: P
     plan = a_plan(planned("x"), mode=VerificationMode.BASELINE_EQUALITY)
     assert place.drive(ScenarioAgents(plans=[plan], works=BOTH)) is RunStatus.DONE
     (record,) = place.run.verification_rounds
-    assert (record.outcome, record.reason) == (VerificationOutcome.PASS, "Nothing changed.")
+    assert (record.outcome, record.reason) == (
+        VerificationOutcome.PASS,
+        "The output did not change.",
+    )
 
 
 @pytest.mark.parametrize(
