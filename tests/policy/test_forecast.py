@@ -9,8 +9,10 @@ from dispatch.fsm.forecast_words import forecast_words
 from dispatch.policy.estimates import ENOUGH, PRIORS, Estimate, Range, estimates
 from dispatch.policy.forecast import Forecast, Overlap, forecast
 from dispatch.policy.past import spent
+from dispatch.state.config import RaceConfig
 from dispatch.state.enums import AgentType, AttemptOutcome, HubStrategy, Role, RunStatus, TaskStatus
 from dispatch.state.hubs import HubFile
+from dispatch.state.races import Race
 from dispatch.state.records import Run
 from dispatch.state.routes import Spent
 from dispatch.state.work import Attempt, CommandResult, Usage
@@ -164,6 +166,31 @@ def test_the_past_counts_by_piece_of_work_with_all_that_was_tried_again() -> Non
         Spent(role=Role.PLANNER, seconds=7.0, cost_usd=1.0, models=("m",)),
         Spent(role=Role.ATTRIBUTION, seconds=0, cost_usd=0.0, models=()),
     )
+
+
+def test_each_entrant_in_a_race_is_a_piece_of_work() -> None:
+    run = a_past_run()
+    (task, *others) = run.tasks
+    attempts = (
+        an_attempt("1a-x.r1.implementer.1", Role.IMPLEMENTER, 10.0, 0.5),
+        an_attempt("1a-x.r2.implementer.1", Role.IMPLEMENTER, 20.0, 0.25),
+        an_attempt("1a-x.r1.implementer.2", Role.IMPLEMENTER, 1.0, 0.5),
+    )
+    raced = evolve(task, attempts=attempts, raced=Race(entrants=()))
+    found = spent(evolve(run, tasks=(raced, *others)))
+    assert [each.seconds for each in found if each.role is Role.IMPLEMENTER] == [11.0, 20.0]
+
+
+def test_a_race_is_forecast_with_all_its_entrants_and_a_review_of_each() -> None:
+    """Two agents at once: three implementers take two rounds, four reviews two."""
+    run = a_run(a_task("1a-x", plan=plan_of("a")))
+    alone = forecast(run, ESTIMATES, 2)
+    raced = forecast(run, ESTIMATES, 2, race=RaceConfig(n=3))
+    assert alone.usd is not None
+    assert raced.usd is not None
+    # The implementers' and critics' pieces cost a dollar each.
+    assert raced.usd.middle - alone.usd.middle == 2 + 3
+    assert raced.seconds.middle - alone.seconds.middle == 100.0 + 10.0
 
 
 def test_what_a_script_played_is_no_past_and_an_untold_turn_has_no_cost() -> None:
