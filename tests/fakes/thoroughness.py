@@ -6,7 +6,7 @@ from typing import Final, TypeVar
 import pytest
 from hypothesis import settings
 
-STEP: Final = 3
+STEP: Final = 4
 IS_QUICK: Final = settings.get_current_profile_name() == "quick"
 
 T = TypeVar("T")
@@ -16,5 +16,5 @@ thorough = pytest.mark.skipif(IS_QUICK, reason="long: make thorough")
 
 
 def tried(points: Sequence[T]) -> Sequence[T]:
-    """Every third of the points at which a run is killed, or every one."""
+    """Every fourth of the points at which a run is killed, or every one."""
     return points[::STEP] if IS_QUICK else points
