@@ -273,8 +273,11 @@ async def open_ports(
 
 def _read_spec(path: Path) -> str:
     hint = "Write what is to be done into it; `dispatch init` makes one to start from."
-    if not path.is_file():
+    if not path.exists():
         raise UsageError(f"There is no spec {path}.", hint)
+    if not path.is_file():  # a pipe could not be read again by a process of its own
+        what = "a folder" if path.is_dir() else "no regular file"
+        raise UsageError(f"The spec {path} is {what}.", "Name a file of text.")
     data = read_regular(path, MAX_SPEC_BYTES)
     if len(data) > MAX_SPEC_BYTES:
         what = f"The spec {path} is larger than {MAX_SPEC_BYTES // 1024**2} MiB."

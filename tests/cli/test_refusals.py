@@ -43,6 +43,10 @@ limits:
 """
 INIT_HINT = "Correct it, then start again; `dispatch init` writes a file to start from."
 SPEC_HINT = "Write what is to be done into it; `dispatch init` makes one to start from."
+GRAMMAR = (
+    "a name starts with a lowercase letter or a digit, followed by lowercase letters, digits, "
+    "dots, underscores and hyphens."
+)
 
 Make = Callable[[User], Path]
 
@@ -184,6 +188,16 @@ REFUSALS: Mapping[str, Refusal] = {
         arguments=("run", "x", "--spec", "/nowhere/todo.md"),
         says=f"There is no spec /nowhere/todo.md. {SPEC_HINT}",
     ),
+    "a folder as the spec": Refusal(
+        make=_as_it_is,
+        arguments=("run", "x", "--spec", "/"),
+        says="The spec / is a folder. Name a file of text.",
+    ),
+    "a device as the spec": Refusal(
+        make=_as_it_is,
+        arguments=("run", "x", "--spec", "/dev/null"),
+        says="The spec /dev/null is no regular file. Name a file of text.",
+    ),
     "an empty spec": Refusal(
         make=_files(spec=" \n\n"), says=f"The spec {{root}}/spec.md is empty. {SPEC_HINT}"
     ),
@@ -239,15 +253,22 @@ remove the key or fix it
     "a bad name": Refusal(
         make=_as_it_is,
         arguments=("run", "../x"),
-        says="A run cannot be named '../x': a name starts with a lowercase letter or a digit, "
-        "followed by lowercase letters, digits, dots, underscores and hyphens. "
-        "Choose another name.",
+        says=f"A run cannot be named '../x': {GRAMMAR} Choose another name.",
+    ),
+    "an empty name": Refusal(
+        make=_as_it_is,
+        arguments=("run", ""),
+        says=f"A run cannot be named '': {GRAMMAR} Choose another name.",
+    ),
+    "an empty name of a run that is to be there": Refusal(
+        make=_as_it_is,
+        arguments=("status", ""),
+        says=f"A run cannot be named '': {GRAMMAR}",
     ),
     "a name that would move the cursor": Refusal(
         make=_as_it_is,
         arguments=("clean", "\x1b[2J\x07x"),
-        says="'x' is not a run name. Run names are lower-case letters, digits, '.', '_' and '-', "
-        "at most 64 of them, and begin with a letter or a digit.",
+        says=f"A run cannot be named '\\x1b[2J\\x07x': {GRAMMAR}",
     ),
     "a verb as the name": Refusal(
         make=_as_it_is,
