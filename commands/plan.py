@@ -58,7 +58,10 @@ class _Shown:
 
 
 def run(args: Namespace) -> int:
-    """Have the plan made if there is none, show it, and at a terminal ask what to do with it."""
+    """Have the plan made if there is none, show it, and at a terminal ask what to do with it.
+
+    ``--no-wait``: it is not asked, and waits for a later word.
+    """
     known = None if args.name is None else _known(args.repo, args.name)
     if known is None or _is_to_be_planned(*known):
         start = prepare_start(
@@ -97,7 +100,7 @@ def run(args: Namespace) -> int:
         return ExitCode.DONE
     show(_text(found, args.repo), sys.stdout)
     _say_how(found)
-    if found.question and sys.stdin.isatty() and sys.stdout.isatty():
+    if found.question and not args.no_wait and sys.stdin.isatty() and sys.stdout.isatty():
         _ask(found, args.repo)
     return ExitCode.DONE
 

@@ -114,6 +114,7 @@ complete -c dispatch -n '_shtab_dispatch_using plan' -s h -l help -d 'show this 
 complete -c dispatch -n '_shtab_dispatch_using plan' -l spec -xka "(__fish_complete_path (commandline -ct))" -d 'what is to be done (default: spec.md)'
 complete -c dispatch -n '_shtab_dispatch_using plan' -l skip-baseline -d 'do not compare with the build before the run'
 complete -c dispatch -n '_shtab_dispatch_using plan' -l edit -d 'change the plan in $VISUAL or $EDITOR'
+complete -c dispatch -n '_shtab_dispatch_using plan' -l no-wait -d 'at a terminal, too, do not ask for your word on it'
 complete -c dispatch -n '_shtab_dispatch_using plan' -l no-sandbox -d 'let agents'"'"' commands touch whatever you can'
 complete -c dispatch -n '_shtab_dispatch_using plan' -s v -l verbose -d 'show what agents say as they say it'
 complete -c dispatch -n '_shtab_dispatch_using plan' -l color -xka "auto always never" -d 'colours (default: auto, by NO_COLOR, FORCE_COLOR, TERM and the terminal)'

@@ -100,6 +100,15 @@ def test_at_a_terminal_the_plan_is_paged_and_asked_about(two: Asking) -> None:
     assert two.run.status is RunStatus.GATING_PLAN
 
 
+def test_who_does_not_want_to_wait_is_not_asked(two: Asking) -> None:
+    two.program.variables["PAGER"] = "cat"
+    with seated(two.program, "plan", "r", "--no-wait") as seat:
+        seat.see("To approve it: dispatch answer r plan-1 continue")
+        assert seat.leave() == 0
+        assert "[l]ater? " not in seat.screen
+    assert two.run.status is RunStatus.GATING_PLAN
+
+
 def test_a_run_whose_plan_is_to_be_approved_shows_it_in_the_pager_and_goes_on(
     two: Asking,
 ) -> None:
