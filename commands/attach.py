@@ -29,7 +29,7 @@ from ..state.records import Run
 from ..state.redact import Redactor, secrets_of
 from ..state.streams import Stream
 from ..state.terminal import Terminal
-from .folders import open_run
+from .folders import has_worktrees, open_run
 from .live_view import latest_events, live_view
 from .status import given_answers
 
@@ -55,7 +55,8 @@ def run(args: Namespace) -> int:
         raise
     document = load_run_of(folder)
     print(f"No process works on run {document.name}: {document.status}")
-    for step in next_steps(document, given=given_answers(folder, document)):
+    given = given_answers(folder, document)
+    for step in next_steps(document, given=given, worktrees=has_worktrees(folder)):
         print(f"  {' '.join(clean(step).split())}")
     return _code_of(document, last)
 

@@ -5,6 +5,7 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ..gitops.layout import Layout
 from ..gitops.names import RUN_FOLDER, check_run_name
 from ..gitops.user_git import locate
 from ..state.errors import UsageError
@@ -44,6 +45,12 @@ def open_run(repo: Path, name: str) -> "tuple[Path, Run]":
 
     folder = folder_of(repo, name)
     return folder, load_run_of(folder)
+
+
+def has_worktrees(folder: Path) -> bool:
+    """Whether a run's folder has any, which ``teardown`` removes."""
+    worktrees = Layout(folder).worktrees
+    return worktrees.is_dir() and any(worktrees.iterdir())
 
 
 def _is_run(folder: Path) -> bool:

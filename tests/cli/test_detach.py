@@ -103,6 +103,12 @@ def test_on_a_pipe_attach_gives_a_line_for_each_thing_that_happens(
         "  Take it over: git merge dispatch/r",
         "  Then remove the worktrees: dispatch teardown r",
     )
+    # What was removed is not to be removed again.
+    assert run.program.run("teardown", "r").code == 0
+    last = "  Then remove the run and its report: dispatch clean r"
+    assert run.program.run("attach", "r", *options).out.splitlines()[-1] == last
+    assert run.program.run("status", "r").out.splitlines()[-2] == last
+    assert json.loads(run.program.run("status", "r", "--json").out)["next"][-1] == last.strip()
 
 
 def test_attach_to_a_run_that_nobody_works_on_says_how_it_stands(tmp_path: Path) -> None:
