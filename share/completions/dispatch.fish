@@ -163,6 +163,7 @@ complete -c dispatch -n '_shtab_dispatch_using logs' -l repo -xka "(__fish_compl
 complete -c dispatch -n '_shtab_dispatch_using logs; and test $_shtab_dispatch_npos -eq 0' -ka "(_dispatch_runs)" -d 'name of the run'
 complete -c dispatch -n '_shtab_dispatch_using; and test $_shtab_dispatch_npos -eq 0' -a attach -d 'Watch a run that another process works on.'
 complete -c dispatch -n '_shtab_dispatch_using attach' -s h -l help -d 'show this help message and exit'
+complete -c dispatch -n '_shtab_dispatch_using attach' -l json -d 'print events as JSON lines, as they happen'
 complete -c dispatch -n '_shtab_dispatch_using attach' -l color -xka "auto always never" -d 'colours (default: auto, by NO_COLOR, FORCE_COLOR, TERM and the terminal)'
 complete -c dispatch -n '_shtab_dispatch_using attach' -l repo -xka "(__fish_complete_directories)" -d 'repository (default: here)'
 complete -c dispatch -n '_shtab_dispatch_using attach; and test $_shtab_dispatch_npos -eq 0' -ka "(_dispatch_runs)" -d 'name of the run'

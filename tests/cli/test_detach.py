@@ -111,6 +111,17 @@ def test_on_a_pipe_attach_gives_a_line_for_each_thing_that_happens(
     assert json.loads(run.program.run("status", "r", "--json").out)["next"][-1] == last.strip()
 
 
+def test_scripts_get_every_event_as_it_happens_and_the_exit_code(tmp_path: Path) -> None:
+    waiting = asking(tmp_path, ("x",))
+    waiting.go.touch()
+    _pid(waiting.program.run("run", "r", "--detach", "--no-wait"))
+    ended = waiting.program.run("attach", "r", "--json")
+    assert (ended.code, ended.err) == (3, "")
+    assert ended.out == (waiting.folder / "events.jsonl").read_text(encoding="utf-8")
+    assert json.loads(ended.out.splitlines()[-1])["type"] == "run.completed"
+    assert waiting.program.run("attach", "r", "--json") == ended
+
+
 def test_attach_to_a_run_that_nobody_works_on_says_how_it_stands(tmp_path: Path) -> None:
     """Its exit code is the run's: 3 while it waits for an answer."""
     waiting = asking(tmp_path, ("x",))
