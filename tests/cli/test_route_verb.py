@@ -163,7 +163,7 @@ def test_a_run_at_work_is_not_changed(seat: User, cli: Cli) -> None:
     [
         (["--execute"], "--execute needs the run that it is about. See `dispatch route --help`"),
         (["--task", "x"], "--task needs the run that it is about. See `dispatch route --help`"),
-        (["r", "--task", "x"], "Run r has no task x. Known tasks: 1a-x, 1b-y."),
+        (["r", "--task", "x"], "Run r has no task x. Its tasks: 1a-x, 1b-y."),
     ],
 )
 def test_what_cannot_be_asked_is_refused(
