@@ -15,7 +15,14 @@ from .agents.executors.litellm_client import known_model, known_price, missing_k
 from .agents.executors.scripted_client import script_path
 from .agents.runner import AgentRunner
 from .agents.scripted.script_file import read_script
-from .confining import Confining, command_runner, confined, require_hosts, scratch_of
+from .confining import (
+    Confining,
+    command_runner,
+    confined,
+    confinement_of,
+    require_hosts,
+    scratch_of,
+)
 from .delegating import own_models, require_executors
 from .fsm.lifecycle import WORKING
 from .fsm.ports import Agents, Commands, Ports, Repository, Store
@@ -34,7 +41,7 @@ from .state.errors import LockedError, RefMoved, UsageError
 from .state.journal import EventJournal
 from .state.operator_channel import OperatorChannel
 from .state.picture import Picture
-from .state.records import Confinement, Identity, Run
+from .state.records import Identity, Run
 from .state.redact import redactor_of
 from .state.streams import Stream
 from .state.terminal import Terminal
@@ -62,7 +69,7 @@ class Start:
     warnings: tuple[str, ...]
     clock: SystemClock
 
-    def open_store(self, confinement: Confinement) -> DocumentStore:
+    def open_store(self, confining: Confining) -> DocumentStore:
         """The run's document, made when the run is new; the caller holds the run's lock.
 
         Raises LockedError when another process began the run after this one had looked.
@@ -74,7 +81,7 @@ class Start:
             )
         if not self.is_new:
             store = DocumentStore.open(self.folder, redactor_of(self.config))
-            store.update(lambda run: confined(self._as_asked(run), confinement))
+            store.update(lambda run: confined(self._as_asked(run), self.config, confining))
             return store
         # A copy, so that an interrupted run goes on with the spec that it began with.
         write_text_atomic(self.folder / SPEC, redactor_of(self.config).text(self.spec_text))
@@ -97,7 +104,7 @@ class Start:
                 setup=self.config.setup,
                 share=self.config.share,
                 hub_files=self.config.hub_files,
-                sandboxes=(confinement,),
+                sandboxes=(confinement_of(self.config, confining),),
                 created_at=self.clock.now(),
                 skip_baseline=self.skip_baseline,
                 approve_plan=self.approve_plan,
