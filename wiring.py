@@ -32,10 +32,10 @@ from .policy.ledger import account, attempts_of
 from .policy.names import RESERVED_NAMES, default_run_name, run_name_problems
 from .state.clock import SystemClock
 from .state.config import Config, Limits
-from .state.config_file import load_config
+from .state.config_file import UNFILLED_GATE, load_config
 from .state.disk import disk_errors
 from .state.document import DOCUMENT, DocumentStore, load_run_of
-from .state.durable import make_folder, read_regular, write_text_atomic
+from .state.durable import make_folder, write_text_atomic
 from .state.enums import RoutingMode, RunStatus
 from .state.errors import LockedError, RefMoved, UsageError
 from .state.journal import EventJournal
@@ -43,12 +43,11 @@ from .state.operator_channel import OperatorChannel
 from .state.picture import Picture
 from .state.records import Identity, Run
 from .state.redact import redactor_of
+from .state.spec_file import SPEC, UNFILLED_SPEC, read_spec
 from .state.streams import Stream
 from .state.terminal import Terminal
 
 RUNS_FOLDER: Final = "dispatch"
-SPEC: Final = "spec.md"
-MAX_SPEC_BYTES: Final = 1024 * 1024
 MAX_NAMED_CHANGES: Final = 5
 PRIVATE: Final = 0o700
 
@@ -159,11 +158,12 @@ def prepare_start(
     is_new = not os.path.lexists(folder / DOCUMENT)  # a link to nothing is no new run
     if is_new:
         spec_path = target.root / SPEC if spec is None else spec
-        spec_text = _read_spec(spec_path)
+        spec_text = read_spec(spec_path)
+        _require_filled_in(config, spec_path, spec_text)
         _require_free_branch(target, name)
     else:
         spec_path = folder / SPEC
-        spec_text = _read_spec(spec_path)
+        spec_text = read_spec(spec_path)
     known = None if is_new else load_run_of(folder)
     goes_on = (*WORKING, RunStatus.FAILED) if again else WORKING
     if known is None or known.status in goes_on:
@@ -278,25 +278,17 @@ async def open_ports(
             journal.close()
 
 
-def _read_spec(path: Path) -> str:
-    hint = "Write what is to be done into it; `dispatch init` makes one to start from."
-    if not path.exists():
-        raise UsageError(f"There is no spec {path}.", hint)
-    if not path.is_file():  # a pipe could not be read again by a process of its own
-        what = "a folder" if path.is_dir() else "no regular file"
-        raise UsageError(f"The spec {path} is {what}.", "Name a file of text.")
-    data = read_regular(path, MAX_SPEC_BYTES)
-    if len(data) > MAX_SPEC_BYTES:
-        what = f"The spec {path} is larger than {MAX_SPEC_BYTES // 1024**2} MiB."
-        raise UsageError(what, "Keep what is to be done, and leave the rest in files beside it.")
-    try:
-        text = data.decode("utf-8")
-    except UnicodeDecodeError as error:
-        what = f"The spec {path} is not UTF-8: {error.reason}."
-        raise UsageError(what, "Save it as UTF-8.") from None
-    if not text.strip():
-        raise UsageError(f"The spec {path} is empty.", hint)
-    return text
+def _require_filled_in(config: Config, path: Path, spec_text: str) -> None:
+    """Agents would be paid for work that nobody asked for, or that nothing can be held to."""
+    if spec_text == UNFILLED_SPEC:
+        raise UsageError(
+            f"The spec {path} is as `dispatch init` wrote it.", "Write into it what is to be done."
+        )
+    if UNFILLED_GATE in config.build_gate:
+        raise UsageError(
+            "buildGate in dispatch-config.yaml is not filled in yet.",
+            "Name the commands that must succeed for the tree to be good, such as `make test`.",
+        )
 
 
 def _require_free_branch(target: Target, name: str) -> None:

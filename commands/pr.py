@@ -17,7 +17,7 @@ from ..state.enums import RunStatus
 from ..state.errors import DispatchError, ExitCode, UsageError
 from ..state.records import Run
 from ..state.redact import shown
-from ..wiring import SPEC
+from ..state.spec_file import SPEC
 from .folders import open_run
 
 JSON_VERSION: Final = 1  # of what --json prints; keys are only ever added within one version

@@ -111,7 +111,7 @@ def test_run_is_the_verb_that_need_not_be_said(arguments: list[str], cli: Cli) -
     """All three reach the same refusal of the same verb: there is no configuration here."""
     code, out, err = cli(*arguments)
     assert (code, out) == (2, "")
-    assert err.startswith("dispatch: Cannot read ")
+    assert err.startswith("dispatch: There is no ")
 
 
 @pytest.mark.parametrize(
@@ -184,7 +184,7 @@ def test_a_name_like_a_verb_is_a_run_when_there_is_one(user: User, cli: Cli) -> 
     (user.root / "dispatch" / "statsu").mkdir(parents=True)
     code, out, err = cli("statsu")
     assert (code, out) == (2, "")
-    assert err.startswith("dispatch: Cannot read ")
+    assert err.startswith("dispatch: There is no ")
 
 
 def test_options_are_never_abbreviated(cli: Cli) -> None:

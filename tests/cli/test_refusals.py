@@ -1,5 +1,6 @@
 """What a run is refused for before anything is made: one sentence, what to do, an exit code."""
 
+import json
 import socket
 import subprocess
 import sys
@@ -11,6 +12,8 @@ from attrs import frozen
 from fakes.git_repos import User, a_user
 
 from dispatch.cli import main
+from dispatch.state.config_file import UNFILLED_GATE
+from dispatch.state.spec_file import UNFILLED_SPEC
 
 NOW = "2026-01-02T03:04:05.678Z"
 KEY_VARIABLE = "DISPATCH_REFUSALS_KEY"  # nobody sets it
@@ -201,6 +204,16 @@ REFUSALS: Mapping[str, Refusal] = {
     "an empty spec": Refusal(
         make=_files(spec=" \n\n"), says=f"The spec {{root}}/spec.md is empty. {SPEC_HINT}"
     ),
+    "a spec that was not written": Refusal(
+        make=_files(spec=UNFILLED_SPEC),
+        says="The spec {root}/spec.md is as `dispatch init` wrote it. "
+        "Write into it what is to be done.",
+    ),
+    "a gate that was not filled in": Refusal(
+        make=_files(config=CONFIG.replace("[make test]", json.dumps([UNFILLED_GATE]))),
+        says="buildGate in dispatch-config.yaml is not filled in yet. "
+        "Name the commands that must succeed for the tree to be good, such as `make test`.",
+    ),
     "a spec that would be cut": Refusal(
         make=_files(spec="x" * (1024 * 1024 + 1)),
         says="The spec {root}/spec.md is larger than 1 MiB. "
@@ -208,7 +221,7 @@ REFUSALS: Mapping[str, Refusal] = {
     ),
     "no configuration": Refusal(
         make=_without("dispatch-config.yaml"),
-        says=f"Cannot read {{root}}/dispatch-config.yaml: No such file or directory. {INIT_HINT}",
+        says="There is no {root}/dispatch-config.yaml. `dispatch init` writes one to start from.",
     ),
     "a configuration with every kind of mistake": Refusal(
         make=_files(config=WRONG),
