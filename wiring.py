@@ -32,7 +32,7 @@ from .policy.ledger import account, attempts_of
 from .policy.names import RESERVED_NAMES, default_run_name, run_name_problems
 from .state.clock import SystemClock
 from .state.config import Config, Limits
-from .state.config_file import UNFILLED_GATE, load_config
+from .state.config_file import CONFIG_FILE, SCHEMA_FILE, UNFILLED_GATE, load_config
 from .state.disk import disk_errors
 from .state.document import DOCUMENT, DocumentStore, load_run_of
 from .state.durable import make_folder, write_text_atomic
@@ -181,7 +181,7 @@ def prepare_start(
         skip_baseline=skip_baseline,
         approve_plan=approve_plan,
         is_new=is_new,
-        warnings=(*target.warnings, *(_uncommitted(target) if is_new else ())),
+        warnings=(*target.warnings, *(_uncommitted(target, spec_path) if is_new else ())),
         clock=clock,
     )
 
@@ -364,8 +364,10 @@ def _limits_in_money(config: Config) -> str:
     return " and ".join(key for key, usd in limits.items() if usd is not None)
 
 
-def _uncommitted(target: Target) -> tuple[str, ...]:
-    paths = target.uncommitted()
+def _uncommitted(target: Target, spec: Path) -> tuple[str, ...]:
+    # Read as they are, or by editors only.
+    ours = {target.root / CONFIG_FILE, target.root / SCHEMA_FILE, spec.absolute()}
+    paths = [each for each in target.uncommitted() if target.root / each not in ours]
     if not paths:
         return ()
     more = len(paths) - MAX_NAMED_CHANGES

@@ -9,14 +9,13 @@ from pathlib import Path
 from typing import Final
 
 from ..gitops.user_git import locate
-from ..state.config_file import CONFIG_FILE, UNFILLED_GATE
+from ..state.config_file import CONFIG_FILE, SCHEMA_FILE, UNFILLED_GATE
 from ..state.errors import ExitCode
 from ..state.spec_file import SPEC, UNFILLED_SPEC
 from .build_gate import Gate, likely_gates
 from .json_output import print_json
 from .schema import schema_text
 
-SCHEMA_FILE: Final = "dispatch-config.schema.json"
 # The key's variable, then a model for judging and a model for working; the first key set wins.
 MODELS: Final[Mapping[str, tuple[str, str]]] = {
     "ANTHROPIC_API_KEY": ("anthropic/claude-opus-5-5", "anthropic/claude-sonnet-5-5"),

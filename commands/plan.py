@@ -13,6 +13,7 @@ from attrs import frozen
 
 from ..fsm.approval import is_about_plan, open_question, proposed
 from ..fsm.forecast_words import forecast_data, forecast_words
+from ..fsm.lifecycle import WORKING
 from ..fsm.plan_words import plan_words
 from ..gitops.user_git import locate
 from ..policy.forecast import Forecast
@@ -147,7 +148,8 @@ def _say_how(found: _Shown) -> None:
     if found.changed:
         _say(f"With your changes: {', '.join(found.changed)}.")
     if found.question is None:
-        _say(f"Nothing waits for your word here; to go on: dispatch {name}")
+        goes_on = f"; to go on: dispatch {name}" if found.run.status in WORKING else ""
+        _say(f"Nothing waits for your word here{goes_on or f': the run is {found.run.status}.'}")
         return
     _say(
         f"To approve it: dispatch answer {name} {found.question} continue, then dispatch {name}\n"

@@ -20,6 +20,7 @@ from .invariants import COMMIT_STRATEGY
 from .yaml_text import YamlError
 
 CONFIG_FILE: Final = "dispatch-config.yaml"
+SCHEMA_FILE: Final = "dispatch-config.schema.json"  # for editors; nothing reads it
 ADAPTERS: Final = ("anthropic", "openai", "openai-compatible")
 MAX_PARALLEL: Final = 64
 MAX_ENTRANTS: Final = 8  # of one race

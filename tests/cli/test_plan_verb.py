@@ -52,6 +52,8 @@ def test_a_plan_is_made_shown_and_waits_and_the_run_goes_on_when_it_is_approved(
     assert approved.err == "dispatch: Nothing waits for your word here; to go on: dispatch r\n"
     assert two.run.status is RunStatus.GATING_PLAN
     assert two.program.run("run", "r").code == 0
+    over = two.program.run("plan", "r")
+    assert over.err == "dispatch: Nothing waits for your word here: the run is done.\n"
     assert [each.role for each in two.run.attempts].count(Role.PLANNER) == 1
 
 

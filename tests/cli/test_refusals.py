@@ -14,6 +14,7 @@ from fakes.git_repos import User, a_user
 from dispatch.cli import main
 from dispatch.state.config_file import UNFILLED_GATE
 from dispatch.state.spec_file import UNFILLED_SPEC
+from dispatch.wiring import prepare_start
 
 NOW = "2026-01-02T03:04:05.678Z"
 KEY_VARIABLE = "DISPATCH_REFUSALS_KEY"  # nobody sets it
@@ -329,6 +330,20 @@ def test_what_does_not_allow_a_run_is_refused_before_anything_is_made(
     )
     assert (code, said.out, said.err) == (2, "", f"dispatch: {sentence}\n")
     assert _everything(root) == before
+
+
+def test_what_is_not_committed_is_named_unless_it_is_read_as_it_is(user: User) -> None:
+    settings = (user.root / "dispatch-config.yaml").read_text()
+    named = {"other.md": "# Do it\n", "new": "", "dispatch-config.yaml": f"{settings}# more\n"}
+    user.write({**named, "dispatch-config.schema.json": "{}"})
+
+    def warnings(spec: Path | None) -> tuple[str, ...]:
+        return prepare_start(user.root, name="x", spec=spec, skip_baseline=False).warnings
+
+    sentence = f"The run starts from {user.git('rev-parse', 'HEAD')[:12]}; "
+    sentence += "uncommitted changes are not taken: "
+    assert warnings(None) == (f"{sentence}new, other.md.",)
+    assert warnings(user.root / "other.md") == (f"{sentence}new.",)
 
 
 def test_a_run_in_the_hands_of_another_process_is_refused(
