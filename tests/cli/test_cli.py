@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 from fakes.git_repos import User
@@ -202,10 +203,15 @@ def test_a_wrong_commit_strategy_is_refused_on_stderr(user: User, cli: Cli) -> N
     assert 'locked to "per-task"' in err
 
 
-def test_outside_a_repository_the_refusal_says_what_to_do(
-    tmp_path: object, capsys: pytest.CaptureFixture[str]
+@pytest.mark.parametrize("arguments", [[], ["--repo", "."]])
+def test_outside_a_repository_the_refusal_says_where_and_what_to_do(
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    arguments: list[str],
 ) -> None:
-    code = main(["status", "--repo", str(tmp_path)])
+    monkeypatch.chdir(tmp_path)
+    code = main(["status", *arguments])
     assert (code, capsys.readouterr().err) == (
         2,
         f"dispatch: {tmp_path} is not a git repository. Run `git init` there and make a first "
