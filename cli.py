@@ -20,7 +20,7 @@ from .state.errors import DispatchError, ExitCode, UsageError
 
 DEFAULT_VERB: Final = "run"
 DEBUG_VARIABLE: Final = "DISPATCH_DEBUG"
-TELLING_EVENTS: Final = frozenset({"run", "retry", "logs"})  # with --json: a line for each
+TELLING_EVENTS: Final = frozenset({"attach", "logs", "retry", "run"})  # one a line
 TELLING_NONE: Final = frozenset({"--dry-run", "--detach"})  # with these one object, as elsewhere
 
 

@@ -4,7 +4,7 @@ import contextlib
 import hashlib
 import os
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from attrs import evolve, frozen
@@ -20,6 +20,7 @@ from .state.config import Config, SandboxConfig
 from .state.errors import GitError, UsageError
 from .state.records import Confinement, Run
 from .state.redact import redactor_of
+from .state.routes import Route
 
 
 @frozen(kw_only=True)
@@ -103,8 +104,10 @@ def scratch_of(folder: Path) -> Iterator[Path]:
         yield Path(made)
 
 
-def confinement_of(config: Config, confining: Confining) -> Confinement:
-    """How commands are held under a configuration, as the document keeps it."""
+def confinement_of(
+    config: Config, confining: Confining, routes: Iterable[Route] = ()
+) -> Confinement:
+    """How commands are held under a configuration, as the document keeps it; ``routes``: its."""
     allowed = config.sandbox
     found = map(str, confining.toolchains.read_only)
     return Confinement(
@@ -112,7 +115,7 @@ def confinement_of(config: Config, confining: Confining) -> Confinement:
         reasons=confining.choice.reasons,
         network=allowed.network,
         setup_network=allowed.setup_network,
-        delegated_network=delegated_hosts(config),
+        delegated_network=delegated_hosts(config, routes),
         read_only=tuple(dict.fromkeys((*found, *allowed.read_only))),
         processes=allowed.processes,
         memory_bytes=allowed.memory_bytes,
@@ -135,8 +138,9 @@ def require_hosts(allowed: SandboxConfig) -> None:
                 ) from None
 
 
-def confined(run: Run, confinement: Confinement) -> Run:
+def confined(run: Run, config: Config, confining: Confining) -> Run:
     """The run with how its commands are held from now on."""
+    confinement = confinement_of(config, confining, run.routes)
     if run.sandboxes[-1:] == (confinement,):
         return run
     return evolve(run, sandboxes=(*run.sandboxes, confinement))

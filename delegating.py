@@ -4,7 +4,7 @@ import os
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Final
 
 from attrs import frozen
@@ -23,7 +23,9 @@ from .agents.executors.delegation import DelegationExecutor, Exit
 from .agents.sandbox.tiers import INSTALL, Choice
 from .policy.hosts import NotAHost, parse_rule
 from .state.config import Config
+from .state.enums import Role, RoutingMode
 from .state.errors import UsageError
+from .state.routes import Route
 
 PROBE_SECONDS: Final = 30.0
 
@@ -63,11 +65,20 @@ def own_models(config: Config) -> Mapping[str, tuple[str, ...]]:
     return found
 
 
-def delegated_hosts(config: Config) -> tuple[str, ...]:
-    """The hosts that the programs of a configuration reach, by themselves or through us, sorted."""
+def delegated_hosts(config: Config, routes: Iterable[Route] = ()) -> tuple[str, ...]:
+    """The hosts that programs may reach, by themselves or through us, sorted.
+
+    They are those that are configured, those that routing may choose, and whom the operator
+    ordered: ``routes`` are a run's, and his order holds whatever is configured.
+    """
     executors = executors_of(config)
-    known = (each for each in delegated_in(config, executors) if each.name in executors)
-    vendors = [vendor_of(config, executors[each.name], each.model, {}) for each in known]
+    ways = [(each.name, each.model) for each in delegated_in(config, executors)]
+    ways += [(each.executor, each.model) for each in routes if each.ordered]
+    if config.routing is RoutingMode.AUTO:
+        candidates = (each for role in Role for each in config.candidates.of(role))
+        ways += [(each.executor, each.model) for each in candidates if each.executor]
+    known = ((executors[name], model) for name, model in ways if name in executors)
+    vendors = [vendor_of(config, executor, model, {}) for executor, model in known]
     own = {host for vendor in vendors for host in vendor.hosts}
     ours = {host_of(vendor.base_url) for vendor in vendors if vendor.base_url is not None}
     return tuple(sorted(own | ours))

@@ -15,7 +15,14 @@ from .agents.executors.litellm_client import known_model, known_price, missing_k
 from .agents.executors.scripted_client import script_path
 from .agents.runner import AgentRunner
 from .agents.scripted.script_file import read_script
-from .confining import Confining, command_runner, confined, require_hosts, scratch_of
+from .confining import (
+    Confining,
+    command_runner,
+    confined,
+    confinement_of,
+    require_hosts,
+    scratch_of,
+)
 from .delegating import own_models, require_executors
 from .fsm.lifecycle import WORKING
 from .fsm.ports import Agents, Commands, Ports, Repository, Store
@@ -25,23 +32,22 @@ from .policy.ledger import account, attempts_of
 from .policy.names import RESERVED_NAMES, default_run_name, run_name_problems
 from .state.clock import SystemClock
 from .state.config import Config, Limits
-from .state.config_file import load_config
+from .state.config_file import CONFIG_FILE, SCHEMA_FILE, UNFILLED_GATE, load_config
 from .state.disk import disk_errors
 from .state.document import DOCUMENT, DocumentStore, load_run_of
-from .state.durable import make_folder, read_regular, write_text_atomic
+from .state.durable import make_folder, write_text_atomic
 from .state.enums import RoutingMode, RunStatus
 from .state.errors import LockedError, RefMoved, UsageError
 from .state.journal import EventJournal
 from .state.operator_channel import OperatorChannel
 from .state.picture import Picture
-from .state.records import Confinement, Identity, Run
+from .state.records import Identity, Run
 from .state.redact import redactor_of
+from .state.spec_file import SPEC, UNFILLED_SPEC, read_spec
 from .state.streams import Stream
 from .state.terminal import Terminal
 
 RUNS_FOLDER: Final = "dispatch"
-SPEC: Final = "spec.md"
-MAX_SPEC_BYTES: Final = 1024 * 1024
 MAX_NAMED_CHANGES: Final = 5
 PRIVATE: Final = 0o700
 
@@ -62,7 +68,7 @@ class Start:
     warnings: tuple[str, ...]
     clock: SystemClock
 
-    def open_store(self, confinement: Confinement) -> DocumentStore:
+    def open_store(self, confining: Confining) -> DocumentStore:
         """The run's document, made when the run is new; the caller holds the run's lock.
 
         Raises LockedError when another process began the run after this one had looked.
@@ -74,7 +80,7 @@ class Start:
             )
         if not self.is_new:
             store = DocumentStore.open(self.folder, redactor_of(self.config))
-            store.update(lambda run: confined(self._as_asked(run), confinement))
+            store.update(lambda run: confined(self._as_asked(run), self.config, confining))
             return store
         # A copy, so that an interrupted run goes on with the spec that it began with.
         write_text_atomic(self.folder / SPEC, redactor_of(self.config).text(self.spec_text))
@@ -97,7 +103,7 @@ class Start:
                 setup=self.config.setup,
                 share=self.config.share,
                 hub_files=self.config.hub_files,
-                sandboxes=(confinement,),
+                sandboxes=(confinement_of(self.config, confining),),
                 created_at=self.clock.now(),
                 skip_baseline=self.skip_baseline,
                 approve_plan=self.approve_plan,
@@ -152,11 +158,12 @@ def prepare_start(
     is_new = not os.path.lexists(folder / DOCUMENT)  # a link to nothing is no new run
     if is_new:
         spec_path = target.root / SPEC if spec is None else spec
-        spec_text = _read_spec(spec_path)
+        spec_text = read_spec(spec_path)
+        _require_filled_in(config, spec_path, spec_text)
         _require_free_branch(target, name)
     else:
         spec_path = folder / SPEC
-        spec_text = _read_spec(spec_path)
+        spec_text = read_spec(spec_path)
     known = None if is_new else load_run_of(folder)
     goes_on = (*WORKING, RunStatus.FAILED) if again else WORKING
     if known is None or known.status in goes_on:
@@ -174,7 +181,7 @@ def prepare_start(
         skip_baseline=skip_baseline,
         approve_plan=approve_plan,
         is_new=is_new,
-        warnings=(*target.warnings, *(_uncommitted(target) if is_new else ())),
+        warnings=(*target.warnings, *(_uncommitted(target, spec_path) if is_new else ())),
         clock=clock,
     )
 
@@ -271,22 +278,17 @@ async def open_ports(
             journal.close()
 
 
-def _read_spec(path: Path) -> str:
-    hint = "Write what is to be done into it; `dispatch init` makes one to start from."
-    if not path.is_file():
-        raise UsageError(f"There is no spec {path}.", hint)
-    data = read_regular(path, MAX_SPEC_BYTES)
-    if len(data) > MAX_SPEC_BYTES:
-        what = f"The spec {path} is larger than {MAX_SPEC_BYTES // 1024**2} MiB."
-        raise UsageError(what, "Keep what is to be done, and leave the rest in files beside it.")
-    try:
-        text = data.decode("utf-8")
-    except UnicodeDecodeError as error:
-        what = f"The spec {path} is not UTF-8: {error.reason}."
-        raise UsageError(what, "Save it as UTF-8.") from None
-    if not text.strip():
-        raise UsageError(f"The spec {path} is empty.", hint)
-    return text
+def _require_filled_in(config: Config, path: Path, spec_text: str) -> None:
+    """Agents would be paid for work that nobody asked for, or that nothing can be held to."""
+    if spec_text == UNFILLED_SPEC:
+        raise UsageError(
+            f"The spec {path} is as `dispatch init` wrote it.", "Write into it what is to be done."
+        )
+    if UNFILLED_GATE in config.build_gate:
+        raise UsageError(
+            "buildGate in dispatch-config.yaml is not filled in yet.",
+            "Name the commands that must succeed for the tree to be good, such as `make test`.",
+        )
 
 
 def _require_free_branch(target: Target, name: str) -> None:
@@ -362,8 +364,10 @@ def _limits_in_money(config: Config) -> str:
     return " and ".join(key for key, usd in limits.items() if usd is not None)
 
 
-def _uncommitted(target: Target) -> tuple[str, ...]:
-    paths = target.uncommitted()
+def _uncommitted(target: Target, spec: Path) -> tuple[str, ...]:
+    # Read as they are, or by editors only.
+    ours = {target.root / CONFIG_FILE, target.root / SCHEMA_FILE, spec.absolute()}
+    paths = [each for each in target.uncommitted() if target.root / each not in ours]
     if not paths:
         return ()
     more = len(paths) - MAX_NAMED_CHANGES

@@ -12,7 +12,8 @@ import msgspec
 from attrs import frozen
 from jsonschema import Draft202012Validator, ValidationError
 
-from ..state.codec import Problem, ShapeError, key_of, nearest, structure_strict
+from ..state.codec import Problem, ShapeError, key_of, structure_strict
+from ..state.near import nearest
 
 T = TypeVar("T")
 

@@ -20,7 +20,7 @@ from ..state.colour import Colour, is_coloured
 from ..state.document import DOCUMENT, load_run_of
 from ..state.enums import RunStatus
 from ..state.errors import DispatchError, ExitCode, Interrupted
-from ..state.event_log import Event
+from ..state.event_log import EVENTS, Event, EventLog
 from ..state.journal import COMPLETED, with_coloured_label, wrapped
 from ..state.lock import holder
 from ..state.operator_channel import OperatorChannel
@@ -29,8 +29,9 @@ from ..state.records import Run
 from ..state.redact import Redactor, secrets_of
 from ..state.streams import Stream
 from ..state.terminal import Terminal
-from .folders import open_run
+from .folders import has_worktrees, open_run
 from .live_view import latest_events, live_view
+from .logs import followed
 from .status import given_answers
 
 LOOK_SECONDS: Final = 1.0
@@ -41,12 +42,18 @@ REST: Final = 100
 
 
 def run(args: Namespace) -> int:
-    """Show the run until no process works on it any more; then how it stands, also as exit code."""
+    """Show the run until no process works on it any more; then how it stands, also as exit code.
+
+    With ``--json`` all its events are printed instead, from the first, as they happen.
+    """
     folder, document = open_run(args.repo, args.name)
     picture = Picture(sys.stdout)
     coloured = is_coloured(Colour(args.color), sys.stdout, os.environ)
     try:
-        last = asyncio.run(_watch(folder, document, picture, coloured))
+        if args.json:
+            last = _print_events(folder)
+        else:
+            last = asyncio.run(_watch(folder, document, picture, coloured))
     except KeyboardInterrupt:
         if holder(folder) is not None:
             raise Interrupted(
@@ -54,10 +61,25 @@ def run(args: Namespace) -> int:
             ) from None
         raise
     document = load_run_of(folder)
+    if args.json:
+        return _code_of(document, last)
     print(f"No process works on run {document.name}: {document.status}")
-    for step in next_steps(document, given=given_answers(folder, document)):
+    given = given_answers(folder, document)
+    for step in next_steps(document, given=given, worktrees=has_worktrees(folder)):
         print(f"  {' '.join(clean(step).split())}")
     return _code_of(document, last)
+
+
+def _print_events(folder: Path) -> Event:
+    """The last event there was; empty without one."""
+    last: Event = {}
+    while holder(folder) is not None and not os.path.lexists(folder / EVENTS):
+        time.sleep(LOOK_SECONDS)  # it has only begun
+    with contextlib.suppress(FileNotFoundError), EventLog(folder) as log:
+        for line, event in followed(folder, log):
+            print(line.decode(), flush=True)
+            last = event
+    return last
 
 
 async def _watch(folder: Path, document: Run, picture: Picture, coloured: bool) -> Event:

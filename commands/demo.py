@@ -12,6 +12,7 @@ from ..gitops.sample import branch_graph, make_repository
 from ..state.enums import RunStatus, Verb
 from ..state.errors import ExitCode, WaitingForOperator
 from ..state.redact import shown
+from ..state.spec_file import SPEC
 from ..wiring import branch_of, prepare_start
 from . import answer
 from .json_output import print_json
@@ -19,7 +20,6 @@ from .run import carry
 
 NAME = "tally"
 CONFIG = "dispatch-config.yaml"
-SPEC = "spec.md"
 SCRIPT = "script.yaml"
 LOOPS = "loops"  # the folder of the other story
 QUESTION = "2a-command-line-dev-1"  # the one that it asks

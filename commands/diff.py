@@ -4,17 +4,17 @@ import json
 import sys
 from argparse import Namespace
 from collections.abc import Sequence
-from difflib import get_close_matches
 from typing import Final
 
 from attrs import frozen
 
+from ..fsm.fold import task_named
 from ..gitops.outcome import Outcome
 from ..state.codec import unstructure
 from ..state.enums import RunStatus
 from ..state.errors import ExitCode, UsageError
 from ..state.pager import show
-from ..state.records import Run, Task
+from ..state.records import Run
 from ..state.redact import shown
 from ..state.work import FileChange
 from .folders import open_run
@@ -73,7 +73,7 @@ def _steps(run: Run) -> tuple[_Step, ...]:
 
 def _steps_of(run: Run, task_id: str, outcome: Outcome) -> tuple[_Step, ...]:
     """The commits of a task, its repairs' included; of one that was only submitted, that."""
-    task = _task(run, task_id)
+    task = task_named(run, task_id)
     commits = (task.commit_sha, *(fix.commit_sha for fix in task.fixes))
     found = tuple(
         _Step(old=outcome.parent(commit), new=commit, commit=True)
@@ -89,17 +89,6 @@ def _steps_of(run: Run, task_id: str, outcome: Outcome) -> tuple[_Step, ...]:
             )
         return found
     return (_Step(old=evidence.base or run.base_commit, new=evidence.tree),)
-
-
-def _task(run: Run, task_id: str) -> Task:
-    tasks = {task.id: task for task in run.tasks}
-    if task_id not in tasks:
-        near = get_close_matches(task_id, tasks, n=1)
-        known = f"Its tasks: {', '.join(tasks) or 'none'}."
-        raise UsageError(
-            f"Run {run.name} has no task {task_id}.", f"Did you mean {near[0]}?" if near else known
-        )
-    return tasks[task_id]
 
 
 def _stat(changes: Sequence[FileChange]) -> str:

@@ -26,13 +26,12 @@ from ..gitops.target import open_target
 from ..gitops.user_git import locate
 from ..state.codec import unstructure
 from ..state.config import LanguageServer
-from ..state.config_file import load_config
+from ..state.config_file import UNFILLED_GATE, load_config
 from ..state.durable import sync_method
 from ..state.errors import DispatchError, ExitCode
 from ..state.lock import holder
 from ..state.redact import shown
 from .folders import run_names, runs_folder
-from .init import UNKNOWN_GATE
 from .json_output import print_json
 
 MIN_FREE_BYTES: Final = 1024**3  # worktrees and logs of a small run; a large one says so itself
@@ -116,7 +115,7 @@ def _config(repo: Path, environ: Mapping[str, str]) -> Iterator[Check]:
     root = locate(repo).root
     config = load_config(root)
     gate = ", ".join(config.build_gate)
-    if UNKNOWN_GATE in config.build_gate:
+    if UNFILLED_GATE in config.build_gate:
         yield Check("configuration", Result.MISSING, "buildGate is not filled in yet")
     else:
         yield Check("configuration", Result.OK, f"readable; the build gate: {gate}")

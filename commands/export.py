@@ -10,10 +10,11 @@ from typing import Final
 
 from ..agents.atif import trajectory
 from ..agents.transcript import TRANSCRIPT, read
+from ..fsm.fold import task_named
 from ..policy.ledger import attempts_of
 from ..state.clean_text import clean
 from ..state.durable import make_folder, write_text_atomic
-from ..state.errors import DocumentError, ExitCode, UsageError
+from ..state.errors import DocumentError, ExitCode
 from ..state.records import Run
 from ..state.redact import Redactor, secrets_of
 from ..state.work import Attempt
@@ -27,9 +28,8 @@ ATTEMPTS: Final = "attempts"
 def run(args: Namespace) -> int:
     """Write one file per attempt and print the folder that they are in."""
     folder, document = open_run(args.repo, args.name)
-    if args.task is not None and args.task not in {task.id for task in document.tasks}:
-        known = ", ".join(task.id for task in document.tasks) or "none"
-        raise UsageError(f"Run {args.name} has no task {args.task}.", f"Its tasks: {known}.")
+    if args.task is not None:
+        task_named(document, args.task)
     target = (args.output or folder / FOLDER / args.format).absolute()
     make_folder(target)
     redactor = Redactor(secrets_of(os.environ))

@@ -1,14 +1,15 @@
 """Where the runs of a repository are, as every verb that looks at one finds them."""
 
 import os
-from difflib import get_close_matches
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ..gitops.layout import Layout
 from ..gitops.names import RUN_FOLDER, check_run_name
 from ..gitops.user_git import locate
 from ..state.errors import UsageError
 from ..state.lock import LOCK
+from ..state.near import nearest_of
 from ..state.run_files import DOCUMENT
 
 if TYPE_CHECKING:
@@ -32,8 +33,7 @@ def folder_of(repo: Path, name: str) -> Path:
     folder = runs_folder(repo)
     known = run_names(folder)
     if check_run_name(name) not in known:
-        near = get_close_matches(name, known, n=1)
-        hint = f"Did you mean {near[0]}?" if near else f"Known runs: {', '.join(known) or 'none'}."
+        hint = nearest_of(name, "Known runs", known)
         raise UsageError(f"There is no run {name} in {folder.parent}.", hint)
     return folder / name
 
@@ -44,6 +44,12 @@ def open_run(repo: Path, name: str) -> "tuple[Path, Run]":
 
     folder = folder_of(repo, name)
     return folder, load_run_of(folder)
+
+
+def has_worktrees(folder: Path) -> bool:
+    """Whether a run's folder has any, which ``teardown`` removes."""
+    worktrees = Layout(folder).worktrees
+    return worktrees.is_dir() and any(worktrees.iterdir())
 
 
 def _is_run(folder: Path) -> bool:

@@ -9,14 +9,13 @@ from pathlib import Path
 from typing import Final
 
 from ..gitops.user_git import locate
-from ..state.config_file import CONFIG_FILE
+from ..state.config_file import CONFIG_FILE, SCHEMA_FILE, UNFILLED_GATE
 from ..state.errors import ExitCode
+from ..state.spec_file import SPEC, UNFILLED_SPEC
 from .build_gate import Gate, likely_gates
 from .json_output import print_json
 from .schema import schema_text
 
-SCHEMA_FILE: Final = "dispatch-config.schema.json"
-SPEC_FILE: Final = "spec.md"
 # The key's variable, then a model for judging and a model for working; the first key set wins.
 MODELS: Final[Mapping[str, tuple[str, str]]] = {
     "ANTHROPIC_API_KEY": ("anthropic/claude-opus-5-5", "anthropic/claude-sonnet-5-5"),
@@ -27,26 +26,6 @@ MODELS: Final[Mapping[str, tuple[str, str]]] = {
 }
 JUDGES: Final = ("planner", "gateCritic", "greybeard")
 WORKERS: Final = ("implementer", "critic", "attribution", "fixAgent")
-UNKNOWN_GATE: Final = "echo 'buildGate in dispatch-config.yaml has to be filled in'; exit 1"
-
-SPEC: Final = """\
-# What is to be done
-
-Say what should be there in the end, and how one can tell. A planner reads this and the repository
-and makes tasks of it; what is not said here is decided by agents.
-
-## Wanted
-
-- …
-
-## Not wanted
-
-- …
-
-## How to tell that it is done
-
-- …
-"""
 
 
 def run(args: Namespace) -> int:
@@ -56,7 +35,7 @@ def run(args: Namespace) -> int:
     files = {
         CONFIG_FILE: config_text(gates, os.environ),
         SCHEMA_FILE: f"{schema_text()}\n",
-        SPEC_FILE: SPEC,
+        SPEC: UNFILLED_SPEC,
     }
     written = [name for name, text in files.items() if _write_new(root / name, text)]
     paths = [str(root / name) for name in written]
@@ -65,7 +44,7 @@ def run(args: Namespace) -> int:
     elif paths:
         print("\n".join(paths))
     if CONFIG_FILE in written and not gates:
-        _say("no build gate was recognised: fill in buildGate, or every run is held to a failure.")
+        _say("no build gate was recognised: fill in buildGate before a run.")
     _say("look at the files, then `dispatch doctor` says what is missing.")
     return ExitCode.DONE
 
@@ -83,7 +62,7 @@ def _gate(gates: Sequence[Gate]) -> Iterable[str]:
         yield f"  # from {gate.source}"
         yield from (f"  - {json.dumps(command)}" for command in gate.commands)
     if not gates:
-        yield f"  - {json.dumps(UNKNOWN_GATE)}"
+        yield f"  - {json.dumps(UNFILLED_GATE)}"
     yield ""
     yield "# Run in each new worktree before anything else; must leave nothing that git would show."
     setup = [command for gate in gates for command in gate.setup]

@@ -29,6 +29,7 @@ from ..agents.delegated.run_requests import (
 )
 from ..agents.roles.base import FunctionTool
 from ..agents.tools import ToolResult
+from ..gitops.names import check_run_name
 from ..gitops.user_git import locate
 from ..policy.names import default_run_name
 from ..state.clock import SystemClock
@@ -106,8 +107,7 @@ class RunTools:
 
     async def _start(self, given: StartArguments) -> ToolResult:
         name = given.run or default_run_name(SystemClock(os.environ).now())
-        if name.startswith("-"):
-            return ToolResult(f"{name!r} is no name of a run.", is_error=True)
+        check_run_name(name)  # a word that looks like an option is none
         with tempfile.TemporaryDirectory(prefix="dispatch-mcp-") as folder:
             words = ["run", name, "--no-wait"]
             if given.spec is not None:
@@ -188,11 +188,7 @@ class RunTools:
 
 def _named(name: str | None) -> tuple[str, ...]:
     """A run's name as an argument; a word that looks like an option is none."""
-    if name is None:
-        return ()
-    if name.startswith("-"):
-        raise UsageError(f"{name!r} is no name of a run.")
-    return (name,)
+    return () if name is None else (check_run_name(name),)
 
 
 def _after(path: Path, since: int) -> list[str]:

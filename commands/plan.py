@@ -13,6 +13,7 @@ from attrs import frozen
 
 from ..fsm.approval import is_about_plan, open_question, proposed
 from ..fsm.forecast_words import forecast_data, forecast_words
+from ..fsm.lifecycle import WORKING
 from ..fsm.plan_words import plan_words
 from ..gitops.user_git import locate
 from ..policy.forecast import Forecast
@@ -58,7 +59,10 @@ class _Shown:
 
 
 def run(args: Namespace) -> int:
-    """Have the plan made if there is none, show it, and at a terminal ask what to do with it."""
+    """Have the plan made if there is none, show it, and at a terminal ask what to do with it.
+
+    ``--no-wait``: it is not asked, and waits for a later word.
+    """
     known = None if args.name is None else _known(args.repo, args.name)
     if known is None or _is_to_be_planned(*known):
         start = prepare_start(
@@ -97,7 +101,7 @@ def run(args: Namespace) -> int:
         return ExitCode.DONE
     show(_text(found, args.repo), sys.stdout)
     _say_how(found)
-    if found.question and sys.stdin.isatty() and sys.stdout.isatty():
+    if found.question and not args.no_wait and sys.stdin.isatty() and sys.stdout.isatty():
         _ask(found, args.repo)
     return ExitCode.DONE
 
@@ -144,7 +148,8 @@ def _say_how(found: _Shown) -> None:
     if found.changed:
         _say(f"With your changes: {', '.join(found.changed)}.")
     if found.question is None:
-        _say(f"Nothing waits for your word here; to go on: dispatch {name}")
+        goes_on = f"; to go on: dispatch {name}" if found.run.status in WORKING else ""
+        _say(f"Nothing waits for your word here{goes_on or f': the run is {found.run.status}.'}")
         return
     _say(
         f"To approve it: dispatch answer {name} {found.question} continue, then dispatch {name}\n"

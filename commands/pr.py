@@ -17,7 +17,7 @@ from ..state.enums import RunStatus
 from ..state.errors import DispatchError, ExitCode, UsageError
 from ..state.records import Run
 from ..state.redact import shown
-from ..wiring import SPEC
+from ..state.spec_file import SPEC
 from .folders import open_run
 
 JSON_VERSION: Final = 1  # of what --json prints; keys are only ever added within one version
@@ -56,11 +56,7 @@ def run(args: Namespace) -> int:
         print(address)
     else:
         print(f"{title}\n\n{body}", end="")
-        print(
-            f"dispatch: {branch} into {base or 'the default branch'} of {args.remote}; nothing was "
-            f"pushed. To open it: dispatch pr {document.name} --create",
-            file=sys.stderr,
-        )
+        print(f"dispatch: {_how_to_open(args, document, base)}", file=sys.stderr)
     return ExitCode.DONE
 
 
@@ -74,6 +70,18 @@ def _spec(folder: Path) -> str:
         return (folder / SPEC).read_text(encoding="utf-8", errors="replace")
     except OSError:  # thrown away: the run's name will do
         return ""
+
+
+def _how_to_open(args: Namespace, run: Run, base: str | None) -> str:
+    """What ``--create`` would do, or what it lacks."""
+    try:
+        require_remote(args.repo, args.remote)
+    except UsageError as error:
+        return f"Nothing was pushed, and could not be: {shown(str(error))}"
+    return (
+        f"{run.integration_branch} into {base or 'the default branch'} of {args.remote}; nothing "
+        f"was pushed. To open it: dispatch pr {run.name} --create"
+    )
 
 
 def _create(args: Namespace, run: Run, title: str, base: str | None, body: str) -> str:

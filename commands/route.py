@@ -10,6 +10,7 @@ from typing import Final
 
 from ..advising import PastAdvisor
 from ..agents.delegated.choosing import executors_of, way_of
+from ..fsm.fold import task_named
 from ..fsm.report_routes import numbers, work_words
 from ..gitops.user_git import locate
 from ..policy.experience import kind_of
@@ -57,7 +58,7 @@ def _kinds(args: Namespace, document: Run | None) -> tuple[WorkKind, ...]:
     """What is asked about; of a run, the kinds of work that its tasks are."""
     if args.task is not None:
         assert document is not None
-        return (kind_of(Role.IMPLEMENTER, _task(document, args.task)),)
+        return (kind_of(Role.IMPLEMENTER, task_named(document, args.task)),)
     roles = tuple(Role) if args.role is None else (Role(args.role),)
     tasks = () if document is None else document.tasks
     return tuple(
@@ -75,14 +76,6 @@ def _kinds(args: Namespace, document: Run | None) -> tuple[WorkKind, ...]:
 
 def _kind_order(task: Task) -> tuple[str, str]:
     return task.agent_type, task.task_class
-
-
-def _task(document: Run, task_id: str) -> Task:
-    for task in document.tasks:
-        if task.id == task_id:
-            return task
-    known = ", ".join(task.id for task in document.tasks) or "none yet"
-    raise UsageError(f"Run {document.name} has no task {task_id}.", f"Known tasks: {known}.")
 
 
 def _route(

@@ -13,7 +13,7 @@ from attrs import evolve
 from ..advising import remember
 from ..agents.sandbox.processes import end_run
 from ..agents.sandbox.tiers import Choice, choose, unconfined
-from ..confining import Confining, confinement_of, confining_of
+from ..confining import Confining, confining_of
 from ..fsm.engine import drive, tell_transition
 from ..fsm.report_file import REPORT, write_report
 from ..fsm.stopping import GRACE_SECONDS
@@ -105,7 +105,7 @@ def carry(
     confining = confining_of(start.config, start.target.root, start.folder.parent, choice)
     with hold(start.folder, start.clock.now()), marking(start.folder):
         make_run_folder(start)
-        store = start.open_store(confinement_of(start.config, confining))
+        store = start.open_store(confining)
         if begin is not None:
             store.update(begin)
         end_run(str(start.folder))  # what a killed predecessor started must not meet what we start

@@ -22,7 +22,7 @@ from ..state.escalation_file import Reply, read_reply
 from ..state.lock import holder
 from ..state.records import Run, Task
 from ..state.work import Usage
-from .folders import open_run, run_names, runs_folder
+from .folders import has_worktrees, open_run, run_names, runs_folder
 from .json_output import print_json
 
 MAX_LINE: Final = 200  # characters of one sentence of an agent
@@ -49,8 +49,9 @@ def run(args: Namespace) -> int:
     if args.name is not None:
         folder, document = open_run(args.repo, args.name)
         live, given = holder(folder), given_answers(folder, document)
-        data = as_data(document, live, given) if args.json else None
-        _say(data, details(document, live, given))
+        worktrees = has_worktrees(folder)
+        data = as_data(document, live, given, worktrees) if args.json else None
+        _say(data, details(document, live, given, worktrees))
         return ExitCode.DONE
     folder = runs_folder(args.repo)
     found = [_look(folder / name) for name in run_names(folder)]
@@ -66,10 +67,12 @@ def given_answers(folder: Path, run: Run) -> Mapping[str, str]:
     return {name: reply.verb for name, reply in read if isinstance(reply, Reply)}
 
 
-def as_data(run: Run, live: str | None, given: Mapping[str, str] = NOTHING) -> Mapping[str, object]:
+def as_data(
+    run: Run, live: str | None, given: Mapping[str, str] = NOTHING, worktrees: bool = True
+) -> Mapping[str, object]:
     """One run as ``--json`` shows it; ``live`` describes the process that works on it.
 
-    ``given`` are the answers that it has not taken up yet.
+    ``given`` are the answers that it has not taken up yet; ``worktrees``: they are there still.
     """
     usage = _total(run)
     return {
@@ -97,16 +100,20 @@ def as_data(run: Run, live: str | None, given: Mapping[str, str] = NOTHING) -> M
             }
             for task in run.tasks
         ],
-        "next": list(next_steps(run, live is not None, given)),
+        "next": list(next_steps(run, live is not None, given, worktrees)),
     }
 
 
-def details(run: Run, live: str | None, given: Mapping[str, str] = NOTHING) -> Iterator[str]:
+def details(
+    run: Run, live: str | None, given: Mapping[str, str] = NOTHING, worktrees: bool = True
+) -> Iterator[str]:
     """One run as lines for people; whoever wrote the document, they hold nothing that is unseen."""
-    return (clean(line).replace("\n", " ") for line in _details(run, live, given))
+    return (clean(line).replace("\n", " ") for line in _details(run, live, given, worktrees))
 
 
-def _details(run: Run, live: str | None, given: Mapping[str, str]) -> Iterator[str]:
+def _details(
+    run: Run, live: str | None, given: Mapping[str, str], worktrees: bool
+) -> Iterator[str]:
     yield f"Run {run.name}: {run.status}"
     for question in run.escalations:
         if question.answer is None:
@@ -132,7 +139,8 @@ def _details(run: Run, live: str | None, given: Mapping[str, str]) -> Iterator[s
             yield f"Level {level}"
         yield _task(task)
     yield "Next"
-    yield from (f"  {_line(step)}" for step in next_steps(run, live is not None, given))
+    steps = next_steps(run, live is not None, given, worktrees)
+    yield from (f"  {_line(step)}" for step in steps)
     yield f"  More is in the report: dispatch report {run.name} --format md"
 
 

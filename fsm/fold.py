@@ -6,7 +6,8 @@ from attrs import evolve
 
 from ..policy.usage import add
 from ..state.enums import Action, AttemptOutcome, Role, TaskStatus
-from ..state.errors import IllegalEvent
+from ..state.errors import IllegalEvent, UsageError
+from ..state.near import nearest_of
 from ..state.records import HistoryEntry, Run, Task
 from ..state.work import Attempt, Usage
 from .lifecycle import FINAL, TASK_TABLE, RunEvent, TaskEvent
@@ -71,6 +72,15 @@ def task_of(run: Run, task_id: str) -> Task:
         if task.id == task_id:
             return task
     raise KeyError(task_id)
+
+
+def task_named(run: Run, task_id: str) -> Task:
+    """The task that the operator named; raises UsageError."""
+    try:
+        return task_of(run, task_id)
+    except KeyError:
+        hint = nearest_of(task_id, "Its tasks", (task.id for task in run.tasks))
+        raise UsageError(f"Run {run.name} has no task {task_id}.", hint) from None
 
 
 def change_task(run: Run, task_id: str, change: Callable[[Task], Task]) -> Run:

@@ -34,10 +34,13 @@ REMEDIES: Final[Mapping[FailureKind, str]] = {
 }
 
 
-def next_steps(run: Run, live: bool = False, given: Container[str] = ()) -> tuple[str, ...]:
+def next_steps(
+    run: Run, live: bool = False, given: Container[str] = (), worktrees: bool = True
+) -> tuple[str, ...]:
     """Sentences and commands, most urgent first; never empty.
 
     ``live``: a process works on it.  ``given``: questions with an answer that is not taken up yet.
+    ``worktrees``: they are there still.
     """
     waiting = [each for each in run.escalations if each.answer is None and each.id not in given]
     steps = [f"Answer the question {each.id}: {each.question}" for each in waiting]
@@ -45,7 +48,9 @@ def next_steps(run: Run, live: bool = False, given: Container[str] = ()) -> tupl
         return (
             f"Look at the result: git log --stat {run.base_commit[:12]}..{run.integration_branch}",
             f"Take it over: git merge {run.integration_branch}",
-            f"Then remove the worktrees: dispatch teardown {run.name}",
+            f"Then remove the worktrees: dispatch teardown {run.name}"
+            if worktrees
+            else f"Then remove the run and its report: dispatch clean {run.name}",
         )
     if run.status is RunStatus.FAILED:
         if run.failure is not None:

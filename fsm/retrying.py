@@ -5,7 +5,6 @@ run is like any other that was interrupted.
 """
 
 from collections.abc import Collection
-from difflib import get_close_matches
 from functools import reduce
 from typing import Final
 
@@ -27,7 +26,7 @@ from ..state.errors import UsageError
 from ..state.hubs import Restart
 from ..state.judgements import Escalation
 from ..state.records import Failure, Run, Task
-from .fold import apply, apply_task, change_task, task_of
+from .fold import apply, apply_task, change_task, task_named, task_of
 from .lifecycle import RunEvent, TaskEvent
 
 _BEING_FIXED: Final = frozenset({TaskStatus.AMEND_REQUESTED, TaskStatus.FIXING})
@@ -109,21 +108,14 @@ def _all_failed(run: Run) -> tuple[str, ...]:
 
 
 def _one(run: Run, task_id: str) -> str:
-    tasks = {task.id: task for task in run.tasks}
-    if task_id not in tasks:
-        near = get_close_matches(task_id, tasks, n=1)
-        known = f"Its tasks: {', '.join(tasks) or 'none'}."
-        raise UsageError(
-            f"Run {run.name} has no task {task_id}.", f"Did you mean {near[0]}?" if near else known
-        )
-    task = tasks[task_id]
+    task = task_named(run, task_id)
     if task.status is not TaskStatus.FAILED:
         raise UsageError(
             f"Task {task_id} has not failed, it is {task.status}.",
             f"To go on with the rest: dispatch retry {run.name}",
         )
     for each in task.depends_on:
-        if tasks[each].status is TaskStatus.FAILED:
+        if task_of(run, each).status is TaskStatus.FAILED:
             raise UsageError(
                 f"Task {task_id} depends on {each}, which failed.",
                 f"Retry that first, or everything: dispatch retry {run.name}",

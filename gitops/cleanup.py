@@ -1,7 +1,6 @@
 """Takes away what a run made: its worktrees, or everything of it, and never anything of another."""
 
 import contextlib
-from collections.abc import Collection
 from pathlib import Path
 from typing import Final
 
@@ -11,17 +10,15 @@ from ..state.errors import GitError, UsageError
 from .layout import Layout
 from .left_locks import remove_left_locks
 from .names import RUN_FOLDER, check_run_name
-from .objects import tree_of
-from .program import Place, git
 from .publication import swap_ref
 from .refs import Refs
 from .removal import remove_folder
+from .rescue import is_elsewhere, uncommitted
 from .target import checked_out_at
 from .user_git import UserGit, locate
-from .worktrees import BASE_REF, RESCUE_PREFIX, Worktrees
+from .worktrees import RESCUE_PREFIX, Worktrees
 
 _REFS_SHOWN: Final = 5
-_SUBMITTED: Final = "refs/dispatch/submitted"  # of the store, below it one ref for each task
 
 
 @frozen
@@ -113,13 +110,13 @@ def _refuse_losses(
         inner = Refs(layout.store)
         inside = {
             **inner.below("refs/heads/dispatch"),
-            **_uncommitted(layout.store, inner, kept),
+            **uncommitted(layout.store, run_name),
             **inner.below(RESCUE_PREFIX),
             **inner.below(kept),
         }
         named = frozenset(tips.values())
         tips |= {f"{ref} of {layout.store}": tip for ref, tip in inside.items() if tip not in named}
-    lost = [ref for ref, tip in tips.items() if not _is_elsewhere(user, tip, base, refs)]
+    lost = [ref for ref, tip in tips.items() if not is_elsewhere(user, tip, base, refs)]
     if layout.set_aside.is_dir():
         lost += sorted(str(each) for each in layout.set_aside.iterdir())
     if lost:
@@ -130,30 +127,3 @@ def _refuse_losses(
             f"Merge it, or make branches of it (`dispatch rescue {run_name}`); or clean with "
             "--force.",
         )
-
-
-def _uncommitted(store: Path, refs: Refs, kept: str) -> dict[str, str]:
-    """The submissions of tasks without a commit of their own, unless some commit has their tree.
-
-    Commits below ``kept`` count: they are looked at themselves.
-    """
-    if refs.tip(BASE_REF) is None:  # killed before anything could be submitted
-        return {}
-    form = "--format=%T%n%(trailers:key=Dispatch-Task,valueonly)"
-    older = f"{BASE_REF}^@"
-    ours = ("--branches", f"--glob={kept}")
-    log = git(Place(store), "log", form, *ours, "--not", older).stdout.decode()
-    known = frozenset(log.split("\n"))
-    return {
-        ref: tip
-        for ref, tip in refs.below(_SUBMITTED).items()
-        if ref.rpartition("/")[2] not in known and tree_of(store, tip) not in known
-    }
-
-
-def _is_elsewhere(user: UserGit, commit: str, base: str | None, own: Collection[str]) -> bool:
-    """Whether a commit is the base, or reachable from a ref of the user's."""
-    listed = user.run(
-        "for-each-ref", f"--contains={commit}", "--format=%(refname)", accept=(0, 128, 129)
-    )
-    return commit == base or any(ref not in own for ref in listed.stdout.decode().split())

@@ -3,23 +3,19 @@
 import re
 from typing import Final
 
+from ..policy.names import name_problems
 from ..state.errors import GitError, UsageError
 
 RUN_FOLDER: Final = "dispatch"  # of the user's repository: a folder in it for each run
-RUN_NAME_LIMIT: Final = 64
 _NAME: Final = re.compile(r"[a-z0-9][a-z0-9._-]*")
 _REF: Final = re.compile(r"refs(/[A-Za-z0-9_][A-Za-z0-9._-]*)+")
 _COMMIT: Final = re.compile(r"[0-9a-f]{40}")
 
 
 def check_run_name(name: str) -> str:
-    """The name itself when it may name a run; raises UsageError."""
-    if len(name) > RUN_NAME_LIMIT or not _fits(_NAME, name):
-        raise UsageError(
-            f"'{name[:RUN_NAME_LIMIT]}' is not a run name.",
-            "Run names are lower-case letters, digits, '.', '_' and '-', at most 64 of them, "
-            "and begin with a letter or a digit.",
-        )
+    """The name itself when a run could have it; raises UsageError."""
+    if problems := name_problems(name):
+        raise UsageError(problems[0])
     return name
 
 

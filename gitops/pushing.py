@@ -1,6 +1,7 @@
 """Pushing a run's branch on the operator's word: as he would do it, with his keys and hooks."""
 
 import os
+import shlex
 import subprocess
 from pathlib import Path
 from typing import Final
@@ -18,7 +19,10 @@ def require_remote(target: Path, remote: str) -> None:
     known = locate(target).run("remote").stdout.decode("utf-8", "replace").split()
     if remote not in known:
         raise UsageError(
-            f"There is no remote {remote!r}.", f"Known remotes: {', '.join(known) or 'none'}."
+            f"There is no remote {remote!r}.",
+            f"Name one by --remote: {', '.join(known)}."
+            if known
+            else f"This repository has none; add one: git remote add {shlex.quote(remote)} URL",
         )
 
 

@@ -1,7 +1,7 @@
 """Work that a run kept because it could not be used: listed, and made a branch of the user's."""
 
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from pathlib import Path
 from shlex import quote
 
@@ -14,15 +14,16 @@ from ..state.work import FileChange
 from .diffs import changes
 from .layout import Layout
 from .names import RUN_FOLDER, branch_ref, check_run_name
-from .objects import content
+from .objects import content, tree_of
 from .program import Place, git
 from .publication import Publication, swap_ref
 from .refs import Refs
 from .screening import LINK, target_leaves
 from .user_git import UserGit, locate
-from .worktrees import RESCUE_PREFIX
+from .worktrees import BASE_REF, RESCUE_PREFIX
 
 _LONGEST_TARGET = 4096  # bytes, as the kernel
+_SUBMITTED = "refs/dispatch/submitted"  # of the store, below it one ref for each task
 _OURS = "dispatch/"  # branches below it are runs' own
 
 
@@ -39,9 +40,10 @@ class Rescued:
 
 
 def rescued(target: Path, run_name: str) -> tuple[Rescued, ...]:
-    """The kept work of a run, sorted by name: failed tasks' first, then what was found.
+    """The kept work of a run, sorted by name: failed tasks' first, then what its store alone has.
 
-    A task that failed more than once has its earlier work as ``superseded/<commit>``.
+    A task that failed more than once has its earlier work as ``superseded/<commit>``.  In the store
+    are what was found, what was handed in and never committed, and what was never published.
     """
     user = locate(target)
     layout = Layout(user.root / RUN_FOLDER / check_run_name(run_name))
@@ -52,11 +54,38 @@ def rescued(target: Path, run_name: str) -> tuple[Rescued, ...]:
         for name, (ref, commit) in refs.items()
     ]
     if layout.store.is_dir():
-        for ref, commit in Refs(layout.store).below(RESCUE_PREFIX).items():
-            name = ref.removeprefix(f"{RESCUE_PREFIX}/")
+        for name, (ref, commit) in _in_store(user, layout.store, run_name).items():
             look = f"git --git-dir={quote(str(layout.store))} show {ref}"
             kept.append(_piece(layout.store, Place(layout.store), name, ref, commit, look))
     return tuple(kept)
+
+
+def uncommitted(store: Path, run_name: str) -> dict[str, str]:
+    """The submissions of tasks without a commit of their own, unless some commit has their tree.
+
+    Commits that were rescued count: they are looked at themselves.
+    """
+    refs = Refs(store)
+    if refs.tip(BASE_REF) is None:  # killed before anything could be submitted
+        return {}
+    form = "--format=%T%n%(trailers:key=Dispatch-Task,valueonly)"
+    older = f"{BASE_REF}^@"
+    ours = ("--branches", f"--glob=refs/dispatch/{run_name}/rescue")
+    log = git(Place(store), "log", form, *ours, "--not", older).stdout.decode()
+    known = frozenset(log.split("\n"))
+    return {
+        ref: tip
+        for ref, tip in refs.below(_SUBMITTED).items()
+        if ref.rpartition("/")[2] not in known and tree_of(store, tip) not in known
+    }
+
+
+def is_elsewhere(user: UserGit, commit: str, base: str | None, own: Collection[str] = ()) -> bool:
+    """Whether a commit is the base, or reachable from a ref of the user's besides ``own``."""
+    listed = user.run(
+        "for-each-ref", f"--contains={commit}", "--format=%(refname)", accept=(0, 128, 129)
+    )
+    return commit == base or any(ref not in own for ref in listed.stdout.decode().split())
 
 
 def restore(target: Path, run_name: str, name: str, branch: str) -> Rescued:
@@ -91,6 +120,22 @@ def _users_refs(user: UserGit, run_name: str) -> dict[str, tuple[str, str]]:
             found[ref.removeprefix(kinds[0])] = (ref, commit)
         else:
             found[f"superseded/{commit[:12]}"] = (ref, commit)
+    return found
+
+
+def _in_store(user: UserGit, store: Path, run_name: str) -> dict[str, tuple[str, str]]:
+    """The same of the run's own store."""
+    refs = Refs(store)
+    base = refs.tip(BASE_REF)
+    found = {
+        ref.removeprefix(f"{RESCUE_PREFIX}/"): (ref, commit)
+        for ref, commit in refs.below(RESCUE_PREFIX).items()
+    }
+    for ref, commit in uncommitted(store, run_name).items():
+        found[ref.removeprefix("refs/dispatch/")] = (ref, commit)
+    for ref, commit in refs.below("refs/heads/dispatch").items():
+        if not is_elsewhere(user, commit, base):
+            found[ref.removeprefix("refs/heads/dispatch/")] = (ref, commit)
     return found
 
 

@@ -108,14 +108,14 @@ def locate(path: Path) -> UserGit:
     )
     if asked.code:
         if "bare repository" in asked.stderr:
-            raise UsageError(f"{path} is a bare repository.", _NOT_BARE)
+            raise UsageError(f"{path.absolute()} is a bare repository.", _NOT_BARE)
         if "not a git repository" in asked.stderr:
             hint = "Run `git init` there and make a first commit, or name another folder."
-            raise UsageError(f"{path} is not a git repository.", hint)
+            raise UsageError(f"{path.absolute()} is not a git repository.", hint)
         raise UsageError(f"Git cannot open the repository at {path}: {asked.stderr}")
     bare, git_dir, common_dir, *_ = os.fsdecode(asked.stdout).split("\n")
     if bare == "true":
-        raise UsageError(f"{path} is a bare repository.", _NOT_BARE)
+        raise UsageError(f"{path.absolute()} is a bare repository.", _NOT_BARE)
     top = git(
         None,
         "rev-parse",

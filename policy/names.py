@@ -22,10 +22,20 @@ _ISO_UTC: Final = re.compile(r"(\d{4})-(\d\d)-(\d\d)T(\d\d):(\d\d):(\d\d)(?:\.\d
 
 
 def run_name_problems(name: str, verbs: Collection[str]) -> tuple[str, ...]:
-    """Why a run may not have this name; none: it may.  ``verbs`` are the program's own words.
+    """Why no run may be started under a name; none: it may.  ``verbs`` are our own words."""
+    shown = _shown(name)
+    problems = list(name_problems(name))
+    if name in verbs:
+        problems.append(f"A run cannot be named {shown}, because that is a command.")
+    if _LEVEL_BRANCH.fullmatch(name):
+        problems.append(
+            f"A run cannot be named {shown}: the branches of a run's levels are named like that."
+        )
+    return tuple(problems)
 
-    A legal name is also a legal part of a git ref and of a path.
-    """
+
+def name_problems(name: str) -> tuple[str, ...]:
+    """Why a name is no part of a git ref and of a path; none: it is, so a run may be there."""
     shown = _shown(name)
     if not _RUN_NAME.fullmatch(name):
         return (
@@ -37,18 +47,12 @@ def run_name_problems(name: str, verbs: Collection[str]) -> tuple[str, ...]:
         problems.append(
             f"A run name has at most {MAX_NAME_LENGTH} characters, and {shown} has {len(name)}."
         )
-    if name in verbs:
-        problems.append(f"A run cannot be named {shown}, because that is a command.")
     if ".." in name or name.endswith("."):
         problems.append(
             f"A run cannot be named {shown}: git allows no two dots in a row and no dot at the end."
         )
     if name.endswith(".lock"):
         problems.append(f"A run cannot be named {shown}: git keeps the ending .lock for itself.")
-    if _LEVEL_BRANCH.fullmatch(name):
-        problems.append(
-            f"A run cannot be named {shown}: the branches of a run's levels are named like that."
-        )
     return tuple(problems)
 
 

@@ -7,7 +7,6 @@ Plain values are what YAML and JSON can hold: ``dict`` with text keys, ``list``,
 import math
 from collections import abc
 from collections.abc import Callable, Iterable, Mapping
-from difflib import get_close_matches
 from enum import StrEnum
 from functools import cache
 from typing import Any, Final, Literal, TypeVar, get_args, get_origin
@@ -17,6 +16,7 @@ from cattrs import ClassValidationError, Converter
 from cattrs.gen import make_dict_structure_fn, make_dict_unstructure_fn, override
 
 from .errors import DocumentError
+from .near import nearest
 from .record import Record
 
 T = TypeVar("T")
@@ -87,13 +87,6 @@ def path_text(path: Iterable[str | int]) -> str:
         else:
             text += f"[{part!r}]"
     return text
-
-
-def nearest(word: str, known: Iterable[str]) -> str:
-    """A half-sentence that helps with a word nobody knows."""
-    names = sorted(known)
-    close = get_close_matches(word, names, n=1)
-    return f"did you mean {close[0]}?" if close else f"known are {', '.join(names)}"
 
 
 @cache

@@ -20,11 +20,14 @@ from .invariants import COMMIT_STRATEGY
 from .yaml_text import YamlError
 
 CONFIG_FILE: Final = "dispatch-config.yaml"
+SCHEMA_FILE: Final = "dispatch-config.schema.json"  # for editors; nothing reads it
 ADAPTERS: Final = ("anthropic", "openai", "openai-compatible")
 MAX_PARALLEL: Final = 64
 MAX_ENTRANTS: Final = 8  # of one race
 MAX_SERVER_WAIT: Final = 30.0  # seconds after an edit
 MAX_BYTES: Final = 1024 * 1024
+# What `dispatch init` writes where it recognises none.
+UNFILLED_GATE: Final = "echo 'buildGate in dispatch-config.yaml has to be filled in'; exit 1"
 
 _REPOSITORY_ONLY: Final = "buildGate"  # what is good is the repository's to say
 # A repository must not choose what runs outside the sandbox, nor what is in it, nor whose past
@@ -75,6 +78,9 @@ def _read(path: Path, *, required: bool) -> _Source:
     except OSError as error:
         if isinstance(error, FileNotFoundError | NotADirectoryError) and not required:
             return _Source(path, "", {})
+        if isinstance(error, FileNotFoundError):
+            hint = "`dispatch init` writes one to start from."
+            raise ConfigError(f"There is no {path}.", hint=hint) from None
         raise ConfigError(f"Cannot read {path}: {error.strerror}.", hint=_HINT) from error
     try:
         if len(data) > MAX_BYTES:

@@ -27,6 +27,7 @@ PREFIX: Final = "dispatch-"
 LAUNCHER_PROCESSES: Final = 4  # of the sandbox itself
 MAX_ROUNDS: Final = 100
 ROUND_SECONDS: Final = 0.005
+ABANDONED_SECONDS: Final = 600.0  # in which a command has long entered its group
 MAX_MEMBERS: Final = 100_000  # of one group, looked at in one round
 
 _OWN_PROCESSES: Final = "/proc/self/ns/pid"
@@ -80,6 +81,23 @@ def end_groups(run_mark: str, places: Sequence[Place] | None = None) -> int:
     for group in found:
         _end(group)
     return len(found)
+
+
+def remove_abandoned(places: Sequence[Place] | None = None) -> int:
+    """Remove the groups that hold nothing and are nobody's, whosever they were; how many.
+
+    Those of a machine in the machine that was killed are in the way of no run that could still
+    ask for them.  The kernel removes none with a process in it, and one that is just made for a
+    command is not old.
+    """
+    removed = 0
+    for place in find_places() if places is None else places:
+        for group in sorted(place.folder.glob(f"{PREFIX}*")):
+            with contextlib.suppress(OSError):
+                if time.time() - group.stat().st_mtime >= ABANDONED_SECONDS:
+                    group.rmdir()
+                    removed += 1
+    return removed
 
 
 def find_places(mount: Path = MOUNT, own: Path = OWN_GROUPS) -> tuple[Place, ...]:

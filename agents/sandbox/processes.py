@@ -11,7 +11,7 @@ import psutil
 
 from ...state.alive import alive_seconds
 from ...state.marks import MARKER
-from .cgroup import end_groups
+from .cgroup import end_groups, remove_abandoned
 
 MAX_ROUNDS: Final = 20
 POLL_SECONDS: Final = 0.05
@@ -41,6 +41,7 @@ def end_run(run_mark: str, grace: float = 2.0) -> int:
 
     count = _end(belongs, None, grace)
     end_groups(run_mark)
+    remove_abandoned()
     return count
 
 

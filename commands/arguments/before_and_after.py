@@ -17,6 +17,9 @@ def _add_plan(parser: ArgumentParser) -> None:
         "--skip-baseline", action="store_true", help="do not compare with the build before the run"
     )
     parser.add_argument("--edit", action="store_true", help="change the plan in $VISUAL or $EDITOR")
+    parser.add_argument(
+        "--no-wait", action="store_true", help="at a terminal, too, do not ask for your word on it"
+    )
     while_it_runs(parser, to_its_end=False)
     add_json(parser)
     add_repo(parser)

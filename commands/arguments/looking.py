@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Final
 
 from ...state.enums import Role
-from .verb import RUN_HELP, Verb, add_color, add_json, add_repo
+from .verb import RUN_HELP, Verb, add_color, add_events, add_json, add_repo
 
 
 def _add_status(parser: ArgumentParser) -> None:
@@ -35,6 +35,7 @@ def _add_logs(parser: ArgumentParser) -> None:
 
 def _add_attach(parser: ArgumentParser) -> None:
     parser.add_argument("name", metavar="RUN", help=RUN_HELP)
+    add_events(parser)
     add_color(parser)
     add_repo(parser)
 
@@ -107,7 +108,10 @@ VERBS: Final = (
     Verb(
         "attach",
         "watch a run that another process works on",
-        ("dispatch attach login-form     Ctrl-C ends the watching, not the run",),
+        (
+            "dispatch attach login-form          Ctrl-C ends the watching, not the run",
+            "dispatch attach login-form --json   for scripts; its exit code is the run's",
+        ),
         _add_attach,
     ),
     Verb(

@@ -5,7 +5,7 @@ from argparse import ArgumentParser, ArgumentTypeError
 from pathlib import Path
 from typing import Final
 
-from .verb import RUN_HELP, Verb, add_color, add_json, add_repo
+from .verb import RUN_HELP, Verb, add_color, add_events, add_json, add_repo
 
 DEFAULT_GRACE: Final = 10.0  # fsm.stopping.GRACE_SECONDS, which is not loaded for --help
 MAX_GRACE: Final = 3600.0
@@ -65,9 +65,7 @@ def _add_stop(parser: ArgumentParser) -> None:
 def while_it_runs(parser: ArgumentParser, *, to_its_end: bool = True) -> None:
     """What every verb takes that lets agents work; ``to_its_end``: not only a plan."""
     if to_its_end:
-        parser.add_argument(
-            "--json", action="store_true", help="print events as JSON lines, as they happen"
-        )
+        add_events(parser)
         parser.add_argument(
             "--no-wait", action="store_true", help="end with exit code 3 when only you can go on"
         )

@@ -30,6 +30,13 @@ def add_json(parser: ArgumentParser) -> None:
     parser.add_argument("--json", action="store_true", help="print JSON for scripts")
 
 
+def add_events(parser: ArgumentParser) -> None:
+    """Output for scripts of what goes on for long."""
+    parser.add_argument(
+        "--json", action="store_true", help="print events as JSON lines, as they happen"
+    )
+
+
 def add_color(parser: ArgumentParser) -> None:
     """Colours."""
     parser.add_argument(

@@ -7,19 +7,21 @@ from attrs import evolve
 from fakes.small_records import a_run
 
 from dispatch.advising import PastAdvisor, remember
+from dispatch.delegating import delegated_hosts
 from dispatch.policy.routing import Option, Way
 from dispatch.state.config import (
     Candidate,
     Candidates,
+    CommandExecutor,
     Config,
     Limits,
     ModelConfig,
     Price,
     Provider,
 )
-from dispatch.state.enums import AttemptOutcome, Role, RouteLabel
+from dispatch.state.enums import AttemptOutcome, Role, RouteLabel, RoutingMode
 from dispatch.state.past_runs import read_past_runs
-from dispatch.state.routes import WorkKind
+from dispatch.state.routes import Route, WorkKind
 from dispatch.state.work import Attempt
 
 NOW = "2026-01-02T03:04:05.678Z"
@@ -148,3 +150,35 @@ def test_what_cannot_be_kept_is_told_and_ends_nothing(tmp_path: Path) -> None:
     remember(evolve(a_run(), attempts=(attempt,)), told.append, tmp_path / "file" / "past")
     assert len(told) == 1
     assert told[0].startswith("what this run taught is not kept: ")
+
+
+@pytest.mark.parametrize(
+    ("mode", "ordered", "hosts"),
+    [
+        (RoutingMode.OFF, False, ()),
+        (RoutingMode.ADVISE, False, ()),
+        (RoutingMode.AUTO, False, ("api.example.org",)),
+        (RoutingMode.OFF, True, ("api.example.org",)),
+    ],
+)
+def test_whom_routing_may_choose_is_among_those_who_reach_their_hosts(
+    mode: RoutingMode, ordered: bool, hosts: tuple[str, ...]
+) -> None:
+    config = evolve(
+        CONFIG,
+        routing=mode,
+        candidates=Candidates(implementer=(Candidate(model="m", executor="command"),)),
+        command_executor=CommandExecutor(argv=("x",), network=("api.example.org",)),
+    )
+    order = Route(
+        role=Role.IMPLEMENTER,
+        label=RouteLabel.SWITCH_EXECUTOR,
+        executor="command",
+        model="m",
+        reason="told so",
+        carried_out=True,
+        ordered=ordered,
+        at=NOW,
+        candidates=(),
+    )
+    assert delegated_hosts(config, (order,)) == hosts

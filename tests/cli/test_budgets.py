@@ -8,7 +8,7 @@ import pytest
 from attrs import evolve
 from fakes.child_program import Ended, Program, document, task_of, until
 from fakes.git_repos import User
-from fakes.tally_user import KEY, KEY_VARIABLE, tally_script, tally_user
+from fakes.tally_user import KEY, KEY_VARIABLE, set_dear_models, tally_script, tally_user
 
 from dispatch.agents.scripted.script import Reply, Request, Script
 from dispatch.agents.scripted.thread import ServerThread
@@ -18,26 +18,6 @@ from dispatch.state.enums import AttemptOutcome, RunStatus, TaskStatus
 from dispatch.state.records import Run
 
 RUN = "capped"
-CONFIG = """\
-provider:
-  baseURL: {url}/v1
-  adapter: openai
-  apiKeyEnv: SMOKE_API_KEY
-modelConfig:
-  planner: smoke/planner
-  implementer: smoke/implementer
-  critic: smoke/critic
-  gateCritic: smoke/critic
-  greybeard: smoke/critic
-  attribution: smoke/critic
-  fixAgent: smoke/critic
-prices:
-  smoke/planner: {{input: 1.0, output: 4.0}}
-  smoke/implementer: {{input: 1.0, output: 100.0}}
-  smoke/critic: {{input: 1.0, output: 4.0}}
-  smoke/second: {{input: 1.0, output: 4.0}}
-{more}
-"""
 
 
 @pytest.fixture
@@ -50,12 +30,6 @@ def user(tmp_path: Path) -> User:
 def program(user: User) -> Program:
     """The program, with the key of the user's endpoint."""
     return Program(user, {KEY_VARIABLE: KEY})
-
-
-def configure(user: User, url: str, more: str) -> None:
-    path = user.home / ".config" / "dispatch" / "config.yaml"
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(CONFIG.format(url=url, more=more))
 
 
 def run_of(user: User) -> Run:
@@ -92,7 +66,7 @@ def test_a_run_that_reached_its_cap_goes_on_with_a_higher_one_and_asks_nobody_tw
 ) -> None:
     """[W-65] Nothing failed in between, and what it says is how to go on."""
     with ServerThread(tally_script()) as server:
-        configure(user, server.url, "runLimits: {turns: 3}")
+        set_dear_models(user, server.url, "runLimits: {turns: 3}")
         for _ in range(2):  # with the same cap it only says the same again
             ended = program.run(RUN)
             assert (ended.code, ended.out) == (4, ""), ended.err
@@ -108,7 +82,7 @@ def test_a_run_that_reached_its_cap_goes_on_with_a_higher_one_and_asks_nobody_tw
         shown = program.run("status", RUN)
         assert "  budget   run: 3 of 3 turns used\n" in shown.out
         assert "  paused   The run has reached its cap runLimits.turns: " in shown.out
-        configure(user, server.url, "runLimits: {turns: 100}")
+        set_dear_models(user, server.url, "runLimits: {turns: 100}")
         is_done(user, program.run(RUN))
         server.check()
     run = run_of(user)
@@ -126,7 +100,7 @@ def test_money_is_counted_turn_by_turn_and_the_cap_is_not_passed(
     assert dear.reply.usage is not None
     dear.reply = evolve(dear.reply, usage=evolve(dear.reply.usage, output=20_000))  # 2 USD
     with ServerThread(script) as server:
-        configure(user, server.url, "runLimits: {usd: 5}\nmaxParallel: 1")
+        set_dear_models(user, server.url, "runLimits: {usd: 5}\nmaxParallel: 1")
         ended = program.run(RUN)
         assert ended.code == 4, ended.err
         assert re.search(
@@ -139,7 +113,7 @@ def test_money_is_counted_turn_by_turn_and_the_cap_is_not_passed(
         assert (first.status, second.status) == (TaskStatus.SUBMITTED, TaskStatus.RUNNING)
         (cut_off,) = second.attempts
         assert cut_off.outcome is None  # it goes on where it was
-        configure(user, server.url, "runLimits: {usd: 50}")
+        set_dear_models(user, server.url, "runLimits: {usd: 50}")
         is_done(user, program.run(RUN))
         server.check()
 
@@ -147,7 +121,7 @@ def test_money_is_counted_turn_by_turn_and_the_cap_is_not_passed(
 def test_the_cap_of_a_task_fails_that_task_and_no_other(user: User, program: Program) -> None:
     script = tally_script()
     with ServerThread(script) as server:
-        configure(user, server.url, "taskLimits: {turns: 3}")
+        set_dear_models(user, server.url, "taskLimits: {turns: 3}")
         ended = program.run(RUN)
     assert ended.code == 1
     first, second = run_of(user).tasks[:2]
@@ -166,7 +140,7 @@ def test_a_kill_leaves_an_account_that_is_not_below_what_was_spent(
     """[RL-05] The request under way was made, and is counted though nobody told its usage."""
     script = tally_script("1b-top turn 3")
     with ServerThread(script) as server:
-        configure(user, server.url, "")
+        set_dear_models(user, server.url, "")
         with program.started(RUN) as process:
             server.wait_seen("1b-top turn 3")
             until(is_submitted(user, "1a-lines"))
@@ -192,7 +166,7 @@ def test_a_spent_allowance_is_waited_for_and_the_run_goes_on_by_itself(
     )
     failing_first(script, "planner proposes", spent_for_now)
     with ServerThread(script) as server:
-        configure(user, server.url, "")
+        set_dear_models(user, server.url, "")
         ended = program.run(RUN)
         is_done(user, ended)
         server.check()
@@ -208,7 +182,7 @@ def test_a_key_that_is_not_accepted_pauses_the_run_and_fails_no_task(
     refused = Reply(status=401, error="Incorrect API key.", error_type="invalid_request_error")
     failing_first(script, "1b-top turn 1", refused)
     with ServerThread(script) as server:
-        configure(user, server.url, "")
+        set_dear_models(user, server.url, "")
         ended = program.run(RUN)
         assert (ended.code, ended.out) == (1, "")
         assert ended.err.endswith(
@@ -234,7 +208,7 @@ def test_another_model_takes_over_when_the_first_is_overloaded(
     failing_first(script, "1b-top turn 1", busy)
     fallback = "fallback: {implementer: [smoke/second]}\nmaxQuotaWaitSeconds: 60"
     with ServerThread(script) as server:
-        configure(user, server.url, fallback)
+        set_dear_models(user, server.url, fallback)
         is_done(user, program.run(RUN))
         server.check()
     implementers = [
@@ -267,7 +241,7 @@ def test_another_model_takes_over_when_the_first_is_overloaded(
 def test_models_that_may_take_over_are_looked_at_before_anything_is_begun(
     user: User, program: Program, more: str, says: str
 ) -> None:
-    configure(user, "http://127.0.0.1:9", more)
+    set_dear_models(user, "http://127.0.0.1:9", more)
     ended = program.run(RUN)
     assert (ended.code, ended.out) == (2, "")
     assert says in ended.err

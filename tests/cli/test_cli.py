@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 from fakes.git_repos import User
@@ -111,7 +112,7 @@ def test_run_is_the_verb_that_need_not_be_said(arguments: list[str], cli: Cli) -
     """All three reach the same refusal of the same verb: there is no configuration here."""
     code, out, err = cli(*arguments)
     assert (code, out) == (2, "")
-    assert err.startswith("dispatch: Cannot read ")
+    assert err.startswith("dispatch: There is no ")
 
 
 @pytest.mark.parametrize(
@@ -184,7 +185,7 @@ def test_a_name_like_a_verb_is_a_run_when_there_is_one(user: User, cli: Cli) -> 
     (user.root / "dispatch" / "statsu").mkdir(parents=True)
     code, out, err = cli("statsu")
     assert (code, out) == (2, "")
-    assert err.startswith("dispatch: Cannot read ")
+    assert err.startswith("dispatch: There is no ")
 
 
 def test_options_are_never_abbreviated(cli: Cli) -> None:
@@ -202,10 +203,15 @@ def test_a_wrong_commit_strategy_is_refused_on_stderr(user: User, cli: Cli) -> N
     assert 'locked to "per-task"' in err
 
 
-def test_outside_a_repository_the_refusal_says_what_to_do(
-    tmp_path: object, capsys: pytest.CaptureFixture[str]
+@pytest.mark.parametrize("arguments", [[], ["--repo", "."]])
+def test_outside_a_repository_the_refusal_says_where_and_what_to_do(
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    arguments: list[str],
 ) -> None:
-    code = main(["status", "--repo", str(tmp_path)])
+    monkeypatch.chdir(tmp_path)
+    code = main(["status", *arguments])
     assert (code, capsys.readouterr().err) == (
         2,
         f"dispatch: {tmp_path} is not a git repository. Run `git init` there and make a first "

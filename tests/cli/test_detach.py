@@ -103,6 +103,23 @@ def test_on_a_pipe_attach_gives_a_line_for_each_thing_that_happens(
         "  Take it over: git merge dispatch/r",
         "  Then remove the worktrees: dispatch teardown r",
     )
+    # What was removed is not to be removed again.
+    assert run.program.run("teardown", "r").code == 0
+    last = "  Then remove the run and its report: dispatch clean r"
+    assert run.program.run("attach", "r", *options).out.splitlines()[-1] == last
+    assert run.program.run("status", "r").out.splitlines()[-2] == last
+    assert json.loads(run.program.run("status", "r", "--json").out)["next"][-1] == last.strip()
+
+
+def test_scripts_get_every_event_as_it_happens_and_the_exit_code(tmp_path: Path) -> None:
+    waiting = asking(tmp_path, ("x",))
+    waiting.go.touch()
+    _pid(waiting.program.run("run", "r", "--detach", "--no-wait"))
+    ended = waiting.program.run("attach", "r", "--json")
+    assert (ended.code, ended.err) == (3, "")
+    assert ended.out == (waiting.folder / "events.jsonl").read_text(encoding="utf-8")
+    assert json.loads(ended.out.splitlines()[-1])["type"] == "run.completed"
+    assert waiting.program.run("attach", "r", "--json") == ended
 
 
 def test_attach_to_a_run_that_nobody_works_on_says_how_it_stands(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ from fakes.git_repos import User, a_user
 
 from dispatch.agents.sandbox.tiers import tried
 from dispatch.commands.doctor import Result, examine
-from dispatch.commands.init import UNKNOWN_GATE
+from dispatch.state.config_file import UNFILLED_GATE
 from dispatch.state.lock import hold
 
 Cli = Callable[..., tuple[int, str, str]]
@@ -57,7 +57,7 @@ def test_scripts_get_json(user: User, cli: Cli) -> None:
 
 
 def test_the_gate_that_init_could_not_find_is_still_missing(user: User) -> None:
-    _configure(user, gate=UNKNOWN_GATE)
+    _configure(user, gate=UNFILLED_GATE)
     found = _results(user.root, {"SOME_KEY": SECRET})
     assert found["configuration"] == [(Result.MISSING, "buildGate is not filled in yet")]
 

@@ -8,10 +8,11 @@ from pathlib import Path
 import pytest
 from fakes.git_repos import User
 
-from dispatch.commands.init import MODELS, SPEC, UNKNOWN_GATE, config_text
+from dispatch.commands.init import MODELS, config_text
 from dispatch.commands.settings import config_schema
 from dispatch.state.config import Config, ModelConfig
-from dispatch.state.config_file import load_config
+from dispatch.state.config_file import UNFILLED_GATE, load_config
+from dispatch.state.spec_file import UNFILLED_SPEC
 
 Cli = Callable[..., tuple[int, str, str]]
 
@@ -44,7 +45,7 @@ def test_the_written_configuration_loads_and_fits(
         ),
     )
     assert "never shown" not in config.read_text()
-    assert spec.read_text() == SPEC
+    assert spec.read_text() == UNFILLED_SPEC
 
 
 def test_editors_find_the_schema_that_is_written_beside_the_configuration(
@@ -69,11 +70,10 @@ def test_what_is_there_is_left_as_it_is(user: User, cli: Cli) -> None:
 
 def test_a_gate_that_is_not_recognised_is_said_and_loads(user: User, cli: Cli) -> None:
     _, _, said = cli("init")
-    assert said == (
-        "dispatch: no build gate was recognised: fill in buildGate, or every run is held to a "
-        "failure.\n" + NEXT
+    assert (
+        said == f"dispatch: no build gate was recognised: fill in buildGate before a run.\n{NEXT}"
     )
-    assert load_config(user.root, user.root / "none").build_gate == (UNKNOWN_GATE,)
+    assert load_config(user.root, user.root / "none").build_gate == (UNFILLED_GATE,)
 
 
 def test_without_a_key_the_choice_is_in_a_comment() -> None:

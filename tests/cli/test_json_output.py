@@ -23,7 +23,6 @@ Cli = Callable[..., tuple[int, str, str]]
 
 # What is for a program anyway.
 WITHOUT = {
-    "attach": "for people; logs --follow --json is the same for scripts",
     "completion": "a script for a shell",
     "mcp": "nothing else than JSON-RPC, on its standard streams",
     "schema": "a JSON schema unless told otherwise",

@@ -52,6 +52,8 @@ def test_a_plan_is_made_shown_and_waits_and_the_run_goes_on_when_it_is_approved(
     assert approved.err == "dispatch: Nothing waits for your word here; to go on: dispatch r\n"
     assert two.run.status is RunStatus.GATING_PLAN
     assert two.program.run("run", "r").code == 0
+    over = two.program.run("plan", "r")
+    assert over.err == "dispatch: Nothing waits for your word here: the run is done.\n"
     assert [each.role for each in two.run.attempts].count(Role.PLANNER) == 1
 
 
@@ -97,6 +99,15 @@ def test_at_a_terminal_the_plan_is_paged_and_asked_about(two: Asking) -> None:
         seat.type("a\n")
         seat.see("plan-1 is answered: continue. Continue the run: dispatch r")
         assert seat.leave() == 0
+    assert two.run.status is RunStatus.GATING_PLAN
+
+
+def test_who_does_not_want_to_wait_is_not_asked(two: Asking) -> None:
+    two.program.variables["PAGER"] = "cat"
+    with seated(two.program, "plan", "r", "--no-wait") as seat:
+        seat.see("To approve it: dispatch answer r plan-1 continue")
+        assert seat.leave() == 0
+        assert "[l]ater? " not in seat.screen
     assert two.run.status is RunStatus.GATING_PLAN
 
 

@@ -56,6 +56,19 @@ def test_without_a_word_of_his_nothing_leaves_the_machine(done: Asking, tmp_path
     assert not (tmp_path / "gh.log").exists()
 
 
+def test_a_repository_without_a_remote_is_told_so_at_once(done: Asking) -> None:
+    done.user.git("remote", "remove", "origin")
+    shown = done.program.run("pr", "r")
+    assert (shown.code, shown.out[:12]) == (0, "Write @files")
+    problem = (
+        "There is no remote 'origin'. "
+        "This repository has none; add one: git remote add origin URL\n"
+    )
+    assert shown.err == f"dispatch: Nothing was pushed, and could not be: {problem}"
+    refused = done.program.run("pr", "r", "--create")
+    assert (refused.code, refused.out, refused.err) == (2, "", f"dispatch: {problem}")
+
+
 def test_words_of_agents_mention_nobody_close_nothing_and_sign_nothing_off(done: Asking) -> None:
     body = json.loads(done.program.run("pr", "r", "--json").out)["body"]
     lines = body.splitlines()
@@ -95,7 +108,7 @@ def test_what_cannot_be_opened_is_refused_before_anything_is_pushed(
     unknown = done.program.run("pr", "r", "--create", "--remote", "fork")
     assert (unknown.code, unknown.err) == (
         2,
-        "dispatch: There is no remote 'fork'. Known remotes: origin.\n",
+        "dispatch: There is no remote 'fork'. Name one by --remote: origin.\n",
     )
     done.user.git("branch", "-f", "dispatch/r", "main")
     moved = done.program.run("pr", "r", "--create")

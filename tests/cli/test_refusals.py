@@ -1,5 +1,6 @@
 """What a run is refused for before anything is made: one sentence, what to do, an exit code."""
 
+import json
 import socket
 import subprocess
 import sys
@@ -11,6 +12,9 @@ from attrs import frozen
 from fakes.git_repos import User, a_user
 
 from dispatch.cli import main
+from dispatch.state.config_file import UNFILLED_GATE
+from dispatch.state.spec_file import UNFILLED_SPEC
+from dispatch.wiring import prepare_start
 
 NOW = "2026-01-02T03:04:05.678Z"
 KEY_VARIABLE = "DISPATCH_REFUSALS_KEY"  # nobody sets it
@@ -43,6 +47,10 @@ limits:
 """
 INIT_HINT = "Correct it, then start again; `dispatch init` writes a file to start from."
 SPEC_HINT = "Write what is to be done into it; `dispatch init` makes one to start from."
+GRAMMAR = (
+    "a name starts with a lowercase letter or a digit, followed by lowercase letters, digits, "
+    "dots, underscores and hyphens."
+)
 
 Make = Callable[[User], Path]
 
@@ -184,8 +192,28 @@ REFUSALS: Mapping[str, Refusal] = {
         arguments=("run", "x", "--spec", "/nowhere/todo.md"),
         says=f"There is no spec /nowhere/todo.md. {SPEC_HINT}",
     ),
+    "a folder as the spec": Refusal(
+        make=_as_it_is,
+        arguments=("run", "x", "--spec", "/"),
+        says="The spec / is a folder. Name a file of text.",
+    ),
+    "a device as the spec": Refusal(
+        make=_as_it_is,
+        arguments=("run", "x", "--spec", "/dev/null"),
+        says="The spec /dev/null is no regular file. Name a file of text.",
+    ),
     "an empty spec": Refusal(
         make=_files(spec=" \n\n"), says=f"The spec {{root}}/spec.md is empty. {SPEC_HINT}"
+    ),
+    "a spec that was not written": Refusal(
+        make=_files(spec=UNFILLED_SPEC),
+        says="The spec {root}/spec.md is as `dispatch init` wrote it. "
+        "Write into it what is to be done.",
+    ),
+    "a gate that was not filled in": Refusal(
+        make=_files(config=CONFIG.replace("[make test]", json.dumps([UNFILLED_GATE]))),
+        says="buildGate in dispatch-config.yaml is not filled in yet. "
+        "Name the commands that must succeed for the tree to be good, such as `make test`.",
     ),
     "a spec that would be cut": Refusal(
         make=_files(spec="x" * (1024 * 1024 + 1)),
@@ -194,7 +222,7 @@ REFUSALS: Mapping[str, Refusal] = {
     ),
     "no configuration": Refusal(
         make=_without("dispatch-config.yaml"),
-        says=f"Cannot read {{root}}/dispatch-config.yaml: No such file or directory. {INIT_HINT}",
+        says="There is no {root}/dispatch-config.yaml. `dispatch init` writes one to start from.",
     ),
     "a configuration with every kind of mistake": Refusal(
         make=_files(config=WRONG),
@@ -239,15 +267,22 @@ remove the key or fix it
     "a bad name": Refusal(
         make=_as_it_is,
         arguments=("run", "../x"),
-        says="A run cannot be named '../x': a name starts with a lowercase letter or a digit, "
-        "followed by lowercase letters, digits, dots, underscores and hyphens. "
-        "Choose another name.",
+        says=f"A run cannot be named '../x': {GRAMMAR} Choose another name.",
+    ),
+    "an empty name": Refusal(
+        make=_as_it_is,
+        arguments=("run", ""),
+        says=f"A run cannot be named '': {GRAMMAR} Choose another name.",
+    ),
+    "an empty name of a run that is to be there": Refusal(
+        make=_as_it_is,
+        arguments=("status", ""),
+        says=f"A run cannot be named '': {GRAMMAR}",
     ),
     "a name that would move the cursor": Refusal(
         make=_as_it_is,
         arguments=("clean", "\x1b[2J\x07x"),
-        says="'x' is not a run name. Run names are lower-case letters, digits, '.', '_' and '-', "
-        "at most 64 of them, and begin with a letter or a digit.",
+        says=f"A run cannot be named '\\x1b[2J\\x07x': {GRAMMAR}",
     ),
     "a verb as the name": Refusal(
         make=_as_it_is,
@@ -295,6 +330,20 @@ def test_what_does_not_allow_a_run_is_refused_before_anything_is_made(
     )
     assert (code, said.out, said.err) == (2, "", f"dispatch: {sentence}\n")
     assert _everything(root) == before
+
+
+def test_what_is_not_committed_is_named_unless_it_is_read_as_it_is(user: User) -> None:
+    settings = (user.root / "dispatch-config.yaml").read_text()
+    named = {"other.md": "# Do it\n", "new": "", "dispatch-config.yaml": f"{settings}# more\n"}
+    user.write({**named, "dispatch-config.schema.json": "{}"})
+
+    def warnings(spec: Path | None) -> tuple[str, ...]:
+        return prepare_start(user.root, name="x", spec=spec, skip_baseline=False).warnings
+
+    sentence = f"The run starts from {user.git('rev-parse', 'HEAD')[:12]}; "
+    sentence += "uncommitted changes are not taken: "
+    assert warnings(None) == (f"{sentence}new, other.md.",)
+    assert warnings(user.root / "other.md") == (f"{sentence}new.",)
 
 
 def test_a_run_in_the_hands_of_another_process_is_refused(

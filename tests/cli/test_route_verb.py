@@ -9,7 +9,7 @@ from attrs import evolve
 from fakes.child_program import Program
 from fakes.git_repos import User
 from fakes.small_records import a_run, a_task
-from fakes.tally_user import KEY, KEY_VARIABLE, tally_script, tally_user
+from fakes.tally_user import KEY, KEY_VARIABLE, set_dear_models, tally_script, tally_user
 
 from dispatch.agents.scripted.thread import ServerThread
 from dispatch.policy.ledger import attempts_of
@@ -23,45 +23,22 @@ from dispatch.state.routes import Experience, WorkKind
 
 Cli = Callable[..., tuple[int, str, str]]
 NOW = "2026-01-02T03:04:05.678Z"
-CONFIG = """\
+ROUTED = """\
 routing: {mode}
 candidates:
   implementer:
     - {{model: smoke/second}}
     - {{model: gpt-x, executor: nobody}}
-provider:
-  baseURL: {url}/v1
-  adapter: openai
-  apiKeyEnv: SMOKE_API_KEY
-modelConfig:
-  planner: smoke/planner
-  implementer: smoke/implementer
-  critic: smoke/critic
-  gateCritic: smoke/critic
-  greybeard: smoke/critic
-  attribution: smoke/critic
-  fixAgent: smoke/critic
-prices:
-  smoke/planner: {{input: 1.0, output: 4.0}}
-  smoke/implementer: {{input: 2.0, output: 100.0}}
-  smoke/critic: {{input: 1.0, output: 4.0}}
-  smoke/second: {{input: 1.0, output: 4.0}}
 """
 ADVICE = """\
 implementer: downshift
   smoke/second through litellm
-  because as good (score 0.78 against 0.78) and cheaper (0.6600 USD against 2.7000 USD for an \
+  because as good (score 0.78 against 0.78) and cheaper (0.6600 USD against 2.1000 USD for an \
 attempt)
-  - smoke/implementer through litellm: score 0.78, $2.7000 an attempt; assumed of a middle model
+  - smoke/implementer through litellm: score 0.78, $2.1000 an attempt; assumed of a middle model
   - smoke/second through litellm: score 0.78, $0.6600 an attempt; assumed of a middle model
   - gpt-x through nobody: cannot be taken: There is no executor nobody (used by candidates)
 """
-
-
-def configure(user: User, mode: str, url: str = "http://127.0.0.1:9") -> None:
-    path = user.home / ".config" / "dispatch" / "config.yaml"
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(CONFIG.format(mode=mode, url=url))
 
 
 @pytest.fixture
@@ -72,7 +49,7 @@ def seat(user: User, monkeypatch: pytest.MonkeyPatch) -> User:
     monkeypatch.setenv("HOME", str(user.home))
     monkeypatch.setenv(KEY_VARIABLE, KEY)
     user.write({"dispatch-config.yaml": "buildGate: [make]\n"})
-    configure(user, "off")
+    set_dear_models(user, "http://127.0.0.1:9", ROUTED.format(mode="off"))
     return user
 
 
@@ -163,7 +140,7 @@ def test_a_run_at_work_is_not_changed(seat: User, cli: Cli) -> None:
     [
         (["--execute"], "--execute needs the run that it is about. See `dispatch route --help`"),
         (["--task", "x"], "--task needs the run that it is about. See `dispatch route --help`"),
-        (["r", "--task", "x"], "Run r has no task x. Known tasks: 1a-x, 1b-y."),
+        (["r", "--task", "x"], "Run r has no task x. Its tasks: 1a-x, 1b-y."),
     ],
 )
 def test_what_cannot_be_asked_is_refused(
@@ -203,7 +180,7 @@ def test_a_run_carries_the_advice_out_and_teaches_the_next_one(tmp_path: Path) -
     user = tally_user(tmp_path / "user")
     program = Program(user, {KEY_VARIABLE: KEY})
     with ServerThread(tally_script()) as server:
-        configure(user, "auto", server.url)
+        set_dear_models(user, server.url, ROUTED.format(mode="auto"))
         ended = program.run("run", "r")
     assert ended.code == 0, ended.err
     run = load_run(user.root / "dispatch" / "r" / DOCUMENT)

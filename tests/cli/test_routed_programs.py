@@ -38,7 +38,8 @@ def test_a_program_that_wins_carries_out_the_attempts(tmp_path: Path) -> None:
     program = run.go.parent / CLI.name
     shutil.copy(CLI, program)
     words = [os.path.realpath(sys.executable), "-I", str(program), json.dumps(steps), "[]"]
-    run.configure(routing="auto", candidates=candidate, commandExecutor={"argv": words})
+    given = {"argv": words, "network": ["api.example.org"]}
+    run.configure(routing="auto", candidates=candidate, commandExecutor=given)
     ended = run.program.run("run", "r", "--no-sandbox")
     assert (ended.code, run.run.status) == (ExitCode.DONE, RunStatus.DONE), ended.err
     (attempt,) = run.run.tasks[0].attempts
@@ -50,5 +51,7 @@ def test_a_program_that_wins_carries_out_the_attempts(tmp_path: Path) -> None:
     assert attempt.usage.cost_usd == USAGE[1]["costUSD"]
     (route,) = run.run.routes
     assert (route.label, route.carried_out) == (RouteLabel.SWITCH_EXECUTOR, True)
+    (held,) = run.run.sandboxes
+    assert held.delegated_network == ("api.example.org",)
     shown = run.program.run("route", "r", "--task", run.run.tasks[0].id)
     assert "  - tiny through command: score 0.84, $0.2500, " in shown.out

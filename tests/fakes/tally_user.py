@@ -37,6 +37,26 @@ prices:
   smoke/critic: {{input: 1.0, output: 4.0}}
   smoke/gate-critic: {{input: 1.0, output: 4.0}}
 """
+DEAR = """\
+provider:
+  baseURL: {url}/v1
+  adapter: openai
+  apiKeyEnv: SMOKE_API_KEY
+modelConfig:
+  planner: smoke/planner
+  implementer: smoke/implementer
+  critic: smoke/critic
+  gateCritic: smoke/critic
+  greybeard: smoke/critic
+  attribution: smoke/critic
+  fixAgent: smoke/critic
+prices:
+  smoke/planner: {{input: 1.0, output: 4.0}}
+  smoke/implementer: {{input: 1.0, output: 100.0}}
+  smoke/critic: {{input: 1.0, output: 4.0}}
+  smoke/second: {{input: 1.0, output: 4.0}}
+{more}
+"""
 HOOKS_THAT_RAN = "hooks-that-ran"
 HOOKS = ("post-checkout", "post-commit", "pre-commit", "post-merge", "reference-transaction")
 
@@ -67,9 +87,12 @@ def tally_user(folder: Path, story: str = ".") -> User:
 
 def set_models(user: User, url: str, adapter: str) -> None:
     """The user's own settings: an endpoint, its key's variable, its models and their prices."""
-    path = user.home / ".config" / "dispatch" / "config.yaml"
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(MODELS.format(url=url, adapter=adapter))
+    _configure(user, MODELS.format(url=url, adapter=adapter))
+
+
+def set_dear_models(user: User, url: str, more: str) -> None:
+    """The same with a dear implementer and a cheap second one, and more settings."""
+    _configure(user, DEAR.format(url=url, more=more))
 
 
 def loops_script() -> Script:
@@ -90,3 +113,9 @@ def tally_script(*held: str) -> Script:
     for name in held:
         script.rule(name).held = True
     return script
+
+
+def _configure(user: User, text: str) -> None:
+    path = user.home / ".config" / "dispatch" / "config.yaml"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text)

@@ -70,6 +70,8 @@ def test_a_done_run_says_how_to_look_at_it_and_how_to_take_it() -> None:
         "Take it over: git merge dispatch/r",
         "Then remove the worktrees: dispatch teardown r",
     )
+    torn_down = next_steps(evolve(a_run(), status=RunStatus.DONE), worktrees=False)
+    assert torn_down[-1] == "Then remove the run and its report: dispatch clean r"
 
 
 def test_every_kind_of_failure_comes_with_what_to_do() -> None:

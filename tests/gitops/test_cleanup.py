@@ -6,6 +6,7 @@ import pytest
 from fakes.git_repos import TIME, WRITER, User, a_run, a_user, make_tree, write
 
 from dispatch.gitops.cleanup import CleanReport, clean
+from dispatch.gitops.rescue import rescued
 from dispatch.state.errors import UsageError
 
 
@@ -88,7 +89,7 @@ def test_a_run_whose_name_begins_alike_is_left_alone(tmp_path: Path) -> None:
 def test_names_that_are_no_run_names_are_refused(tmp_path: Path, name: str, force: bool) -> None:
     """[CLI-08, W-20, W-38]"""
     user = a_user(tmp_path)
-    with pytest.raises(UsageError, match="is not a run name"):
+    with pytest.raises(UsageError, match=r"^A run (cannot be named|name has)"):
         clean(user.root, name, force)
     assert (user.root / "a.txt").exists()
 
@@ -170,6 +171,8 @@ def test_work_that_no_branch_of_the_users_has_goes_only_by_force(
         f"{ref if place == 'published' else f'{ref} of {store}'}."
     )
     assert (store / "HEAD").exists()
+    names = {"published": (), "level": ("foo-level-1",), "submitted": ("submitted/1a",)}
+    assert tuple(each.name for each in rescued(user.root, "foo")) == names[place]
     if place == "submitted":  # done by its own commit, or by one that has the same tree
         run.move("refs/heads/dispatch/foo-level-1", commit, None)
     user.git("fetch", "--quiet", str(store if place != "published" else "."), f"{commit}:mine")

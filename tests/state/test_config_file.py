@@ -122,7 +122,7 @@ verifySubmissions: false
 def test_a_missing_file_is_an_error(tmp_path: Path) -> None:
     """[CF-02]"""
     error = refusal(tmp_path, None)
-    assert error.message == f"Cannot read {tmp_path / CONFIG_FILE}: No such file or directory."
+    assert error.message == f"There is no {tmp_path / CONFIG_FILE}."
     assert "dispatch init" in error.hint
 
 

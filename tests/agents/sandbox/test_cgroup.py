@@ -1,6 +1,7 @@
 """Control groups: where they may be made, what they hold, and that none is left."""
 
 import hashlib
+import os
 import subprocess
 import time
 from pathlib import Path
@@ -8,7 +9,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from dispatch.agents.sandbox.cgroup import Place, end_groups, find_places, grouped
+from dispatch.agents.sandbox.cgroup import Place, end_groups, find_places, grouped, remove_abandoned
 from dispatch.agents.sandbox.policy import CommandLimits
 
 LIMITS = CommandLimits(processes=16, memory_bytes=1 << 28)
@@ -97,6 +98,18 @@ def test_the_limits_are_written_before_anything_is_in_the_group(tmp_path: Path) 
         for file in group.iterdir():  # a real one takes its files along
             file.unlink()
     assert list(tmp_path.iterdir()) == []
+
+
+def test_an_empty_group_that_nobody_asks_for_any_more_is_removed(tmp_path: Path) -> None:
+    """Its run was killed in a process-id namespace that is gone; a process keeps a group."""
+    for name in ("dispatch-gone-1.1", "dispatch-busy-1.1", "dispatch-new-1.1", "other"):
+        (tmp_path / name).mkdir()
+    (tmp_path / "dispatch-busy-1.1" / "member").touch()
+    for name in ("dispatch-gone-1.1", "dispatch-busy-1.1", "other"):
+        os.utime(tmp_path / name, (0, 0))
+    assert remove_abandoned((Place(folder=tmp_path),)) == 1
+    left = sorted(each.name for each in tmp_path.iterdir())
+    assert left == ["dispatch-busy-1.1", "dispatch-new-1.1", "other"]
 
 
 @needs_groups
