@@ -68,8 +68,9 @@ TYPICAL_TOKENS: Final[Mapping[Role, Tokens]] = {
 
 
 def size_of(model: str) -> Size:
-    """By the words of its name; one that says nothing is of middle size."""
-    words = model.lower().replace("/", "-").replace(":", "-").replace("_", "-").split("-")
+    """By the words of its name, without whose it is; one that says nothing is of middle size."""
+    name = model.lower().rpartition("/")[2]
+    words = name.replace(":", "-").replace("_", "-").split("-")
     return next((_WORDS[word] for word in reversed(words) if word in _WORDS), Size.MIDDLE)
 
 
