@@ -16,7 +16,7 @@ from .ports import Ports
 from .racing import entered, is_racing, put_away, race
 from .submitting import Submitted, submit
 from .task_files import write_task_files
-from .workplaces import as_left, keep_work, level_branch, level_worktree, prepare
+from .workplaces import as_left, keep_work, level_branch, level_worktree, own_worktree, prepare
 
 
 async def implement(ports: Ports, task_id: str) -> None:
@@ -138,4 +138,4 @@ async def _rescue(ports: Ports, task: Task) -> str | None:
     if run.isolation is Isolation.LEVEL or task.worktree_path is None:
         return None
     base = run.level_boundaries[str(task.level)]
-    return await keep_work(ports, Path(task.worktree_path).name, base, task.id)
+    return await keep_work(ports, own_worktree(task), base, task.id)

@@ -44,6 +44,14 @@ def entrant_name(task_id: str, number: int) -> str:
     return f"{task_id}.r{number}"
 
 
+def own_worktree(task: Task) -> str:
+    """The name of the worktree of a task's implementer; after a race the winner's."""
+    taken = None if task.raced is None else task.raced.taken
+    if taken is None or task.evidence != taken.evidence:  # or made anew since
+        return task.id
+    return entrant_name(task.id, taken.number)
+
+
 def losing_worktrees(task: Task) -> tuple[str, ...]:
     """The names of worktrees of a race that is over, but for the one whose work was taken."""
     if task.raced is None or task.status is TaskStatus.RUNNING:
