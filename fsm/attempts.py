@@ -172,7 +172,7 @@ def _tried(attempts: Sequence[Attempt], attempt: Attempt, ways: Sequence[Way]) -
     fresh = 0
     while attempt.follows in known:
         before = known.pop(attempt.follows)
-        fresh += before.model == attempt.model
+        fresh += (before.executor, before.model) == (attempt.executor, attempt.model)
         attempt = before
     return Tried(fresh=fresh, others=ways.index(way))
 

@@ -9,7 +9,7 @@ from fakes.run_harness import Place, git, killed
 from fakes.scenario_agents import ScenarioAgents, Work, a_plan, planned, writes
 
 from dispatch.fsm.retrying import retried
-from dispatch.state.config import Fallback, RaceConfig
+from dispatch.state.config import Candidate, Fallback, RaceConfig
 from dispatch.state.enums import Action, AttemptOutcome, RunStatus
 from dispatch.state.records import Run
 
@@ -85,3 +85,36 @@ def test_tries_are_counted_over_a_kill_between_two(tmp_path: Path, due: Action) 
     (task,) = place.run.tasks
     assert [each.follows for each in task.attempts] == [None, *names[:2]]
     assert [each.model for each in task.attempts] == ["none", "none", "other-1"]
+
+
+def test_another_program_with_the_same_model_is_no_second_try_of_the_first(tmp_path: Path) -> None:
+    """A kill later, whoever comes after both of them has a fresh try as in a straight run."""
+    other = Candidate(model="none", executor="other")
+    place = a_place(tmp_path)
+    place.config_changes["race"] = RaceConfig(n=2, executors=(other,))
+    names = [f"1a-x.r1.implementer.{number}" for number in (1, 2, 3, 4)]
+    broken = {
+        names[0]: AttemptOutcome.CONTEXT_LIMIT,
+        names[1]: AttemptOutcome.CONTEXT_LIMIT,
+        names[2]: AttemptOutcome.NO_OUTPUT,
+    }
+    players = ScenarioAgents(plans=[PLAN], works={"1a-x": writes(x="x\n")}, broken=broken)
+
+    def second_is_over(run: Run) -> bool:
+        return any(
+            each.id == names[1] and each.then is Action.OTHER_MODEL
+            for task in run.tasks
+            for each in task.attempts
+        )
+
+    killed(place, players, second_is_over, after=True)
+    assert (place.drive(players), place.run.failure) == (RunStatus.DONE, None)
+    (task,) = place.run.tasks
+    assert [
+        (each.executor, each.model, each.then) for each in task.attempts if each.id in names
+    ] == [
+        ("other", "none", Action.OTHER_MODEL),
+        ("scenario", "none", Action.OTHER_MODEL),
+        ("scenario", "other-1", Action.FRESH),
+        ("scenario", "other-1", None),
+    ]
