@@ -10,6 +10,8 @@ from fakes.run_harness import Place, ScriptedOperator, git, killed
 from fakes.scenario_agents import ScenarioAgents, Work, a_plan, blocking, planned, writes
 from fakes.thoroughness import tried
 
+from dispatch.fsm.next_steps import next_steps
+from dispatch.fsm.retrying import retried
 from dispatch.state.config import Candidate, RaceConfig, RaceOrder
 from dispatch.state.enums import (
     Action,
@@ -146,8 +148,6 @@ def test_a_race_that_nobody_finishes_fails_its_task_and_is_run_again_by_a_retry(
     assert x.failure is not None
     assert x.failure.message.startswith("None of the 2 in its race handed anything in. entrant 1:")
     assert not list((place.folder / "worktrees").glob("1a-x*"))
-    from dispatch.fsm.retrying import retried
-
     place.store().update(lambda run: retried(run, "2026-01-01T00:00:00.000Z"))
     assert (place.drive(players), place.run.failure) == (RunStatus.DONE, None)
     assert shown(place, "x") == "one"
@@ -166,6 +166,19 @@ def test_work_of_one_who_failed_is_kept(tmp_path: Path) -> None:
     assert ref is not None
     assert ref.startswith("refs/dispatch/r/rescue/1a-x.r1.implementer.")
     assert git(place.root, "show", f"{ref}:x") == "half"
+
+
+def test_work_of_all_who_failed_is_kept_and_the_operator_is_shown_where(tmp_path: Path) -> None:
+    lies = Work(edit=writes(x="half\n").edit, files=("x", "never"))
+    place = a_place(tmp_path)
+    players = agents(plans=[a_plan(planned("x"))], works={"1a-x": lies})
+    assert place.drive(players) is RunStatus.FAILED
+    (x,) = place.run.tasks
+    assert x.kept_refs == (
+        "refs/dispatch/r/rescue/1a-x.r1.implementer.1",
+        "refs/dispatch/r/rescue/1a-x.r2.implementer.1",
+    )
+    assert "See what failed tasks had done: dispatch rescue r" in next_steps(place.run)
 
 
 def test_a_winner_whose_deviation_is_refused_leaves_the_losers_work_behind(
