@@ -12,9 +12,10 @@ from fakes.thoroughness import tried
 
 from dispatch.fsm.next_steps import next_steps
 from dispatch.fsm.retrying import retried
-from dispatch.state.config import Candidate, RaceConfig, RaceOrder
+from dispatch.state.config import Candidate, Caps, RaceConfig, RaceOrder
 from dispatch.state.enums import (
     Action,
+    AgentType,
     AttemptOutcome,
     DeviationSeverity,
     FailureKind,
@@ -238,12 +239,39 @@ def test_a_critic_who_failed_for_good_is_not_asked_again(tmp_path: Path) -> None
     assert raced.winner == 1  # no review counts as a blocking finding
 
 
+def test_one_whom_the_cap_of_the_task_stops_after_a_kill_is_at_work_no_more(
+    tmp_path: Path,
+) -> None:
+    """Its attempt is over when it is, and not at the end of the run."""
+    place = a_place(tmp_path)
+    unreviewed = planned("x", agent_type=AgentType.INTERN, critique_enabled=False)
+    players = agents(plans=[a_plan(unreviewed)])
+
+    def both_are_at_work(run: Run) -> bool:
+        attempts = [each.id for task in run.tasks for each in task.attempts]
+        return len(attempts) == len(TWO.executors)
+
+    killed(place, players, both_are_at_work, after=True)
+    place.config_changes["max_parallel"] = 1  # the first one needs all of the cap
+    place.store().update(lambda run: evolve(run, task_limits=Caps(turns=1)))
+    assert (place.drive(players), place.run.failure) == (RunStatus.DONE, None)
+    (x,) = place.run.tasks
+    assert x.raced is not None
+    assert [each.failure for each in x.raced.entrants] == [None, FailureKind.BUDGET]
+    (cut,) = (each for each in x.attempts if ".r2." in each.id)
+    assert (cut.outcome, cut.message) == (
+        AttemptOutcome.TURN_LIMIT,
+        "It was interrupted and may not go on. It has reached its cap taskLimits.turns: "
+        "1 of 1 turns are used.",
+    )
+
+
 def test_a_winner_whose_tree_somebody_removed_gets_it_back(tmp_path: Path) -> None:
     """The greybeard looks into it."""
     moderate = evolve(writes(x="one\n"), severities=(DeviationSeverity.MODERATE,))
     place = a_place(tmp_path)
-    plan = a_plan(planned("x", critique_enabled=False))
-    players = agents(plans=[plan], works={"1a-x": moderate})
+    unreviewed = planned("x", agent_type=AgentType.INTERN, critique_enabled=False)
+    players = agents(plans=[a_plan(unreviewed)], works={"1a-x": moderate})
 
     def all_are_in(run: Run) -> bool:
         raced = run.tasks[0].raced if run.tasks else None
