@@ -220,6 +220,23 @@ def test_made_again_after_its_race_a_task_leaves_no_tree_of_the_race(tmp_path: P
     assert git(place.root, "show", "refs/dispatch/r/rescue/1b-y:list") == "y"
 
 
+def test_the_tree_of_a_winner_stays_while_its_work_is_repaired(tmp_path: Path) -> None:
+    """And after it, also when the run was killed meanwhile, as any task's own tree does."""
+    place = a_place(tmp_path)
+    players = agents(
+        plans=[a_plan(planned("x"))],
+        gate_rounds={"1a-x": ((blocking(),),)},
+        fixes={"1a-x": writes(x="two\n")},
+    )
+
+    def is_repaired(run: Run) -> bool:
+        return any(task.fixes for task in run.tasks)
+
+    killed(place, players, is_repaired, after=True)
+    assert place.drive(players) is RunStatus.DONE
+    assert (place.folder / "worktrees" / "1a-x.r2").exists()
+
+
 def test_a_critic_who_failed_for_good_is_not_asked_again(tmp_path: Path) -> None:
     """Killed before the race could record it."""
     place = a_place(tmp_path)
