@@ -66,6 +66,33 @@ def test_who_failed_for_good_is_not_asked_again_and_the_work_is_kept(
     assert (place.drive(good), place.run.failure) == (RunStatus.DONE, None)
 
 
+@pytest.mark.parametrize(
+    "name", ["plan.planner.1", "1a-x.critic.1", "level-1.gateCritic.1"], ids=str
+)
+def test_whoever_ends_the_run_is_asked_again_by_a_retry_alone(tmp_path: Path, name: str) -> None:
+    """Killed between the failure and its record, the run fails as it would have."""
+    place = a_place(tmp_path)
+    players = ScenarioAgents(
+        plans=[PLAN],
+        works={"1a-x": writes(x="x\n")},
+        broken={name: AttemptOutcome.TURN_LIMIT},
+    )
+
+    def has_failed(run: Run) -> bool:
+        attempts = (*run.attempts, *(each for task in run.tasks for each in task.attempts))
+        return any(each.id == name and each.then is Action.FAIL for each in attempts)
+
+    killed(place, players, has_failed, after=True)
+    before = list(players.asked)
+    assert before[-1] == name
+    assert place.drive(players) is RunStatus.FAILED
+    assert players.asked == before
+    assert place.run.failure is not None
+    assert f"of attempt {name} ended with turn-limit" in place.run.failure.message
+    place.store().update(lambda run: retried(run, NOW))
+    assert (place.drive(players), place.run.failure) == (RunStatus.DONE, None)
+
+
 @pytest.mark.parametrize("due", [Action.FRESH, Action.OTHER_MODEL])
 def test_tries_are_counted_over_a_kill_between_two(tmp_path: Path, due: Action) -> None:
     """One fresh agent, then one with another model, then the task fails: in a straight run, too."""
