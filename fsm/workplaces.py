@@ -53,16 +53,12 @@ def own_worktree(task: Task) -> str:
 
 
 def losing_worktrees(task: Task) -> tuple[str, ...]:
-    """The names of worktrees of a race that is over, but for the one whose work was taken.
-
-    That one's is among them, too, once the task was made again in a tree of its own.
-    """
+    """The names of worktrees of a race that is over, but for the one that is the task's own."""
     if task.raced is None or task.status is TaskStatus.RUNNING:
         return ()
-    is_made_again = task.worktree_path is not None and Path(task.worktree_path).name == task.id
-    winner = None if is_made_again else task.raced.winner
-    losers = (each.number for each in task.raced.entrants if each.number != winner)
-    return tuple(entrant_name(task.id, number) for number in losers)
+    names = (entrant_name(task.id, each.number) for each in task.raced.entrants)
+    own = own_worktree(task)
+    return tuple(name for name in names if name != own)
 
 
 def passing_worktrees(run: Run) -> tuple[str, ...]:
