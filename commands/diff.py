@@ -82,10 +82,11 @@ def _steps_of(run: Run, task_id: str, outcome: Outcome) -> tuple[_Step, ...]:
     )
     evidence = task.evidence
     if found or evidence is None:
-        if not found and task.rescue_ref:
+        if not found and task.kept_refs:
+            refs = ", ".join(task.kept_refs)
             raise UsageError(
-                f"Task {task_id} has no commit: its work is kept under {task.rescue_ref}.",
-                f"To look at it: git show {task.rescue_ref}",
+                f"Task {task_id} has no commit: its work is kept under {refs}.",
+                f"To look at it: git show {task.kept_refs[0]}",
             )
         return found
     return (_Step(old=evidence.base or run.base_commit, new=evidence.tree),)

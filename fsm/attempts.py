@@ -70,8 +70,13 @@ async def carry_out(
     tried, before = _before(ports.store.run, role, subject, task_id, ways)
     while True:
         async with ports.stopping.agent():
-            _require_budget(ports, task_id)
             attempt = interrupted(ports.store.run, role, subject, task_id)
+            try:
+                _require_budget(ports, task_id)
+            except AgentFailed as error:
+                if attempt is not None:  # nobody will go on with it
+                    _close(ports, task_id, attempt, _cut_off(attempt, error), accept)
+                raise
             goes_on = attempt is not None
             if attempt is None:
                 attempt = _open(ports, role, subject, task_id, ways[tried.others], before)
@@ -172,7 +177,7 @@ def _tried(attempts: Sequence[Attempt], attempt: Attempt, ways: Sequence[Way]) -
     fresh = 0
     while attempt.follows in known:
         before = known.pop(attempt.follows)
-        fresh += before.model == attempt.model
+        fresh += (before.executor, before.model) == (attempt.executor, attempt.model)
         attempt = before
     return Tried(fresh=fresh, others=ways.index(way))
 
@@ -206,6 +211,15 @@ def _not_continued(attempt: Attempt, error: NotContinued) -> Result[Any]:
         outcome=AttemptOutcome.CRASHED,
         value=None,
         message=f"It was interrupted and could not go on. {error.message}",
+        usage=attempt.usage,
+    )
+
+
+def _cut_off(attempt: Attempt, error: AgentFailed) -> Result[Any]:
+    return Result(
+        outcome=error.outcome,
+        value=None,
+        message=f"It was interrupted and may not go on. {error.message}",
         usage=attempt.usage,
     )
 

@@ -56,7 +56,7 @@ def next_steps(
         if run.failure is not None:
             steps.append(REMEDIES[run.failure.kind])
         steps.append(f"Then go on: dispatch retry {run.name}; what was committed stays.")
-        if any(task.rescue_ref for task in run.tasks):
+        if any(task.rescue_ref or (task.failure and task.kept_refs) for task in run.tasks):
             steps.append(f"See what failed tasks had done: dispatch rescue {run.name}")
         return tuple(steps)
     if live:

@@ -20,7 +20,7 @@ from ..state.judgements import CritiqueVerdict
 from ..state.races import Entrant, Race
 from ..state.records import Run, Task
 from ..state.work import Attempt, Evidence
-from .attempts import AgentFailed, carry_out, interrupted, is_hopeless
+from .attempts import AgentFailed, carry_out, interrupted, is_hopeless, require_hope
 from .fold import apply_task, change_task, task_of
 from .lifecycle import TaskEvent
 from .parallel import each_beside
@@ -147,6 +147,7 @@ async def _review(ports: Ports, task_id: str, number: int, base: str) -> None:
         return _with_entrant(run, task_id, number, lambda entrant: evolve(entrant, verdict=verdict))
 
     try:
+        require_hope(ports.store.run, Role.CRITIC, name, task_id)
         await carry_out(ports, Role.CRITIC, name, task_id, CritiqueJob, make, accept)
     except AgentFailed as error:
         # The others' work is worth as much with or without this verdict.
@@ -173,16 +174,15 @@ async def _decide(ports: Ports, task_id: str, base: str) -> None:
         await asyncio.to_thread(ports.repository.publish_ref, ref, commit)
         kept.append(evolve(each, kept_ref=ref))
     taken = kept[number - 1]
-    await _kept(ports, submitted_ref(task_id), taken, base)
-    name = entrant_name(task_id, number)
-    worktree = await asyncio.to_thread(ports.repository.existing_worktree, name)
+    commit = await _kept(ports, submitted_ref(task_id), taken, base)
+    worktree = await as_left(ports, entrant_name(task_id, number), commit)
     raced = Race(entrants=tuple(kept), winner=number, reason=reason)
 
     def change(task: Task) -> Task:
         return evolve(
             task,
             raced=raced,
-            worktree_path=None if worktree is None else str(worktree),
+            worktree_path=str(worktree),
             output=taken.output,
             evidence=taken.evidence,
             commit_time=taken.commit_time,

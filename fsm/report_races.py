@@ -6,6 +6,7 @@ from ..state.enums import FindingSeverity
 from ..state.races import Entrant, Race
 from ..state.records import Run, Task
 from .markdown import bullets, code, inline, nested, section
+from .report_words import many
 
 
 def races_section(run: Run) -> str:
@@ -21,12 +22,13 @@ def entrant_words(entrant: Entrant) -> str:
     changes = entrant.evidence.changes
     lines = sum(each.added_lines + each.deleted_lines for each in changes)
     failing = sum(each.exit_code != 0 for each in entrant.evidence.commands)
-    parts = [f"{lines} lines in {len(changes)} files", f"{failing} failing commands"]
-    parts += [f"{len(entrant.output.deviations)} deviations"]
+    parts = [f"{many(lines, 'line')} in {many(len(changes), 'file')}"]
+    parts += [many(failing, "failing command")]
+    parts += [many(len(entrant.output.deviations), "deviation")]
     if entrant.verdict is not None:
         found = entrant.verdict.findings
         blocking = sum(each.severity is FindingSeverity.BLOCKING for each in found)
-        parts += [f"{len(found)} findings, {blocking} of them blocking"]
+        parts += [f"{many(len(found), 'finding')}, {blocking} of them blocking"]
     elif entrant.message:
         parts += [entrant.message]
     return "; ".join(parts)

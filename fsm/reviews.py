@@ -27,7 +27,7 @@ from ..state.judgements import CritiqueVerdict, Finding, GateVerdict
 from ..state.records import Run, Task
 from ..state.work import Attempt
 from .amendments import amend, under_repair
-from .attempts import carry_out
+from .attempts import carry_out, require_hope
 from .chain import patches_of, top_level, work_of
 from .fan_in import level_tip
 from .fold import apply_task, change_task, task_of
@@ -250,6 +250,7 @@ async def _critique(ports: Ports, task_id: str, worktree: Path, number: int, sin
             lambda task: evolve(task, critique_verdicts=(*task.critique_verdicts, verdict)),
         )
 
+    require_hope(ports.store.run, Role.CRITIC, task_id, task_id)
     verdict = await carry_out(ports, Role.CRITIC, task_id, task_id, CritiqueJob, make, accept)
     await asyncio.to_thread(write_task_files, ports.folder, task_of(ports.store.run, task_id))
     ports.journal.event(
@@ -293,8 +294,8 @@ async def _gate(ports: Ports, level: int, worktree: Path, number: int, since: st
             executable={task.id: executable_of(task) for task in tasks},
         )
 
-    verdict = await carry_out(
-        ports, Role.GATE_CRITIC, level_worktree(level), None, GateJob, make, accept
-    )
+    subject = level_worktree(level)
+    require_hope(ports.store.run, Role.GATE_CRITIC, subject, None)
+    verdict = await carry_out(ports, Role.GATE_CRITIC, subject, None, GateJob, make, accept)
     ports.journal.event("level.judged", level=level, status=verdict.status)
     return verdict

@@ -38,7 +38,10 @@ class Pulse:
 
 @frozen(kw_only=True)
 class AgentAtWork:
-    """One agent; ``silent`` are the seconds since it got on, ``cost`` is null where unknown."""
+    """One agent; ``silent`` are the seconds since it got on, ``cost`` is null where unknown.
+
+    ``task`` has the name of an entrant where one is at work in a race.
+    """
 
     attempt: str
     role: str
@@ -145,7 +148,7 @@ def _agents(run: Run, pulses: Mapping[str, Pulse], now: str) -> Iterator[AgentAt
         yield AgentAtWork(
             attempt=attempt.id,
             role=attempt.role.value,
-            task=task_id or attempt.id.partition(".")[0],
+            task=_work(task_id, attempt),
             executor=_executor(attempt),
             turn=max(pulse.turn, attempt.usage.turns),
             tokens=tokens_of(attempt.usage),
@@ -153,6 +156,12 @@ def _agents(run: Run, pulses: Mapping[str, Pulse], now: str) -> Iterator[AgentAt
             tool=pulse.tool,
             silent=_seconds(pulse.at or attempt.started_at, now),
         )
+
+
+def _work(task_id: str, attempt: Attempt) -> str:
+    """What an agent works on: a task, an entrant in its race, or what an agent of the run has."""
+    subject, _, _ = attempt.id.partition(f".{attempt.role}.")
+    return subject if not task_id or subject.startswith(f"{task_id}.") else task_id
 
 
 def _executor(attempt: Attempt) -> str:

@@ -53,11 +53,12 @@ def own_worktree(task: Task) -> str:
 
 
 def losing_worktrees(task: Task) -> tuple[str, ...]:
-    """The names of worktrees of a race that is over, but for the one whose work was taken."""
+    """The names of worktrees of a race that is over, but for the one that is the task's own."""
     if task.raced is None or task.status is TaskStatus.RUNNING:
         return ()
-    losers = (each.number for each in task.raced.entrants if each.number != task.raced.winner)
-    return tuple(entrant_name(task.id, number) for number in losers)
+    names = (entrant_name(task.id, each.number) for each in task.raced.entrants)
+    own = own_worktree(task)
+    return tuple(name for name in names if name != own)
 
 
 def passing_worktrees(run: Run) -> tuple[str, ...]:

@@ -142,6 +142,13 @@ class Task(Record):
     verification_fix_rounds_total: int = 0
     attempts: tuple[Attempt, ...] = ()
 
+    @property
+    def kept_refs(self) -> tuple[str, ...]:
+        """Refs of the user's repository with work of it that is not in the result."""
+        entrants = () if self.raced is None else self.raced.entrants
+        refs = (self.rescue_ref, *(each.kept_ref for each in entrants))
+        return tuple(ref for ref in refs if ref is not None)
+
 
 @frozen(kw_only=True)
 class Confinement(Record):

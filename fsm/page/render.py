@@ -15,6 +15,7 @@ from jinja2.runtime import Context
 from ...state.clean_text import clean
 from ..budget_words import budget_lines
 from ..lifecycle import FINAL
+from ..report_races import entrant_words
 from ..report_routes import effect_words, work_words
 from ..report_words import length, money, result_of
 from .bars import bars_picture
@@ -58,6 +59,7 @@ ROOMS: Final = (
     evolve(_NARROW, block=1_500, all_blocks=60_000),
     evolve(_NARROW, block=600, line=120, items=5, all_blocks=20_000),
     evolve(_NARROW, block=100, line=120, items=3, drawn=2_000, all_blocks=0),
+    evolve(_NARROW, block=100, line=60, items=2, drawn=1_000, all_blocks=0),
     evolve(_NARROW, block=200, line=120, items=3, tasks=150, drawn=1_000, all_blocks=0),
     evolve(_NARROW, block=200, line=120, items=3, tasks=50, drawn=1_000, all_blocks=4_000),
     # Without tasks nothing is left that grows with the run: this one fits.
@@ -150,6 +152,7 @@ def _environment() -> Environment:
         "tokens": tokens,
         "work": work_words,
         "effect": effect_words,
+        "entrant": entrant_words,
         "numbers": numbers,
         "looks": lambda status: STATUS_LOOKS[status][0],
         "mark": lambda status: STATUS_LOOKS[status][1],

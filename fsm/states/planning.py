@@ -1,6 +1,7 @@
 """planning: capture the baseline and have a plan written, side by side."""
 
 import asyncio
+from typing import Final
 
 from attrs import evolve
 
@@ -8,13 +9,15 @@ from ...policy.plan import materialise
 from ...state.enums import Role
 from ...state.jobs import PlanJob
 from ...state.records import Plan, Run
-from ..attempts import carry_out
+from ..attempts import carry_out, require_hope
 from ..builds import capture_baseline
 from ..lifecycle import RunEvent
 from ..ports import Ports
 from ..recovery import restore
 from ..step import Step
 from ..workplaces import level_branch, level_worktree
+
+_SUBJECT: Final = "plan"
 
 
 async def recover(run: Run, ports: Ports) -> None:
@@ -51,10 +54,11 @@ async def _plan(ports: Ports) -> None:
             verification_mode_rationale=plan.verification_mode_rationale,
         )
 
+    require_hope(ports.store.run, Role.PLANNER, _SUBJECT, None)
     await carry_out(
         ports,
         Role.PLANNER,
-        "plan",
+        _SUBJECT,
         None,
         PlanJob,
         lambda attempt, folder: PlanJob(

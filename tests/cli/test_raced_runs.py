@@ -1,5 +1,6 @@
 """Races, from configuration or plan to report: the real program, its own loop and another one."""
 
+import signal
 from pathlib import Path
 from typing import Any
 
@@ -87,6 +88,39 @@ def test_a_race_goes_on_after_kill_9_and_who_had_handed_in_is_not_asked_again(
         ("1a-w.r2.implementer.1", AttemptOutcome.OK),
     ]
     assert race_of(run).winner == 2
+
+
+@pytest.mark.parametrize("signals", [1, 2])
+def test_a_race_that_is_interrupted_goes_on_with_the_same_agents(
+    tmp_path: Path, signals: int
+) -> None:
+    """Once with a short grace, or twice; the loser's work is then anybody's to restore."""
+    run = asking(tmp_path, ("z",))
+    run.configure(race={"n": 2})
+    grace = "0.1" if signals == 1 else "3600"
+    with run.program.started("run", "r", "--grace", grace) as process:
+        until(lambda: run.is_at_work() and _at_work(run) == 2)
+        for _ in range(signals):
+            process.popen.send_signal(signal.SIGINT)
+            until(lambda: "2 agents get" in (process.folder / "err").read_text())
+        ended = process.wait()
+    assert ended.code == ExitCode.INTERRUPTED, ended.err
+    assert run.survivors() == []
+    assert race_of(run).winner is None
+    run.go.touch()
+    ended = run.program.run("run", "r")
+    assert (ended.code, run.run.status) == (ExitCode.DONE, RunStatus.DONE), ended.err
+    ids = [f"1a-z.r{number}.implementer.1" for number in (1, 2)]
+    assert sorted(each.id for each in run.run.tasks[0].attempts) == ids
+    restored = run.program.run("rescue", "r", "--restore", ids[1], "--to", "mine")
+    assert restored.code == 0, restored.err
+    assert run.user.git("show", "mine:z") == "z"
+
+
+def _at_work(run: Asking) -> int:
+    """How many have been told what their first turn used, and wait for their command."""
+    (task,) = run.run.tasks
+    return sum(each.usage.turns == 1 for each in task.attempts)
 
 
 def _one_is_in(run: Asking) -> bool:

@@ -16,11 +16,16 @@ def told_saying(text: str) -> Run:
     run = told_run()
     good = run.tasks[0]
     assert good.output is not None
+    assert good.raced is not None
+    entrants = tuple(
+        evolve(each, model=text, message=each.message and text) for each in good.raced.entrants
+    )
     first = evolve(
         good,
         objective=text,
         plan_markdown=text,
         output=evolve(good.output, summary=text, notes=text),
+        raced=evolve(good.raced, entrants=entrants),
         critique_verdicts=tuple(_saying(each, text) for each in good.critique_verdicts),
         attempts=tuple(evolve(each, model=text, message=text) for each in good.attempts),
     )

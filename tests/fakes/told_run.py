@@ -40,6 +40,7 @@ from dispatch.state.judgements import (
     PlanRefusal,
     VerificationRound,
 )
+from dispatch.state.races import Entrant, Race
 from dispatch.state.records import Failure, HistoryEntry, Run, Task
 from dispatch.state.routes import Route, RouteCandidate
 from dispatch.state.work import (
@@ -59,6 +60,7 @@ ENDED = "2026-01-02T04:06:08.678Z"
 COMMIT = "c" * 40
 TREE = "d" * 40
 RESCUE = "refs/dispatch/told/rescue/1b-bad"
+LOST = "refs/dispatch/told/rescue/1a-good.r2.implementer.1"
 PAID = Usage(turns=3, input_tokens=1200, output_tokens=340, cached_tokens=100, cost_usd=0.0625)
 UNPRICED = Usage(turns=2, input_tokens=500, output_tokens=60, cost_usd=None)
 
@@ -168,10 +170,43 @@ def _good() -> Task:
                 ),
             ),
         ),
+        raced=_race(),
         amendment_rounds_total=1,
         verification_fix_rounds_total=2,
         attempts=(_attempt("1a-good.implementer.1", Role.IMPLEMENTER, UNPRICED),),
     )
+
+
+def _race() -> Race:
+    """One won, one lost for its review, one had nothing."""
+    blocking = Finding(id="f-2", severity=FindingSeverity.BLOCKING, description="It is wrong.")
+    output = TaskOutput(summary="Done.", files_modified=("a.py",), deviations=(), notes="")
+    change = FileChange(path="a.py", kind=ChangeKind.ADDED, added_lines=1)
+    first = Entrant(
+        number=1,
+        executor="litellm",
+        model="some/model",
+        output=output,
+        evidence=Evidence(tree=TREE, changes=(change,), builds=(), commands=()),
+        commit_time=1_700_000_000,
+        verdict=CritiqueVerdict(round=1, status=GateOutcome.PASS, findings=()),
+    )
+    second = evolve(
+        first,
+        number=2,
+        executor="codex",
+        verdict=CritiqueVerdict(round=1, status=GateOutcome.AMEND, findings=(blocking,)),
+        kept_ref=LOST,
+    )
+    third = Entrant(
+        number=3,
+        executor="claude",
+        model="other/model",
+        failure=FailureKind.AGENT_FAILED,
+        message="It had no turns left.",
+    )
+    reason = "fewer blocking findings or missing reviews: 0, the next best has 1"
+    return Race(entrants=(first, second, third), winner=1, reason=reason)
 
 
 def _bad() -> Task:

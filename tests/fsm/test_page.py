@@ -9,7 +9,7 @@ from attrs import evolve
 from fakes.big_run import big_run, told_saying
 from fakes.page_reader import PageReader
 from fakes.small_records import a_run, a_task
-from fakes.told_run import COMMIT, ENDED, RESCUE, told_run
+from fakes.told_run import COMMIT, ENDED, LOST, RESCUE, told_run
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -175,6 +175,7 @@ def test_the_same_facts_are_there_for_scripts() -> None:
     assert isinstance(tasks, list)
     assert tasks[0]["patches"] == [
         {"title": "The task's commit", "ref": COMMIT, "patch": PATCH},
+        {"title": "Entrant 2 of its race, not in the result", "ref": LOST, "patch": ""},
     ]
 
 

@@ -127,6 +127,18 @@ def test_an_agent_of_the_run_has_its_subject_and_is_silent_since_it_began() -> N
     assert (found.level, found.levels, found.waits_for) == (0, 0, "the planner of plan")
 
 
+def test_agents_in_a_race_are_told_apart() -> None:
+    """A greybeard's subject is a deviation: what is shown of it is the task."""
+    names = ("1a-x.r1.implementer.1", "1a-x.r2.implementer.1")
+    attempts = (
+        *(an_attempt(name, Role.IMPLEMENTER) for name in names),
+        an_attempt("1a-x-dev-1.greybeard.1", Role.GREYBEARD),
+    )
+    run = at_work(tasks=(evolve(a_task("1a-x"), attempts=attempts),))
+    agents = scene_of(run, {}, NOW).agents
+    assert [each.task for each in agents] == ["1a-x.r1", "1a-x.r2", "1a-x"]
+
+
 def test_a_cost_that_nobody_knows_is_said() -> None:
     unknown = an_attempt("plan.planner.1", Role.PLANNER, usage=Usage(turns=1, cost_usd=None))
     found = scene_of(at_work(attempts=(unknown,)), {}, NOW)

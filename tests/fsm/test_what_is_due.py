@@ -9,7 +9,7 @@ from fakes.run_harness import Place, git, killed
 from fakes.scenario_agents import ScenarioAgents, Work, a_plan, planned, writes
 
 from dispatch.fsm.retrying import retried
-from dispatch.state.config import Fallback, RaceConfig
+from dispatch.state.config import Candidate, Fallback, RaceConfig
 from dispatch.state.enums import Action, AttemptOutcome, RunStatus
 from dispatch.state.records import Run
 
@@ -66,6 +66,33 @@ def test_who_failed_for_good_is_not_asked_again_and_the_work_is_kept(
     assert (place.drive(good), place.run.failure) == (RunStatus.DONE, None)
 
 
+@pytest.mark.parametrize(
+    "name", ["plan.planner.1", "1a-x.critic.1", "level-1.gateCritic.1"], ids=str
+)
+def test_whoever_ends_the_run_is_asked_again_by_a_retry_alone(tmp_path: Path, name: str) -> None:
+    """Killed between the failure and its record, the run fails as it would have."""
+    place = a_place(tmp_path)
+    players = ScenarioAgents(
+        plans=[PLAN],
+        works={"1a-x": writes(x="x\n")},
+        broken={name: AttemptOutcome.TURN_LIMIT},
+    )
+
+    def has_failed(run: Run) -> bool:
+        attempts = (*run.attempts, *(each for task in run.tasks for each in task.attempts))
+        return any(each.id == name and each.then is Action.FAIL for each in attempts)
+
+    killed(place, players, has_failed, after=True)
+    before = list(players.asked)
+    assert before[-1] == name
+    assert place.drive(players) is RunStatus.FAILED
+    assert players.asked == before
+    assert place.run.failure is not None
+    assert f"of attempt {name} ended with turn-limit" in place.run.failure.message
+    place.store().update(lambda run: retried(run, NOW))
+    assert place.drive(players) is RunStatus.DONE
+
+
 @pytest.mark.parametrize("due", [Action.FRESH, Action.OTHER_MODEL])
 def test_tries_are_counted_over_a_kill_between_two(tmp_path: Path, due: Action) -> None:
     """One fresh agent, then one with another model, then the task fails: in a straight run, too."""
@@ -85,3 +112,36 @@ def test_tries_are_counted_over_a_kill_between_two(tmp_path: Path, due: Action) 
     (task,) = place.run.tasks
     assert [each.follows for each in task.attempts] == [None, *names[:2]]
     assert [each.model for each in task.attempts] == ["none", "none", "other-1"]
+
+
+def test_another_program_with_the_same_model_is_no_second_try_of_the_first(tmp_path: Path) -> None:
+    """A kill later, whoever comes after both of them has a fresh try as in a straight run."""
+    other = Candidate(model="none", executor="other")
+    place = a_place(tmp_path)
+    place.config_changes["race"] = RaceConfig(n=2, executors=(other,))
+    names = [f"1a-x.r1.implementer.{number}" for number in (1, 2, 3, 4)]
+    broken = {
+        names[0]: AttemptOutcome.CONTEXT_LIMIT,
+        names[1]: AttemptOutcome.CONTEXT_LIMIT,
+        names[2]: AttemptOutcome.NO_OUTPUT,
+    }
+    players = ScenarioAgents(plans=[PLAN], works={"1a-x": writes(x="x\n")}, broken=broken)
+
+    def second_is_over(run: Run) -> bool:
+        return any(
+            each.id == names[1] and each.then is Action.OTHER_MODEL
+            for task in run.tasks
+            for each in task.attempts
+        )
+
+    killed(place, players, second_is_over, after=True)
+    assert (place.drive(players), place.run.failure) == (RunStatus.DONE, None)
+    (task,) = place.run.tasks
+    assert [
+        (each.executor, each.model, each.then) for each in task.attempts if each.id in names
+    ] == [
+        ("other", "none", Action.OTHER_MODEL),
+        ("scenario", "none", Action.OTHER_MODEL),
+        ("scenario", "other-1", Action.FRESH),
+        ("scenario", "other-1", None),
+    ]
