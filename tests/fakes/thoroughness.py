@@ -15,6 +15,11 @@ T = TypeVar("T")
 thorough = pytest.mark.skipif(IS_QUICK, reason="long: make thorough")
 
 
+def half(cases: Sequence[T]) -> Sequence[T]:
+    """Every second of many cases of one kind, or every one."""
+    return cases[::2] if IS_QUICK else cases
+
+
 def tried(points: Sequence[T]) -> Sequence[T]:
     """Every fourth of the points at which a run is killed, or every one."""
     return points[::STEP] if IS_QUICK else points

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from attrs import evolve
 from fakes.small_records import a_run, a_task
-from fakes.told_run import COMMIT, ENDED, RESCUE, told_run
+from fakes.told_run import COMMIT, ENDED, LOST, RESCUE, told_run
 
 from dispatch.fsm.report_file import MAX_PATCH, gather, put_report
 from dispatch.state.errors import GitError
@@ -49,6 +49,7 @@ def test_patches_come_from_commits_and_rescue_refs_and_what_is_gone_is_told() ->
     facts = gather(told_run(), source, difference="", now=ENDED, redact=Redactor())
     assert [(each.title, each.ref, each.patch) for one in facts.tasks for each in one.pieces] == [
         ("The task's commit", COMMIT, f"It could not be read: {COMMIT} is not there."),
+        ("Entrant 2 of its race, not in the result", LOST, ""),
         ("Kept, and not in the result", RESCUE, long[:MAX_PATCH]),
     ]
 

@@ -16,8 +16,8 @@ from dispatch.state.enums import RunStatus
 from dispatch.state.invariants import problems
 from dispatch.state.records import Run, Task
 
-some = settings(max_examples=15, deadline=None, suppress_health_check=list(HealthCheck))
-few = settings(some, max_examples=6)
+some = settings(max_examples=10, deadline=None, suppress_health_check=list(HealthCheck))
+few = settings(some, max_examples=3)
 
 
 @some
