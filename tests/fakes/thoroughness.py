@@ -6,7 +6,7 @@ from typing import Final, TypeVar
 import pytest
 from hypothesis import settings
 
-STEP: Final = 4
+STEP: Final = 5
 IS_QUICK: Final = settings.get_current_profile_name() == "quick"
 
 T = TypeVar("T")
@@ -21,5 +21,5 @@ def half(cases: Sequence[T]) -> Sequence[T]:
 
 
 def tried(points: Sequence[T]) -> Sequence[T]:
-    """Every fourth of the points at which a run is killed, or every one."""
+    """Every fifth of the points at which a run is killed, or every one."""
     return points[::STEP] if IS_QUICK else points
