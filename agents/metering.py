@@ -7,7 +7,8 @@ from typing import Final, Self
 from attrs import evolve, frozen
 
 from ..policy.usage import add
-from ..state.jobs import Purse, Refusal
+from ..state.jobs import Purse
+from ..state.refusals import Refusal
 from ..state.work import Usage
 from .model import (
     AssistantMessage,

@@ -9,16 +9,17 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Final, Protocol, TypeVar
 
-from attrs import evolve, frozen
+from attrs import evolve
 
-from ..state.alive import alive_seconds, sleep_in_the_world
+from ..state.alive import alive_seconds
+from ..state.alive_loop import sleep_in_the_world
 from ..state.codec import unstructure
 from ..state.config import Config
 from ..state.disk import disk_errors, refusal
 from ..state.durable import replace
 from ..state.enums import AgentType, AttemptOutcome, Isolation
 from ..state.errors import DispatchError, StorageError
-from ..state.jobs import Job, NotContinued, Purse, Result
+from ..state.jobs import Job, NotContinued, Result
 from ..state.redact import Redactor, secrets_of
 from ..state.work import Usage
 from .calls import encodable
@@ -31,9 +32,10 @@ from .executors.delegation import DelegationExecutor
 from .language import Servers, servers_for
 from .loop import Conversation, LoopEnd
 from .metering import Meter, WorkClock
-from .model import AssistantMessage, Completes, Delta, ModelClient, ModelRequest, UserMessage
+from .model import ModelClient, UserMessage
 from .past import Past, past_of
-from .retry import Retry, RetryPolicy, complete_with_retries
+from .patience import Patient
+from .retry import RetryPolicy
 from .roles import entry_of
 from .roles.base import Session
 from .sandbox import CommandRunner
@@ -44,8 +46,6 @@ from .workshop import Workshop
 SYSTEM: Final = "system.md"
 SEED: Final = "seed.md"
 RESULT: Final = "result.json"
-
-_TIME_OF_DAY: Final = "%H:%M:%S"
 
 A = TypeVar("A")
 
@@ -264,7 +264,7 @@ class AgentRunner:
         trace: Trace,
     ) -> Conversation[A]:
         event = partial(self._journal.event, attempt=job.attempt.id)
-        client = _Patient(
+        client = Patient(
             client=meter,
             clock=clock,
             purse=job.purse,
@@ -308,51 +308,6 @@ class AgentRunner:
         except StorageError as error:
             # The answer itself goes into the document; this copy is for people.
             trace.note(str(error))
-
-
-@frozen(kw_only=True)
-class _Patient:
-    """A client whose failures that may pass are tried again, and shown."""
-
-    client: Completes
-    clock: WorkClock
-    purse: Purse
-    policy: RetryPolicy
-    now: Callable[[], float]
-    sleep: Callable[[float], Awaitable[None]]
-    chance: Callable[[], float]
-    trace: Trace
-    event: Callable[..., None]
-
-    async def complete(
-        self, request: ModelRequest, on_delta: Callable[[Delta], None]
-    ) -> AssistantMessage:
-        """One turn; raises ModelError when trying again is no use or has been enough."""
-        return await complete_with_retries(
-            self.client,
-            request,
-            on_delta,
-            policy=self.policy,
-            random=self.chance,
-            wait_for=partial(self._wait_for, request.model, on_delta),
-        )
-
-    async def _wait_for(self, model: str, on_delta: Callable[[Delta], None], retry: Retry) -> None:
-        # A sign of life: a provider that hangs is left by the bounds of retries, as his fault, and
-        # not by the agent's silence.
-        on_delta(Delta(kind="text", text=""))
-        self.trace.turn_ended()
-        self.trace.error(retry.error)
-        if not retry.paused:
-            self.trace.note(f"retry {retry.number} in {retry.wait:.1f} seconds")
-            await self.sleep(retry.wait)
-            return
-        until = time.localtime(self.now() + retry.wait)
-        self.trace.note(f"paused until {time.strftime(_TIME_OF_DAY, until)} (quota of {model})")
-        self.event("attempt.paused", model=model, seconds=round(retry.wait, 1))
-        with self.clock.stopped():  # whoever waits for an allowance is not at work
-            async with self.purse.waiting():
-                await self.sleep(retry.wait)
 
 
 def _told(folder: Path) -> tuple[Transcript, tuple[Item, ...]]:

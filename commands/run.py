@@ -19,7 +19,7 @@ from ..fsm.report_file import REPORT, write_report
 from ..fsm.stopping import GRACE_SECONDS
 from ..fsm.telling import telling
 from ..fsm.timing import TimedStore
-from ..state.alive import AliveLoop
+from ..state.alive_loop import AliveLoop
 from ..state.colour import Colour, is_coloured
 from ..state.document import DocumentStore
 from ..state.enums import RunStatus, SandboxTier

@@ -12,8 +12,9 @@ from ..policy.outcomes import POLICIES, Tried, remedy
 from ..policy.routing import Way
 from ..state.enums import Action, AttemptOutcome, FailureKind, Role
 from ..state.errors import BudgetSpent, ProviderStopped
-from ..state.jobs import Job, NotContinued, Refusal, Result
+from ..state.jobs import Job, NotContinued, Result
 from ..state.records import Run
+from ..state.refusals import Refusal
 from ..state.work import Attempt, UserChange
 from .fold import attempts_of, change_attempt, close_attempt, open_attempt
 from .ports import Ports

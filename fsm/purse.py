@@ -14,8 +14,9 @@ from attrs import define, evolve
 from ..policy.ledger import refusal, scopes, seconds_left
 from ..policy.usage import add
 from ..state.enums import AttemptOutcome
-from ..state.jobs import Refusal, Result
+from ..state.jobs import Result
 from ..state.records import Run
+from ..state.refusals import Refusal
 from ..state.work import Attempt, Usage
 from .fold import attempts_of, change_attempt
 from .parallel import place_given_up

@@ -15,8 +15,8 @@ from attrs import field, frozen
 
 from ..state.config import Caps
 from ..state.enums import AttemptOutcome
-from ..state.jobs import Refusal
 from ..state.records import Run
+from ..state.refusals import Refusal
 from ..state.work import Attempt, Usage
 from .usage import add
 

@@ -6,7 +6,6 @@ debugger), and afterwards every limit seems to be over at once: agents, commands
 that are sound would be ended.  So what passed while nobody here could look does not count.
 """
 
-import asyncio
 import threading
 import time
 from collections.abc import Callable
@@ -15,7 +14,6 @@ from typing import Final
 TICK_SECONDS: Final = 0.5  # how often somebody looks
 # Longer than a busy machine keeps a thread waiting; what is shorter counts.
 LONGEST_GAP_SECONDS: Final = 2.0
-LOOK_SECONDS: Final = 5.0  # how soon a sleeper notices that the world's clock went on
 
 
 class AliveClock:
@@ -44,18 +42,6 @@ class AliveClock:
         while True:
             time.sleep(TICK_SECONDS)
             self()
-
-
-class AliveLoop(asyncio.SelectorEventLoop):
-    """An event loop whose timers, those of libraries too, run by ``clock``."""
-
-    def __init__(self, clock: "Callable[[], float] | None" = None) -> None:
-        super().__init__()
-        self._clock = clock or alive_seconds
-
-    def time(self) -> float:
-        """See ``asyncio.AbstractEventLoop.time``."""
-        return self._clock()
 
 
 class Alarm:
@@ -93,13 +79,6 @@ def alive_seconds() -> float:
 def world_seconds() -> float:
     """Seconds that passed in the world, suspended, stopped or not; nobody can set this clock."""
     return time.clock_gettime(time.CLOCK_BOOTTIME)
-
-
-async def sleep_in_the_world(seconds: float, now: Callable[[], float] = world_seconds) -> None:
-    """Sleep until so much time has passed for everybody else, such as a provider."""
-    end = now() + seconds
-    while (left := end - now()) > 0:
-        await asyncio.sleep(min(left, LOOK_SECONDS))
 
 
 _ours: AliveClock | None = None

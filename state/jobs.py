@@ -12,6 +12,7 @@ from .enums import AttemptOutcome, FixSource
 from .errors import DispatchError
 from .judgements import Attribution, CritiqueVerdict, Finding, GateVerdict, GreybeardVerdict
 from .records import Plan, Task
+from .refusals import Refusal
 from .work import (
     Attempt,
     BuildClaim,
@@ -37,16 +38,6 @@ class Submission:
 
 # A check returns the problems of a submission as sentences the model can act on; none: accepted.
 Check = Callable[[Submission], Awaitable[tuple[str, ...]]]
-
-
-@frozen(kw_only=True)
-class Refusal:
-    """Why a cap of a task or the run allows no further request."""
-
-    outcome: AttemptOutcome
-    cap: str  # its key in the configuration, such as ``runLimits.usd``
-    reason: str
-    of_run: bool
 
 
 class Purse(Protocol):

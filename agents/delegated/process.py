@@ -10,7 +10,8 @@ from attrs import define, evolve, field, frozen
 
 from ...state.config import Limits
 from ...state.enums import AttemptOutcome
-from ...state.jobs import Job, Refusal
+from ...state.jobs import Job
+from ...state.refusals import Refusal
 from ..executors.delegation import (
     DelegationExecutor,
     Event,

@@ -45,11 +45,11 @@ from dispatch.state.jobs import (
     Job,
     OpenPurse,
     PlanJob,
-    Refusal,
     Result,
 )
 from dispatch.state.judgements import GreybeardVerdict
 from dispatch.state.redact import Redactor
+from dispatch.state.refusals import Refusal
 from dispatch.state.work import Usage
 
 RULING = {

@@ -20,7 +20,8 @@ from dispatch.agents.model import (
     UserMessage,
 )
 from dispatch.state.enums import AttemptOutcome
-from dispatch.state.jobs import OpenPurse, Refusal
+from dispatch.state.jobs import OpenPurse
+from dispatch.state.refusals import Refusal
 from dispatch.state.work import Usage
 
 WORST = Usage(turns=1, input_tokens=1000, output_tokens=500, cost_usd=0.5)

@@ -18,7 +18,8 @@ from dispatch.agents.retry import RetryPolicy
 from dispatch.agents.runner import AgentRunner
 from dispatch.agents.sandbox import CommandRunner, Launcher, PlainLauncher
 from dispatch.state.config import CommandExecutor, Config, Limits
-from dispatch.state.jobs import Job, OpenPurse, Refusal, Result
+from dispatch.state.jobs import Job, OpenPurse, Result
+from dispatch.state.refusals import Refusal
 from dispatch.state.work import Usage
 
 CLI = Path(__file__).with_name("fake_cli.py")

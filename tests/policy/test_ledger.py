@@ -17,8 +17,8 @@ from dispatch.policy.ledger import (
 )
 from dispatch.state.config import Caps
 from dispatch.state.enums import AttemptOutcome, Role
-from dispatch.state.jobs import Refusal
 from dispatch.state.records import Run
+from dispatch.state.refusals import Refusal
 from dispatch.state.work import Attempt, Usage
 
 PAID = Usage(turns=2, input_tokens=100, output_tokens=20, cached_tokens=50, cost_usd=0.5)

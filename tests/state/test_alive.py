@@ -13,11 +13,10 @@ from dispatch.state.alive import (
     TICK_SECONDS,
     Alarm,
     AliveClock,
-    AliveLoop,
     alive_seconds,
-    sleep_in_the_world,
     world_seconds,
 )
+from dispatch.state.alive_loop import AliveLoop, sleep_in_the_world
 
 DAY = 86_400.0
 

@@ -25,7 +25,8 @@ from dispatch.agents.scripted.script import Reply, Script, When
 from dispatch.agents.scripted.thread import ServerThread
 from dispatch.state.config import Limits
 from dispatch.state.enums import AttemptOutcome, SandboxTier
-from dispatch.state.jobs import Refusal, Result, Submission
+from dispatch.state.jobs import Result, Submission
+from dispatch.state.refusals import Refusal
 from dispatch.state.work import TaskOutput, Usage
 
 SUBMISSION = {
