@@ -76,7 +76,9 @@ async def carry_out(
                 _require_budget(ports, task_id)
             except AgentFailed as error:
                 if attempt is not None:  # nobody will go on with it
-                    _close(ports, task_id, attempt, _cut_off(attempt, error), accept)
+                    why = f"may not go on. {error.message}"
+                    ended = _cut_off(attempt, error.outcome, why)
+                    _close(ports, task_id, attempt, ended, accept)
                 raise
             goes_on = attempt is not None
             if attempt is None:
@@ -99,7 +101,9 @@ async def carry_out(
                 fingerprint = await asyncio.to_thread(ports.repository.fingerprint)
                 result = await ports.agents.run(job)
             except NotContinued as error:
-                _close(ports, task_id, attempt, _not_continued(attempt, error), accept)
+                why = f"could not go on. {error.message}"
+                ended = _cut_off(attempt, AttemptOutcome.CRASHED, why)
+                _close(ports, task_id, attempt, ended, accept)
                 tried, before = Tried(), None
                 if tidy is not None:
                     await tidy()
@@ -195,7 +199,7 @@ def _before(
     match last.then:
         case Action.FRESH:
             return evolve(tried, fresh=tried.fresh + 1), last.id
-        case Action.OTHER_MODEL:
+        case Action.OTHER_MODEL if tried.others + 1 < len(ways):  # or the operator took it away
             return evolve(tried, others=tried.others + 1), last.id
         case _:
             return Tried(), None
@@ -207,22 +211,10 @@ def _is_refused_as_it_stands(attempt: Attempt, result: Result[Any]) -> bool:
     return refused and result.usage.turns == attempt.usage.turns
 
 
-def _not_continued(attempt: Attempt, error: NotContinued) -> Result[Any]:
-    return Result(
-        outcome=AttemptOutcome.CRASHED,
-        value=None,
-        message=f"It was interrupted and could not go on. {error.message}",
-        usage=attempt.usage,
-    )
-
-
-def _cut_off(attempt: Attempt, error: AgentFailed) -> Result[Any]:
-    return Result(
-        outcome=error.outcome,
-        value=None,
-        message=f"It was interrupted and may not go on. {error.message}",
-        usage=attempt.usage,
-    )
+def _cut_off(attempt: Attempt, outcome: AttemptOutcome, why: str) -> Result[Any]:
+    """The end of an interrupted attempt that nobody goes on with."""
+    message = f"It was interrupted and {why}"
+    return Result(outcome=outcome, value=None, message=message, usage=attempt.usage)
 
 
 def _require_budget(ports: Ports, task_id: str | None) -> None:

@@ -146,3 +146,16 @@ def test_another_program_with_the_same_model_is_no_second_try_of_the_first(tmp_p
         ("scenario", "other-1", Action.FRESH),
         ("scenario", "other-1", None),
     ]
+
+
+def test_a_fallback_that_was_taken_away_meanwhile_is_not_asked(tmp_path: Path) -> None:
+    """The task is tried afresh with what is configured now."""
+    place = a_place(tmp_path)
+    names = [f"1a-x.implementer.{number}" for number in (1, 2)]
+    broken = dict.fromkeys(names, AttemptOutcome.NO_OUTPUT)
+    players = ScenarioAgents(plans=[PLAN], works={"1a-x": writes(x="x\n")}, broken=broken)
+    killed(place, players, last_is(Action.OTHER_MODEL), after=True)
+    place.config_changes["fallback"] = Fallback()
+    assert (place.drive(players), place.run.failure) == (RunStatus.DONE, None)
+    (task,) = place.run.tasks
+    assert [each.model for each in task.attempts if "implementer" in each.id] == ["none"] * 3
