@@ -26,17 +26,17 @@ _PLACES: ContextVar[_Places | None] = ContextVar("_PLACES", default=None)
 
 
 async def each_in_parallel(
-    names: Iterable[str], at_most: int, do: Callable[[str], Awaitable[None]]
+    things: Iterable[T], at_most: int, do: Callable[[T], Awaitable[None]]
 ) -> None:
-    """Do something for every name; after a failure no more are started and the running ones finish.
+    """Do something for each; after a failure no more are started and the running ones finish.
 
     Raises the first failure, once nothing runs any more.  One that only waits for the operator is
     no failure: the others are started and finish, then that is raised.
     """
-    await _each(names, _Places(asyncio.Semaphore(at_most)), do)
+    await _each(things, _Places(asyncio.Semaphore(at_most)), do)
 
 
-async def each_beside(names: Iterable[str], do: Callable[[str], Awaitable[None]]) -> None:
+async def each_beside(things: Iterable[T], do: Callable[[T], Awaitable[None]]) -> None:
     """The same for parts of one thing: each needs a place among the siblings of the whole.
 
     The place of the whole is given up meanwhile.  Raises as ``each_in_parallel``.
@@ -44,21 +44,19 @@ async def each_beside(names: Iterable[str], do: Callable[[str], Awaitable[None]]
     places = _PLACES.get()
     assert places is not None  # only what has siblings has parts
     async with place_given_up():
-        await _each(names, places, do)
+        await _each(things, places, do)
 
 
-async def _each(
-    names: Iterable[str], places: _Places, do: Callable[[str], Awaitable[None]]
-) -> None:
+async def _each(things: Iterable[T], places: _Places, do: Callable[[T], Awaitable[None]]) -> None:
     failures: list[Exception] = []
     waiting: list[WaitingForOperator] = []
 
-    async def one(name: str) -> None:
+    async def one(thing: T) -> None:
         _PLACES.set(places)
         async with places.free:
             if not failures:
                 try:
-                    await do(name)
+                    await do(thing)
                 except WaitingForOperator as error:
                     waiting.append(error)
                 except Exception as error:  # raised below: siblings are paid for and may finish
@@ -66,8 +64,8 @@ async def _each(
                     places.failed.set()
 
     async with asyncio.TaskGroup() as group:
-        for name in names:
-            group.create_task(one(name))
+        for each in things:
+            group.create_task(one(each))
     # What failed beside a disk that refuses may have failed for it.
     for error in sorted((*failures, *waiting), key=lambda error: refusal(error) is None):
         raise error

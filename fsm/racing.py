@@ -6,21 +6,19 @@ that is killed goes on with what is missing.  The work of those that did not win
 
 import asyncio
 from collections.abc import Callable, Sequence
-from pathlib import Path
-from typing import Final, TypeAlias
+from typing import TypeAlias
 
 from attrs import evolve
 
 from ..policy.critique import critique_enabled
-from ..policy.executable_config import executable_of
 from ..policy.racing import entrants_of, order_of, winner
 from ..state.enums import FailureKind, Isolation, Role
-from ..state.jobs import CritiqueJob, ImplementJob
+from ..state.jobs import ImplementJob
 from ..state.judgements import CritiqueVerdict
 from ..state.races import Entrant, Race
 from ..state.records import Run, Task
-from ..state.work import Attempt, Evidence
-from .attempts import AgentFailed, carry_out, interrupted, is_hopeless, require_hope
+from .attempts import AgentFailed, interrupted, is_hopeless
+from .critiques import critique
 from .fold import apply_task, change_task, task_of
 from .lifecycle import TaskEvent
 from .parallel import each_beside
@@ -31,7 +29,6 @@ from .ways import ways_of
 from .workplaces import as_left, entrant_name, keep_work, losing_worktrees, prepare, rescue_ref
 
 Failed: TypeAlias = tuple[FailureKind, str]  # and a sentence
-FIRST_ROUND: Final = 1
 
 
 def is_racing(task: Task) -> bool:
@@ -63,14 +60,14 @@ async def race(ports: Ports, task_id: str, base: str) -> Failed | None:
 
     BudgetSpent and ProviderStopped come through: then the race goes on when the run does.
     """
-    names = [str(each.number) for each in _entrants(ports, task_id) if not _is_over(each)]
-    await each_beside(names, lambda name: _enter(ports, task_id, int(name), base))
+    left = [each.number for each in _entrants(ports, task_id) if not _is_over(each)]
+    await each_beside(left, lambda number: _enter(ports, task_id, number, base))
     able = [each for each in _entrants(ports, task_id) if each.output is not None]
     if not able:
         return _nobody(_entrants(ports, task_id))
     if len(able) > 1 and critique_enabled(task_of(ports.store.run, task_id)):
-        names = [str(each.number) for each in able if each.verdict is None and not each.message]
-        await each_beside(names, lambda name: _review(ports, task_id, int(name), base))
+        left = [each.number for each in able if each.verdict is None and not each.message]
+        await each_beside(left, lambda number: _review(ports, task_id, number, base))
     await _decide(ports, task_id, base)
     return None
 
@@ -124,31 +121,17 @@ async def _enter(ports: Ports, task_id: str, number: int, base: str) -> None:
 async def _review(ports: Ports, task_id: str, number: int, base: str) -> None:
     """A critic's verdict on one entrant's work alone; the level's own review comes as ever."""
     entrant, name = _entrants(ports, task_id)[number - 1], entrant_name(task_id, number)
-    evidence = _evidence(entrant)
-    task = evolve(task_of(ports.store.run, task_id), output=entrant.output, evidence=evidence)
+    known = task_of(ports.store.run, task_id)
+    task = evolve(known, output=entrant.output, evidence=entrant.evidence)
     commit = await _kept(ports, submitted_ref(name), entrant, base)
     diff = await asyncio.to_thread(ports.repository.patch, commit)
     worktree = await as_left(ports, name, commit)
-
-    def make(attempt: Attempt, folder: Path) -> CritiqueJob:
-        return CritiqueJob(
-            attempt=attempt,
-            root=worktree,
-            folder=folder,
-            task=task,
-            round=FIRST_ROUND,
-            diff=diff,
-            changes=evidence.changes,
-            commands=evidence.commands,
-            executable=executable_of(task),
-        )
 
     def accept(run: Run, verdict: CritiqueVerdict) -> Run:
         return _with_entrant(run, task_id, number, lambda entrant: evolve(entrant, verdict=verdict))
 
     try:
-        require_hope(ports.store.run, Role.CRITIC, name, task_id)
-        await carry_out(ports, Role.CRITIC, name, task_id, CritiqueJob, make, accept)
+        await critique(ports, task, name, worktree, diff, accept)
     except AgentFailed as error:
         # The others' work is worth as much with or without this verdict.
         message = f"It was not reviewed. {error.message}"
@@ -209,17 +192,13 @@ def _is_over(entrant: Entrant) -> bool:
     return entrant.output is not None or entrant.failure is not None
 
 
-def _evidence(entrant: Entrant) -> Evidence:
-    assert entrant.evidence is not None  # set with the output
-    return entrant.evidence
-
-
 async def _kept(ports: Ports, ref: str, entrant: Entrant, base: str) -> str:
     """The commit of an entrant's work on the base, kept under a ref of the run's store."""
-    time = entrant.commit_time
-    assert time is not None  # set with the output
-    tree, identity = _evidence(entrant).tree, ports.store.run.identity
-    return await asyncio.to_thread(ports.repository.keep, ref, tree, base, identity, time)
+    evidence, time = entrant.evidence, entrant.commit_time
+    assert evidence is not None  # both are set with the output
+    assert time is not None
+    identity = ports.store.run.identity
+    return await asyncio.to_thread(ports.repository.keep, ref, evidence.tree, base, identity, time)
 
 
 def _with_entrant(run: Run, task_id: str, number: int, change: Callable[[Entrant], Entrant]) -> Run:

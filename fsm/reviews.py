@@ -22,13 +22,14 @@ from ..policy.plan import task_order
 from ..policy.review import level_outcome, synthetic_gate
 from ..policy.schedule import level_tasks, reviewable
 from ..state.enums import FailureKind, FixingSource, FixSource, GateOutcome, Role, TaskStatus, Verb
-from ..state.jobs import CritiqueJob, GateJob
+from ..state.jobs import GateJob
 from ..state.judgements import CritiqueVerdict, Finding, GateVerdict
 from ..state.records import Run, Task
 from ..state.work import Attempt
 from .amendments import amend, under_repair
 from .attempts import carry_out, require_hope
 from .chain import patches_of, top_level, work_of
+from .critiques import critique
 from .fan_in import level_tip
 from .fold import apply_task, change_task, task_of
 from .lifecycle import TaskEvent
@@ -223,25 +224,8 @@ async def _critique(ports: Ports, task_id: str, worktree: Path, number: int, sin
     if task.status is TaskStatus.COMMITTED:
         run = ports.store.update(lambda run: apply_task(run, task_id, TaskEvent.CRITIQUE_STARTED))
         task = task_of(run, task_id)
-    evidence = task.evidence
-    assert evidence is not None  # committed tasks have it
     diff = await patches_of(ports, task)
     still = blocking_in(run, task, number - 1)
-
-    def make(attempt: Attempt, folder: Path) -> CritiqueJob:
-        return CritiqueJob(
-            attempt=attempt,
-            root=worktree,
-            folder=folder,
-            task=task,
-            round=number,
-            diff=diff,
-            changes=evidence.changes,
-            commands=evidence.commands,
-            to_settle=still,
-            since=since,
-            executable=executable_of(task),
-        )
 
     def accept(run: Run, verdict: CritiqueVerdict) -> Run:
         return change_task(
@@ -250,8 +234,17 @@ async def _critique(ports: Ports, task_id: str, worktree: Path, number: int, sin
             lambda task: evolve(task, critique_verdicts=(*task.critique_verdicts, verdict)),
         )
 
-    require_hope(ports.store.run, Role.CRITIC, task_id, task_id)
-    verdict = await carry_out(ports, Role.CRITIC, task_id, task_id, CritiqueJob, make, accept)
+    verdict = await critique(
+        ports,
+        task,
+        task_id,
+        worktree,
+        diff,
+        accept,
+        number=number,
+        to_settle=still,
+        since=since,
+    )
     await asyncio.to_thread(write_task_files, ports.folder, task_of(ports.store.run, task_id))
     ports.journal.event(
         "task.critiqued", task=task_id, status=verdict.status, findings=len(verdict.findings)
