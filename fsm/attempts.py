@@ -63,10 +63,12 @@ async def carry_out(
     was before, for a fresh agent; ``ways`` are instead of those for work of its kind.  What
     follows each outcome is in ``policy.outcomes``.
 
-    Raises AgentFailed when no attempt gave a value or the task's cap is reached; BudgetSpent when
-    the run's is, and ProviderStopped when no provider answers: then nothing failed, and the same is
-    asked for when the run goes on.
+    Raises AgentFailed when no attempt gave a value, in this process or in one that was killed
+    before it could record what follows, or the task's cap is reached; BudgetSpent when the run's
+    is, and ProviderStopped when no provider answers: then nothing failed, and the same is asked for
+    when the run goes on.
     """
+    _require_hope(ports.store.run, role, subject, task_id)
     ways = ways or await ways_of(ports, role, task_id, job_type)
     tried, before = _before(ports.store.run, role, subject, task_id, ways)
     while True:
@@ -151,7 +153,7 @@ def is_hopeless(run: Run, role: Role, subject: str, task_id: str | None) -> bool
     return _failed(run, role, subject, task_id) is not None
 
 
-def require_hope(run: Run, role: Role, subject: str, task_id: str | None) -> None:
+def _require_hope(run: Run, role: Role, subject: str, task_id: str | None) -> None:
     """Raise AgentFailed for a hopeless job, as that process did."""
     last = _failed(run, role, subject, task_id)
     if last is not None and last.outcome is not None:

@@ -9,7 +9,7 @@ from ..state.jobs import CritiqueJob
 from ..state.judgements import CritiqueVerdict, Finding
 from ..state.records import Run, Task
 from ..state.work import Attempt
-from .attempts import carry_out, require_hope
+from .attempts import carry_out
 from .ports import Ports
 
 
@@ -47,5 +47,4 @@ async def critique(
             executable=executable_of(task),
         )
 
-    require_hope(ports.store.run, Role.CRITIC, subject, task.id)
     return await carry_out(ports, Role.CRITIC, subject, task.id, CritiqueJob, make, accept)

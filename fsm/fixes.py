@@ -17,7 +17,7 @@ from ..state.records import Run, Task
 from ..state.work import Attempt, Evidence, FailedRepair, Fix, TaskOutput
 from .attempts import AgentFailed, carry_out, interrupted
 from .deviations import judge_deviations, with_unplanned
-from .fold import change_task, task_of
+from .fold import change_task, counted_anew, task_of
 from .kept_siblings import broken_commands
 from .ports import Ports
 from .questions import Question, ask
@@ -124,7 +124,11 @@ def _with_failure(run: Run, order: Order, reason: str) -> Run:
     return change_task(
         run,
         order.task_id,
-        lambda task: evolve(task, failed_repairs=(*task.failed_repairs, failed)),
+        lambda task: evolve(
+            task,
+            failed_repairs=(*task.failed_repairs, failed),
+            attempts=counted_anew(task.attempts),  # a later repair has the same subject
+        ),
     )
 
 

@@ -1,6 +1,6 @@
 """How an event changes the document: pure functions, and nothing else sets a status."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 from attrs import evolve
 
@@ -106,6 +106,11 @@ def attempts_of(run: Run, task_id: str | None) -> tuple[Attempt, ...]:
 def open_attempt(run: Run, task_id: str | None, attempt: Attempt) -> Run:
     """The run with one more attempt."""
     return _with_attempts(run, task_id, (*attempts_of(run, task_id), attempt))
+
+
+def counted_anew(attempts: Iterable[Attempt]) -> tuple[Attempt, ...]:
+    """Attempts after which nothing is due: whoever failed for good may be asked again."""
+    return tuple(evolve(each, then=None) for each in attempts)
 
 
 def close_attempt(

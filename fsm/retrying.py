@@ -4,7 +4,7 @@ Everything that is to be done again is reset in the one save that holds ``retrie
 run is like any other that was interrupted.
 """
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection
 from functools import reduce
 from typing import Final
 
@@ -26,8 +26,7 @@ from ..state.errors import UsageError
 from ..state.hubs import Restart
 from ..state.judgements import Escalation
 from ..state.records import Failure, Run, Task
-from ..state.work import Attempt
-from .fold import apply, apply_task, change_task, task_named, task_of
+from .fold import apply, apply_task, change_task, counted_anew, task_named, task_of
 from .lifecycle import RunEvent, TaskEvent
 
 _BEING_FIXED: Final = frozenset({TaskStatus.AMEND_REQUESTED, TaskStatus.FIXING})
@@ -63,9 +62,9 @@ def retried(run: Run, at: str, task_id: str | None = None) -> Run:
     # Their questions are asked anew, so their tries are counted anew.
     run = evolve(
         run,
-        attempts=_counted_anew(run.attempts),
+        attempts=counted_anew(run.attempts),
         tasks=tuple(
-            evolve(each, failed_repairs=(), attempts=_counted_anew(each.attempts))
+            evolve(each, failed_repairs=(), attempts=counted_anew(each.attempts))
             for each in run.tasks
         ),
     )
@@ -144,13 +143,8 @@ def _afresh(task: Task) -> Task:
         # A race that was won is not paid for again: one does what is left to do.
         raced=task.raced if task.raced is not None and task.raced.winner is not None else None,
         rescue_ref=task.rescue_ref,
-        attempts=_counted_anew(task.attempts),
+        attempts=counted_anew(task.attempts),
     )
-
-
-def _counted_anew(attempts: Iterable[Attempt]) -> tuple[Attempt, ...]:
-    """Attempts after which nothing is due: whoever failed for good may be asked again."""
-    return tuple(evolve(each, then=None) for each in attempts)
 
 
 def _judged_again(run: Run) -> Run:

@@ -27,7 +27,7 @@ from ..state.judgements import CritiqueVerdict, Finding, GateVerdict
 from ..state.records import Run, Task
 from ..state.work import Attempt
 from .amendments import amend, under_repair
-from .attempts import carry_out, require_hope
+from .attempts import carry_out
 from .chain import patches_of, top_level, work_of
 from .critiques import critique
 from .fan_in import level_tip
@@ -288,7 +288,6 @@ async def _gate(ports: Ports, level: int, worktree: Path, number: int, since: st
         )
 
     subject = level_worktree(level)
-    require_hope(ports.store.run, Role.GATE_CRITIC, subject, None)
     verdict = await carry_out(ports, Role.GATE_CRITIC, subject, None, GateJob, make, accept)
     ports.journal.event("level.judged", level=level, status=verdict.status)
     return verdict

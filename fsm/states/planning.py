@@ -9,7 +9,7 @@ from ...policy.plan import materialise
 from ...state.enums import Role
 from ...state.jobs import PlanJob
 from ...state.records import Plan, Run
-from ..attempts import carry_out, require_hope
+from ..attempts import carry_out
 from ..builds import capture_baseline
 from ..lifecycle import RunEvent
 from ..ports import Ports
@@ -54,7 +54,6 @@ async def _plan(ports: Ports) -> None:
             verification_mode_rationale=plan.verification_mode_rationale,
         )
 
-    require_hope(ports.store.run, Role.PLANNER, _SUBJECT, None)
     await carry_out(
         ports,
         Role.PLANNER,

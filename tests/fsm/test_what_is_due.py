@@ -2,15 +2,17 @@
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from attrs import evolve
-from fakes.run_harness import Place, git, killed
-from fakes.scenario_agents import ScenarioAgents, Work, a_plan, planned, writes
+from fakes.broken_gate import GATE
+from fakes.run_harness import Place, ScriptedOperator, git, killed
+from fakes.scenario_agents import ScenarioAgents, Work, a_plan, blocking, planned, writes
 
 from dispatch.fsm.retrying import retried
 from dispatch.state.config import Candidate, Fallback, RaceConfig
-from dispatch.state.enums import Action, AttemptOutcome, RunStatus
+from dispatch.state.enums import Action, AttemptOutcome, DeviationSeverity, RunStatus
 from dispatch.state.records import Run
 
 PLAN = a_plan(planned("x"))
@@ -78,12 +80,7 @@ def test_whoever_ends_the_run_is_asked_again_by_a_retry_alone(tmp_path: Path, na
         works={"1a-x": writes(x="x\n")},
         broken={name: AttemptOutcome.TURN_LIMIT},
     )
-
-    def has_failed(run: Run) -> bool:
-        attempts = (*run.attempts, *(each for task in run.tasks for each in task.attempts))
-        return any(each.id == name and each.then is Action.FAIL for each in attempts)
-
-    killed(place, players, has_failed, after=True)
+    killed(place, players, has_failed(name), after=True)
     before = list(players.asked)
     assert before[-1] == name
     assert place.drive(players) is RunStatus.FAILED
@@ -92,6 +89,63 @@ def test_whoever_ends_the_run_is_asked_again_by_a_retry_alone(tmp_path: Path, na
     assert f"of attempt {name} ended with turn-limit" in place.run.failure.message
     place.store().update(lambda run: retried(run, NOW))
     assert place.drive(players) is RunStatus.DONE
+
+
+def has_failed(name: str) -> Callable[[Run], bool]:
+    """Whether an attempt failed for good, and what follows from that is not recorded."""
+
+    def holds(run: Run) -> bool:
+        attempts = (*run.attempts, *(each for task in run.tasks for each in task.attempts))
+        return any(each.id == name and each.then is Action.FAIL for each in attempts)
+
+    return holds
+
+
+GOOD = writes(x="x\n")
+
+
+@pytest.mark.parametrize(
+    ("name", "verb", "changes"),
+    [
+        (
+            "1a-x-dev-1.greybeard.1",
+            "accept-with-note",
+            {"works": {"1a-x": evolve(GOOD, severities=(DeviationSeverity.MODERATE,))}},
+        ),
+        (  # a second repair, which the first one's end does not fail
+            "1a-x.fixAgent.1",
+            "retry",
+            {"rounds": {"1a-x": ((blocking(),),)}, "fixes": {"1a-x": writes(x="repaired\n")}},
+        ),
+        (
+            "verification-1.attribution.1",
+            "accept-with-note",
+            {"works": {"1a-x": writes(**{"x": "x\n", "errors-1": "error: one\n"})}},
+        ),
+    ],
+    ids=["greybeard", "fixAgent", "attribution"],
+)
+def test_whose_failure_is_the_operator_s_to_settle_is_not_asked_again(
+    tmp_path: Path, name: str, verb: str, changes: dict[str, Any]
+) -> None:
+    """A kill between the failure and the question costs nothing: the question is asked."""
+    asked = []
+    for kind in ("straight", "killed"):
+        place = Place(tmp_path / kind / "repository", gate=(GATE,))
+        place.config_changes = {"attribution_runs": 0}
+        place.set_up()
+        place.operator = operator = ScriptedOperator([verb])
+        broken = {name: AttemptOutcome.TURN_LIMIT}
+        crew = {"plans": [PLAN], "works": {"1a-x": GOOD}, "broken": broken, **changes}
+        players = ScenarioAgents(**crew)
+        if kind == "killed":
+            killed(place, players, has_failed(name), after=True)
+            assert players.asked[-1] == name
+        assert (place.drive(players), place.run.failure) == (RunStatus.DONE, None)
+        asked.append((players.asked, [each.id for each in operator.asked]))
+    assert asked[0] == asked[1]
+    assert name in asked[0][0]
+    assert len(asked[0][1]) == 1
 
 
 @pytest.mark.parametrize("due", [Action.FRESH, Action.OTHER_MODEL])
