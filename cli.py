@@ -66,11 +66,12 @@ def _open_missing_streams() -> None:
 
 
 def _dispatch(arguments: list[str]) -> int:
-    parser = build_parser(VERBS)
-    parser.epilog = closing()  # not in build_parser: the manual page has sections of its own
     if not arguments or arguments[0] not in ("-h", "--help", "--version", *_names()):
         refuse_mistyped_verb(arguments, _names())
         arguments = [DEFAULT_VERB, *arguments]
+    asked = tuple(verb for verb in VERBS if verb.name == arguments[0])
+    parser = build_parser(asked or VERBS)  # all of them take as long as all else of a short verb
+    parser.epilog = closing()  # not in build_parser: the manual page has sections of its own
     args, extra = parser.parse_known_args(arguments)
     if extra:
         known = (*_options(parser, args.verb), "--version")

@@ -34,7 +34,8 @@ from .state.clock import SystemClock
 from .state.config import Config, Limits
 from .state.config_file import CONFIG_FILE, SCHEMA_FILE, UNFILLED_GATE, load_config
 from .state.disk import disk_errors
-from .state.document import DOCUMENT, DocumentStore, load_run_of
+from .state.document import DOCUMENT, load_run_of
+from .state.document_store import DocumentStore
 from .state.durable import make_folder, write_text_atomic
 from .state.enums import RoutingMode, RunStatus
 from .state.errors import LockedError, RefMoved, UsageError

@@ -16,8 +16,9 @@ from typing import Final
 from attrs import evolve
 from transition import a_run, step
 
-from dispatch.state import document
-from dispatch.state.document import DOCUMENT, DocumentStore
+from dispatch.state import document_store
+from dispatch.state.document import DOCUMENT
+from dispatch.state.document_store import DocumentStore
 from dispatch.state.durable import sync_file_system
 from dispatch.state.records import Run
 
@@ -50,12 +51,12 @@ def measure(folder: Path) -> tuple[list[float], list[float], int]:
             synced = place % 2 == 0
             for number in range(NEW_FILES):
                 (folder / f"{place}-{number}").write_bytes(bytes(FILE_BYTES))
-            vars(document)["sync_file_system"] = sync_file_system if synced else _nothing
+            vars(document_store)["sync_file_system"] = sync_file_system if synced else _nothing
             start = time.perf_counter()
             store.update(lambda run: back(step(run, place)))  # noqa: B023
             times[synced].append((time.perf_counter() - start) * 1000)
     finally:
-        vars(document)["sync_file_system"] = sync_file_system
+        vars(document_store)["sync_file_system"] = sync_file_system
     return times[True], times[False], (folder / "run" / DOCUMENT).stat().st_size
 
 

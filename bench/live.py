@@ -21,7 +21,7 @@ from transition import a_run, an_attempt
 from dispatch.commands.attach import REST, Latest, Teller
 from dispatch.commands.live_view import View, latest_events
 from dispatch.state.clock import SystemClock
-from dispatch.state.document import DocumentStore
+from dispatch.state.document_store import DocumentStore
 from dispatch.state.enums import TaskStatus
 from dispatch.state.event_log import Event
 from dispatch.state.journal import EventJournal

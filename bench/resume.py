@@ -26,7 +26,8 @@ from dispatch.gitops.store import RunRepository
 from dispatch.policy.plan import as_planned
 from dispatch.state.clock import SystemClock
 from dispatch.state.config import Config, ModelConfig
-from dispatch.state.document import DOCUMENT, DocumentStore, load_run
+from dispatch.state.document import DOCUMENT, load_run
+from dispatch.state.document_store import DocumentStore
 from dispatch.state.enums import AgentType, Role, TaskStatus
 from dispatch.state.errors import ProviderStopped
 from dispatch.state.jobs import Job, Result

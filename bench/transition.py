@@ -18,7 +18,8 @@ from attrs import evolve
 from ruamel.yaml import YAML
 
 from dispatch.state.codec import unstructure
-from dispatch.state.document import DOCUMENT, DocumentStore, load_run
+from dispatch.state.document import DOCUMENT, load_run
+from dispatch.state.document_store import DocumentStore
 from dispatch.state.enums import (
     AgentType,
     AttemptOutcome,

@@ -4,7 +4,6 @@ import json
 from typing import Final
 
 from ..state.errors import DispatchError
-from ..state.redact import shown
 
 JSON_VERSION: Final = 1
 
@@ -21,6 +20,8 @@ def json_text(**fields: object) -> str:
 
 def print_refusal(error: DispatchError) -> None:
     """Print why there is nothing else: the sentence that goes to stderr, in its parts."""
+    from ..state.redact import shown  # the shapes of keys take longer to load than all else here
+
     print_json(
         error={
             "exitCode": int(error.exit_code),

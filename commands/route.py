@@ -20,7 +20,7 @@ from ..state.clock import SystemClock
 from ..state.codec import unstructure
 from ..state.config import Config
 from ..state.config_file import load_config
-from ..state.document import DocumentStore
+from ..state.document_store import DocumentStore
 from ..state.enums import Role, RouteLabel, RunStatus
 from ..state.errors import ExitCode, UsageError
 from ..state.lock import hold

@@ -21,7 +21,7 @@ from ..fsm.telling import telling
 from ..fsm.timing import TimedStore
 from ..state.alive_loop import AliveLoop
 from ..state.colour import Colour, is_coloured
-from ..state.document import DocumentStore
+from ..state.document_store import DocumentStore
 from ..state.enums import RunStatus, SandboxTier
 from ..state.errors import ExitCode, Interrupted
 from ..state.lock import hold

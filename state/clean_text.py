@@ -30,6 +30,8 @@ def clean(text: str) -> str:
     Line breaks stay (all kinds as a line feed), tabs become four spaces; cleaning twice changes
     nothing.
     """
+    if text.isascii() and text.isprintable():
+        return text  # as most texts are
     text = _ESCAPE_SEQUENCE.sub("", text)
     text = _LINE_BREAK.sub("\n", text).replace("\t", "    ")
     return _SURROGATE.sub("\ufffd", _INVISIBLE.sub("", text))

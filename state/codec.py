@@ -11,9 +11,9 @@ from enum import StrEnum
 from functools import cache
 from typing import Any, Final, Literal, TypeVar, get_args, get_origin
 
-from attrs import evolve, fields, frozen, has
-from cattrs import ClassValidationError, Converter
-from cattrs.gen import make_dict_structure_fn, make_dict_unstructure_fn, override
+from attrs import NOTHING, fields, frozen, has
+from cattrs import Converter
+from cattrs.gen import make_dict_unstructure_fn, override
 
 from .errors import DocumentError
 from .near import nearest
@@ -126,31 +126,44 @@ def _is_mapping(kind: Any) -> bool:
 
 
 def _class_hook(cls: Any, converter: Converter, strict: bool) -> Callable[[object, object], Any]:
-    """How to make an attrs class from a mapping."""
+    """How to make an attrs class from a mapping.
+
+    (cattrs would write a function for each class, which takes longer than all that most documents
+    ask of it.)
+    """
     keeps = issubclass(cls, Record) and not strict
-    names = [field.name for field in fields(cls) if not _is_store_of_unknown(cls, field.name)]
-    known = frozenset(map(key_of, names))
-    make = make_dict_structure_fn(cls, converter, **_renames(cls))  # type: ignore[arg-type]
+    parts = [each for each in fields(cls) if not _is_store_of_unknown(cls, each.name)]
+    known = {key_of(each.name): each for each in parts}
+
+    @cache  # when the first one comes: most documents have few of the classes
+    def hooks() -> dict[str, Callable[[object, object], object]]:
+        return {key: converter.get_structure_hook(each.type) for key, each in known.items()}
 
     def build(raw: object, _: object) -> Any:
         if not isinstance(raw, dict):
             raise _refusal(f"{_shown(raw)} is not a mapping")
-        extra = raw.keys() - known
-        problems: list[Problem] = []
+        found: list[Problem] = []
+        values: dict[str, Any] = {}
+        for key, hook in hooks().items():
+            part = known[key]
+            if key in raw:
+                try:
+                    values[part.name] = hook(raw[key], part.type)
+                except ShapeError as error:
+                    found += [Problem((key, *one.path), one.what) for one in error.found]
+            elif part.default is NOTHING:
+                found.append(Problem((key,), "is missing"))
+        extra = raw.keys() - known.keys()
         if extra and not keeps:
-            problems = [
+            found += [
                 Problem((str(key),), f"is not known; {nearest(str(key), known)}")
                 for key in sorted(map(str, extra))
             ]
-        try:
-            value = make(raw, cls)
-        except ClassValidationError as error:
-            problems = [*_problems_of(error), *problems]
-        if problems:
-            raise ShapeError(problems, cls.__name__)
+        if found:
+            raise ShapeError(found, cls.__name__)
         if extra:
-            return evolve(value, unknown={key: _free(raw[key]) for key in raw if key in extra})
-        return value
+            values[_UNKNOWN] = {key: _free(raw[key]) for key in raw if key in extra}
+        return cls(**values)
 
     return build
 
@@ -181,21 +194,6 @@ def _renames(cls: Any) -> dict[str, object]:
 
 def _is_store_of_unknown(cls: Any, name: str) -> bool:
     return name == _UNKNOWN and issubclass(cls, Record)
-
-
-def _problems_of(error: ClassValidationError) -> list[Problem]:
-    """What went wrong in the attributes of one class, as paths from that class."""
-    problems = []
-    named, whole = error.group_exceptions()
-    for cause, note in named:
-        key = key_of(note.name)
-        if isinstance(cause, ShapeError):
-            problems += [Problem((key, *one.path), one.what) for one in cause.found]
-        elif isinstance(cause, KeyError):
-            problems.append(Problem((key,), "is missing"))
-        else:
-            problems.append(Problem((key,), str(cause)))
-    return problems + [Problem((), str(cause)) for cause in whole]
 
 
 def _tuple_hook(kind: Any, converter: Converter) -> Callable[[object, object], object]:

@@ -5,7 +5,6 @@ the folder.  Leaving any of the four out loses data on real file systems.
 """
 
 import contextlib
-import ctypes
 import errno
 import os
 import stat
@@ -107,6 +106,8 @@ def sync_method() -> str:
 @cache
 def libc_syncfs() -> SyncFileSystem | None:
     """The C library's ``syncfs``, which Python does not offer; null where there is none."""
+    import ctypes  # whoever only reads never needs it
+
     call = getattr(ctypes.CDLL(None, use_errno=True), "syncfs", None)
     if call is None:
         return None

@@ -4,7 +4,6 @@ import contextlib
 import errno
 import fcntl
 import os
-import socket
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -109,7 +108,7 @@ def _taken(descriptor: int, kind: int, tries: int) -> bool:
 
 def _describe(descriptor: int, now: str) -> None:
     """Write down who holds the lock; only for people, so a full disk is no reason to stop."""
-    line = f"process {os.getpid()} on {socket.gethostname()}, started {now}\n"
+    line = f"process {os.getpid()} on {os.uname().nodename}, started {now}\n"
     with contextlib.suppress(OSError):
         os.ftruncate(descriptor, 0)
         os.pwrite(descriptor, line.encode(), 0)

@@ -8,7 +8,7 @@ from attrs import evolve
 from fakes.git_repos import User, a_run
 from fakes.small_records import a_run as a_document
 
-from dispatch.state.document import DocumentStore
+from dispatch.state.document_store import DocumentStore
 from dispatch.state.lock import hold
 
 NOW = "2026-01-02T03:04:05.678Z"

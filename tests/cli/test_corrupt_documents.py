@@ -11,7 +11,8 @@ from cli.conftest import Cli
 from fakes.git_repos import User
 from fakes.small_records import a_run
 
-from dispatch.state.document import DOCUMENT, PREVIOUS, DocumentStore, dump_run
+from dispatch.state.document import DOCUMENT, PREVIOUS
+from dispatch.state.document_store import DocumentStore, dump_run
 
 CONFIG = """\
 buildGate: [make test]

@@ -11,7 +11,7 @@ from fakes.small_records import a_run, a_task
 from dispatch.commands.generated import exit_codes, lifecycle
 from dispatch.commands.settings import settings_table
 from dispatch.fsm.diagram import MACHINES, dot, mermaid
-from dispatch.state.document import DocumentStore
+from dispatch.state.document_store import DocumentStore
 from dispatch.state.enums import TaskStatus
 
 Cli = Callable[..., tuple[int, str, str]]

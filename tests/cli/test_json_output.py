@@ -16,7 +16,7 @@ from dispatch.cli import TELLING_EVENTS
 from dispatch.commands.command_line import VERBS
 from dispatch.commands.json_output import JSON_VERSION
 from dispatch.fsm.diagram import MACHINES
-from dispatch.state.document import DocumentStore
+from dispatch.state.document_store import DocumentStore
 from dispatch.state.lock import LOCK, hold
 
 Cli = Callable[..., tuple[int, str, str]]

@@ -13,7 +13,7 @@ from fakes.git_repos import User
 from fakes.page_reader import PageReader
 from fakes.told_run import told_run
 
-from dispatch.state.document import DocumentStore
+from dispatch.state.document_store import DocumentStore
 from dispatch.state.enums import RunStatus
 
 Cli = Callable[..., tuple[int, str, str]]

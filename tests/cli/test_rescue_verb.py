@@ -7,7 +7,7 @@ import pytest
 from fakes.git_repos import TIME, WRITER, User, a_run, make_tree, write
 from fakes.small_records import a_run as a_document
 
-from dispatch.state.document import DocumentStore
+from dispatch.state.document_store import DocumentStore
 
 Cli = Callable[..., tuple[int, str, str]]
 

@@ -14,7 +14,8 @@ from fakes.tally_user import KEY, KEY_VARIABLE, set_dear_models, tally_script, t
 from dispatch.agents.scripted.thread import ServerThread
 from dispatch.policy.ledger import attempts_of
 from dispatch.policy.past import spent
-from dispatch.state.document import DOCUMENT, DocumentStore, load_run
+from dispatch.state.document import DOCUMENT, load_run
+from dispatch.state.document_store import DocumentStore
 from dispatch.state.enums import AgentType, AttemptOutcome, Role, RunStatus, TaskClass
 from dispatch.state.lock import hold
 from dispatch.state.past_runs import FILE, note_past_run, read_past_runs, read_spent

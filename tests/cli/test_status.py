@@ -9,7 +9,7 @@ from fakes.small_records import a_run, a_task
 from fakes.told_run import told_run
 
 from dispatch.state.config import Caps
-from dispatch.state.document import DocumentStore
+from dispatch.state.document_store import DocumentStore
 from dispatch.state.enums import AttemptOutcome, Role
 from dispatch.state.lock import hold
 from dispatch.state.work import Attempt, Usage

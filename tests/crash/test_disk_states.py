@@ -17,7 +17,8 @@ from attrs import evolve
 from fakes.file_trail import ACKNOWLEDGED, FOLDER, Act, recorded
 from fakes.small_records import a_run
 
-from dispatch.state.document import DOCUMENT, PREVIOUS, dump_run, load_run
+from dispatch.state.document import DOCUMENT, PREVIOUS, load_run
+from dispatch.state.document_store import dump_run
 from dispatch.state.durable import replace
 from dispatch.state.errors import DocumentError
 

@@ -33,7 +33,7 @@ from dispatch.fsm.retrying import retried
 from dispatch.fsm.workplaces import BASELINE
 from dispatch.state.codec import unstructure
 from dispatch.state.config import RaceConfig
-from dispatch.state.document import DocumentStore
+from dispatch.state.document_store import DocumentStore
 from dispatch.state.enums import AgentType, Role, RunStatus
 from dispatch.state.errors import Paused
 from dispatch.state.jobs import Job, PlanJob, Result

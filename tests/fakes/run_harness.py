@@ -16,7 +16,7 @@ from dispatch.fsm.ports import Advisor, Agents, Operator, Ports, Store
 from dispatch.gitops.store import RunRepository
 from dispatch.state.clock import SystemClock
 from dispatch.state.config import Config, ModelConfig
-from dispatch.state.document import DocumentStore
+from dispatch.state.document_store import DocumentStore
 from dispatch.state.enums import RunStatus
 from dispatch.state.errors import WaitingForOperator
 from dispatch.state.judgements import Answer, Escalation

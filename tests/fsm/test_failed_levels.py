@@ -11,7 +11,7 @@ from fakes.scenario_agents import ScenarioAgents, a_plan, planned, writes
 
 from dispatch.fsm.engine import drive
 from dispatch.fsm.retrying import retried
-from dispatch.state.document import DocumentStore
+from dispatch.state.document_store import DocumentStore
 from dispatch.state.enums import AttemptOutcome, HubStrategy, RunStatus, TaskStatus
 from dispatch.state.hubs import HubFile
 from dispatch.state.records import Run

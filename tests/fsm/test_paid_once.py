@@ -26,7 +26,7 @@ from dispatch.agents.loop import MAX_REMINDERS
 from dispatch.agents.scripted.script import Call, Reply, Request
 from dispatch.fsm.engine import drive
 from dispatch.state.config import Caps
-from dispatch.state.document import DocumentStore
+from dispatch.state.document_store import DocumentStore
 from dispatch.state.enums import AttemptOutcome, Isolation, Role, RunStatus
 from dispatch.state.errors import BudgetSpent, ProviderStopped
 from dispatch.state.records import Run

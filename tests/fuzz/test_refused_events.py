@@ -12,7 +12,7 @@ from fakes.story import NOW, Part, Story
 
 from dispatch.fsm.fold import apply, apply_task
 from dispatch.fsm.lifecycle import RUN_TABLE, TASK_TABLE, RunEvent, TaskEvent
-from dispatch.state.document import DocumentStore
+from dispatch.state.document_store import DocumentStore
 from dispatch.state.enums import FailureKind, RunStatus, TaskStatus
 from dispatch.state.errors import IllegalEvent
 from dispatch.state.records import Failure, Run

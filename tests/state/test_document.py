@@ -12,7 +12,8 @@ from attrs import evolve
 from fakes.audit_faults import fail_once
 from fakes.small_records import a_run, a_task
 
-from dispatch.state.document import DOCUMENT, PREVIOUS, DocumentStore, dump_run, load_run
+from dispatch.state.document import DOCUMENT, PREVIOUS, load_run
+from dispatch.state.document_store import DocumentStore, dump_run
 from dispatch.state.enums import RunStatus
 from dispatch.state.errors import DocumentError, StorageError, UsageError
 from dispatch.state.records import Run
@@ -159,7 +160,7 @@ KILLED = """
 import os, signal, sys
 from pathlib import Path
 from attrs import evolve
-from dispatch.state.document import DocumentStore
+from dispatch.state.document_store import DocumentStore
 
 store = DocumentStore.open(Path(sys.argv[1]))
 

@@ -11,7 +11,8 @@ from properties.strategies_records import records, runs
 
 from dispatch.state import yaml_canonical
 from dispatch.state.codec import structure, unstructure
-from dispatch.state.document import DOCUMENT, DocumentStore, dump_run, load_run
+from dispatch.state.document import DOCUMENT, load_run
+from dispatch.state.document_store import DocumentStore, dump_run
 from dispatch.state.enums import RunStatus
 from dispatch.state.invariants import problems
 from dispatch.state.records import Run, Task

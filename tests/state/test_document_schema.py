@@ -5,7 +5,8 @@ from typing import Any
 
 import pytest
 
-from dispatch.state.document import dump_run, load_run
+from dispatch.state.document import load_run
+from dispatch.state.document_store import dump_run
 from dispatch.state.enums import FailureKind, Isolation, RunStatus, TaskStatus, VerificationMode
 from dispatch.state.errors import DocumentError
 from dispatch.state.records import SCHEMA_VERSION, Failure, Identity

@@ -9,7 +9,7 @@ from fakes.told_run import told_run
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dispatch.state.document import DocumentStore
+from dispatch.state.document_store import DocumentStore
 from dispatch.state.free_text import FREE, without_secrets
 from dispatch.state.record import Record
 from dispatch.state.records import Run
