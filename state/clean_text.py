@@ -31,7 +31,7 @@ def clean(text: str) -> str:
     nothing.
     """
     if text.isascii() and text.isprintable():
-        return text  # as most texts are
+        return str(text)  # as most texts are; and a word of an enumeration becomes text
     text = _ESCAPE_SEQUENCE.sub("", text)
     text = _LINE_BREAK.sub("\n", text).replace("\t", "    ")
     return _SURROGATE.sub("\ufffd", _INVISIBLE.sub("", text))

@@ -200,19 +200,27 @@ def test_an_agent_that_hands_in_within_the_grace_is_not_asked_again(
     assert [each.outcome for each in implementers(started.run)] == [AttemptOutcome.OK]
 
 
+def told_twice(
+    started: Started, number: signal.Signals, grace: str
+) -> tuple[subprocess.Popen[bytes], bytes]:
+    """A run that is over, after a signal came again in its time of grace; and what it said then."""
+    process = started.start("--grace", grace)
+    wait_for(asleep(process))
+    process.send_signal(number)
+    assert process.stderr is not None
+    while f"stopping: 1 agent gets {grace} seconds".encode() not in process.stderr.readline():
+        pass
+    process.send_signal(number)
+    _, err = process.communicate(timeout=PATIENCE)
+    return process, err
+
+
 def test_a_terminal_that_closes_says_so_twice_and_the_grace_holds(
     tmp_path: Path, straight: bytes
 ) -> None:
     """Once by its shell and once by the kernel; only SIGINT and SIGTERM end it at once."""
     started = make(tmp_path)
-    process = started.start("--grace", "2")
-    wait_for(asleep(process))
-    process.send_signal(signal.SIGHUP)
-    assert process.stderr is not None
-    while b"stopping: 1 agent gets 2 seconds" not in process.stderr.readline():
-        pass
-    process.send_signal(signal.SIGHUP)
-    _, err = process.communicate(timeout=PATIENCE)
+    process, err = told_twice(started, signal.SIGHUP, grace="2")
     assert process.returncode == 130, err.decode()
     assert err.decode().endswith(
         "dispatch: Interrupted; what was done is kept. Continue it: dispatch r\n"
@@ -225,14 +233,7 @@ def test_the_second_signal_ends_it_at_once_and_takes_every_process_along(
 ) -> None:
     """[W-42] The grace is not waited for, and the document is whole."""
     started = make(tmp_path)
-    process = started.start("--grace", "3600")
-    wait_for(asleep(process))
-    process.send_signal(signal.SIGINT)
-    assert process.stderr is not None
-    while b"stopping: 1 agent gets 3600 seconds" not in process.stderr.readline():
-        pass
-    process.send_signal(signal.SIGINT)
-    _, err = process.communicate(timeout=PATIENCE)
+    process, err = told_twice(started, signal.SIGINT, grace="3600")
     assert process.returncode == 130
     assert err.decode().endswith(
         "dispatch: Ended at once; what was saved is kept. Continue it: dispatch r\n"

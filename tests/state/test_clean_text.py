@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dispatch.state.clean_text import clean
+from dispatch.state.enums import Verb
 
 ANY_TEXT = st.text(st.characters(exclude_categories=()))
 SEQUENCES = st.lists(
@@ -55,3 +56,8 @@ def test_plain_text_stays_as_it_is(text: str) -> None:
 )
 def test_each_trick_is_answered(text: str, cleaned: str) -> None:
     assert clean(text) == cleaned
+
+
+def test_a_word_of_an_enumeration_becomes_text() -> None:
+    """The document's text is written for ``str`` alone."""
+    assert type(clean(Verb.RETRY)) is str
