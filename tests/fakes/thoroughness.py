@@ -6,7 +6,7 @@ from typing import Final, TypeVar
 import pytest
 from hypothesis import settings
 
-STEP: Final = 5
+STEP: Final = 8
 IS_QUICK: Final = settings.get_current_profile_name() == "quick"
 
 T = TypeVar("T")
@@ -21,5 +21,5 @@ def half(cases: Sequence[T]) -> Sequence[T]:
 
 
 def tried(points: Sequence[T]) -> Sequence[T]:
-    """Every fifth of the points at which a run is killed, or every one."""
+    """Every eighth of the points at which a run is killed, or every one."""
     return points[::STEP] if IS_QUICK else points

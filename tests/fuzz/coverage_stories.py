@@ -10,7 +10,7 @@ from fakes.story import Part, Story
 from fuzz.lifecycle_walks import Pair
 
 from dispatch.fsm.lifecycle import RUN_TABLE, WORKING
-from dispatch.state.enums import AgentType, HubStrategy, Isolation, Verb
+from dispatch.state.enums import AgentType, HubStrategy, Isolation, RunStatus, Verb
 
 
 @frozen(kw_only=True)
@@ -19,10 +19,16 @@ class Told:
 
     story: Story
     wrap: Wrap = lambda ports: ports
+    end: RunStatus = RunStatus.DONE
 
 
-def _told(*parts: Part, wrap: Wrap = lambda ports: ports, **changes: object) -> Told:
-    return Told(story=Story(parts=parts, **changes), wrap=wrap)  # type: ignore[arg-type]
+def _told(
+    *parts: Part,
+    wrap: Wrap = lambda ports: ports,
+    end: RunStatus = RunStatus.DONE,
+    **changes: object,
+) -> Told:
+    return Told(story=Story(parts=parts, **changes), wrap=wrap, end=end)  # type: ignore[arg-type]
 
 
 def _run(row: str) -> str:
@@ -54,7 +60,7 @@ STORIES: Final[Mapping[str, Told]] = {
         Part(name="elm", work="breaks", agent_type=AgentType.INTERN),
     ),
     "more plans refused than are allowed": _told(
-        Part(name="ash"), refused_plans=4, retries=1, sound_from=2
+        Part(name="ash"), refused_plans=4, retries=1, sound_from=2, end=RunStatus.FAILED
     ),
     "a plan that is good when it is looked at again": _told(
         Part(name="ash", agent_type=AgentType.EXPLORE),

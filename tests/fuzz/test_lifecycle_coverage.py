@@ -16,11 +16,12 @@ from dispatch.state.enums import RunStatus, TaskStatus
 def walks() -> list[Walk]:
     """How the stories went."""
     found = []
-    for told in STORIES.values():
+    for name, told in STORIES.items():
         mortal = MortalRun(scratch(), told.story, told.wrap)
         mortal.set_up()
         mortal.live(at_most=60)
         check_all(mortal)
+        assert mortal.run.status is told.end, (name, mortal.run.failure, mortal.run.history)
         found.append(Walk.of(mortal.witness.told("moved")))
         rmtree(mortal.folder)
     return found
