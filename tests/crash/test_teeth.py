@@ -30,8 +30,7 @@ def totals(text: str) -> list[int]:
 def test_a_few_kills_torn_writes_and_errors_change_nothing_in_the_end() -> None:
     """The whole sweep is `make sweep`, and `make sweep-full`."""
     modes = ("cut", "torn", "twice", "kill", "alone", "short", "EINTR")
-    which = ("--stories", "conflict", "delegated", "--modes", *modes)
-    done = swept(*which, "--offset", "40", "--stride", "130", "--count", "2")
+    done = swept("--modes", *modes, "--offset", "100", "--stride", "130", "--count", "1")
     assert (done.returncode, totals(done.stdout)[1:]) == (0, [0, 0, 0, 0, 0]), done.stdout
     assert totals(done.stdout)[0] >= len(modes)
 
