@@ -21,6 +21,7 @@ from fakes.casting import (
 )
 from fakes.casting import wrote as writes
 from fakes.run_harness import Killed, Place, comparable, git
+from fakes.thoroughness import some
 
 from dispatch.agents.loop import MAX_REMINDERS
 from dispatch.agents.scripted.script import Call, Reply, Request
@@ -138,7 +139,7 @@ def test_a_kill_at_any_request_costs_one_turn_for_each_agent_at_work(
     fresh: Callable[[], Place], calm: tuple[Place, int]
 ) -> None:
     quiet, turns = calm
-    for number in range(1, turns + 1):
+    for number in some(range(1, turns + 1)):
         place = fresh()
         crew = DyingCast(**{each: getattr(cast(), each) for each in ("plan", "parts")})
         crew.dies_at = number

@@ -9,6 +9,7 @@ from fakes.child_program import Program, document
 from fakes.git_repos import User, a_user
 from fakes.liars import IMPLEMENTERS, TURN_LIMIT
 from fakes.scenario_agents import a_plan
+from fakes.thoroughness import thorough
 
 from dispatch.agents.scripted.thread import ServerThread
 from dispatch.policy.plan import materialise
@@ -40,7 +41,7 @@ ANTHROPIC = (
 
 @pytest.mark.parametrize(
     ("adapter", "names"),
-    [("openai", OPENAI), ("anthropic", ANTHROPIC)],
+    [pytest.param("openai", OPENAI, marks=thorough), ("anthropic", ANTHROPIC)],
     ids=["openai", "anthropic"],
 )
 def test_each_ends_as_in_the_process_and_the_honest_sibling_is_committed(
