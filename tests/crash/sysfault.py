@@ -43,6 +43,8 @@ LIMIT_SECONDS: Final = 120.0  # for one supervised run
 LOOK_MILLISECONDS: Final = 50
 
 _MAKES_OR_EMPTIES: Final = os.O_CREAT | os.O_TRUNC
+_PATH_AT: Final = {"open": 0, "creat": 0, "openat": 1, "openat2": 1}  # among the arguments
+_PATH_MAX: Final = 4096  # bytes: PATH_MAX of the kernel
 _CHILD_SUBREAPER: Final = 36
 _SYNCS: Final = frozenset({"fsync", "fdatasync", "syncfs"})
 _GIVES_BACK: Final = frozenset({"unlink", "unlinkat", "rmdir", "chmod", "fchmod", "fchmodat"})
@@ -275,14 +277,14 @@ def _is(process: psutil.Process) -> bool:
 
 
 def _call(thread: int, name: str, arguments: tuple[int, ...]) -> Call | None:
-    """The call, if it changes something on a disk; writes to pipes and sockets do not."""
+    """The call, if it changes something on a disk; one on a pipe, socket or device does not."""
     try:
         if name in WRITES:
             target = str(Path(f"/proc/{thread}/fd/{arguments[0]}").readlink())
-            if not target.startswith("/") or (
-                target.startswith(("/dev/", "/proc/")) and not target.startswith("/dev/shm/")
-            ):
+            if not target.startswith("/") or _is_no_file(target):
                 return None
+        if name in _PATH_AT and _is_no_file(_path(thread, arguments[_PATH_AT[name]])):
+            return None  # a shell's ``2>/dev/null`` asks for a file to be made
         if name == "openat2" and not _flags(thread, arguments[2]) & _MAKES_OR_EMPTIES:
             return None
         status = Path(f"/proc/{thread}/status").read_text()
@@ -290,6 +292,17 @@ def _call(thread: int, name: str, arguments: tuple[int, ...]) -> Call | None:
         return None
     process = int(status.partition("\nTgid:")[2].split(maxsplit=1)[0])
     return Call(process=process, thread=thread, name=name, arguments=arguments)
+
+
+def _is_no_file(path: str) -> bool:
+    return path.startswith(("/dev/", "/proc/")) and not path.startswith("/dev/shm/")
+
+
+def _path(thread: int, address: int) -> str:
+    """The text that an argument points to."""
+    with Path(f"/proc/{thread}/mem").open("rb", buffering=0) as memory:
+        memory.seek(address)
+        return os.fsdecode(memory.read(_PATH_MAX).partition(b"\0")[0])
 
 
 def _flags(thread: int, address: int) -> int:
