@@ -56,7 +56,8 @@ def write_table(path: Path, found: Sequence[Row], strides: Mapping[str, Stride])
     )
     lines = [
         BEGIN,
-        f"Made by `python tests/crash/sweep.py` at commit `{_commit()}`; tried: {told}.",
+        f"Made by `python tests/crash/sweep.py` at commit `{_commit()}`; tried: {told}; "
+        f"in {', '.join(f'`{story}`' for story in dict.fromkeys(row.story for row in found))}.",
         "",
         *table(_by_mode(found)),
         END,

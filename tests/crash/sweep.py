@@ -1,7 +1,8 @@
 """Runs that meet a fault at a file-changing system call, go on, and end as if nothing had been.
 
 ``python tests/crash/sweep.py`` tries a sample of all points of every story in every mode and prints
-a table; ``--full`` tries every point of the modes that kill.  The end of each is compared with that
+a table, also of what was tried until Ctrl-C; ``--full`` tries every point of the modes that kill.
+The end of each is compared with that
 of a run that met no fault: commit ids (the time is pinned), tree, document without times, whose
 answers were taken, report, worktrees, processes; one more start must change no byte.
 
@@ -194,10 +195,13 @@ def main(argv: Sequence[str]) -> int:
     )
     began = time.monotonic()
     findings = list[Finding]()
-    for finding in sweep.findings():
-        findings.append(finding)
-        if finding.problems and sum(1 for each in findings if each.problems) <= MAX_SHOWN:
-            _tell(finding)
+    try:
+        for finding in sweep.findings():
+            findings.append(finding)
+            if finding.problems and sum(1 for each in findings if each.problems) <= MAX_SHOWN:
+                _tell(finding)
+    except KeyboardInterrupt:  # hours may have gone into it
+        print("Interrupted: this is what was tried until now.")
     found = rows(findings)
     print("\n".join(table(found)))
     print(f"{time.monotonic() - began:.0f} seconds with {sweep.at_once} at once")
