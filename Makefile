@@ -45,7 +45,7 @@ sweep: $(STAMP)
 	$(BIN)/python tests/crash/sweep.py --thin $(SWEEP_THIN) $(SWEEP_ARGS)
 
 sweep-full: $(STAMP)
-	$(BIN)/python tests/crash/sweep.py --full --write spec.md
+	$(BIN)/python tests/crash/sweep.py --full --thin $(SWEEP_THIN) $(SWEEP_ARGS) --write spec.md
 
 # The power goes at $(CUTS) moments; needs root and loop devices.  In the control they
 # must fail, because nothing is synced.
