@@ -83,10 +83,9 @@ def without_bubblewrap(run: Asking) -> Program:
     return Program(run.user, prefix=(bubblewrap, *HIDDEN, bubblewrap))
 
 
-def test_what_a_kill_leaves_of_homes_is_removed_at_the_next_start(
-    run: Asking, tmp_path: Path
-) -> None:
+def test_what_a_kill_leaves_of_homes_is_removed_at_the_next_start(tmp_path: Path) -> None:
     """And nobody else's, whatever it is called."""
+    run = asking(tmp_path, ("z",))
     temporary = tmp_path / "temporary"
     (temporary / "dispatch-0123456789ab-other").mkdir(parents=True)
     run.program.variables["TMPDIR"] = str(temporary)

@@ -66,9 +66,9 @@ class Asking:
         return commands_of(self.folder)
 
     def is_at_work(self) -> bool:
-        """Whether its implementer waits for ``go``."""
+        """Whether the implementer of task ``z`` waits for ``go``; never without that task."""
         has_begun = (self.folder / DOCUMENT).exists() and self.run.status is RunStatus.EXECUTING
-        return has_begun and bool(self.commands())
+        return has_begun and any(f"'{self.go}'" in line for line in self.survivors())
 
     def configure(self, **settings: Any) -> None:
         """The user's own settings, beside the models and the gate; commands see ``go``'s folder."""
