@@ -1,6 +1,6 @@
 """When each agent was at work, as a picture: a line for each task; what decided is outlined."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Final
 
 from attrs import frozen
@@ -8,7 +8,7 @@ from attrs import frozen
 from ...state.records import Run
 from ..report_words import length
 from .svg import fitting, picture, tag, tooltip, words
-from .timeline import Kind, Timeline
+from .timeline import Kind, Span, Timeline
 
 LOOKS: Final[Mapping[Kind, str]] = {
     Kind.PLANNING: "planning",
@@ -37,6 +37,17 @@ class _Bar:
     looks: str
     told: str
     outline: str
+
+
+@frozen
+class _Lane:
+    """Which part of a row's height a bar takes."""
+
+    number: int
+    of: int
+
+
+_ALONE: Final = _Lane(0, 1)
 
 
 def gantt_picture(run: Run, times: Timeline, tips: int) -> str:
@@ -71,20 +82,42 @@ def _bars(times: Timeline, rows: Mapping[str | None, int], scale: float) -> Iter
         place = _placed(wait.start, wait.end, rows[wait.task_id], scale, inset=8)
         yield _Bar("waited", told, place)
     decided = {(each.kind, each.label, each.start) for each in times.chain}
+    of_row: dict[int, list[Span]] = {}
+    for span in times.spans:
+        of_row.setdefault(rows.get(span.task_id, 0), []).append(span)
     # Questions last: a thin line over the agents that were at work meanwhile.
-    for span in sorted(times.spans, key=lambda each: each.kind is Kind.OPERATOR):
-        decides = (span.kind, span.label, span.start) in decided
-        told = f"{span.label}: {span.kind}, {length(span.seconds)}, {span.outcome}"
-        inset = 6 if span.kind is Kind.OPERATOR else 3
-        place = _placed(span.start, span.end, rows.get(span.task_id, 0), scale, inset=inset)
-        yield _Bar(f"{LOOKS[span.kind]}{' decided' if decides else ''}", told, place)
+    for asks in (False, True):
+        for row, spans in of_row.items():
+            drawn = (each for each in spans if (each.kind is Kind.OPERATOR) is asks)
+            for span, lane in _side_by_side(drawn):
+                decides = (span.kind, span.label, span.start) in decided
+                told = f"{span.label}: {span.kind}, {length(span.seconds)}, {span.outcome}"
+                place = _placed(span.start, span.end, row, scale, inset=6 if asks else 3, lane=lane)
+                yield _Bar(f"{LOOKS[span.kind]}{' decided' if decides else ''}", told, place)
 
 
-def _placed(start: float, end: float, row: int, scale: float, *, inset: int) -> str:
+def _side_by_side(spans: Iterable[Span]) -> Iterator[tuple[Span, _Lane]]:
+    """Those of one row: who are at work at the same time, such as in a race, share its height."""
+    ends: list[float] = []  # when the last of each lane ends
+    together: list[tuple[Span, int]] = []
+    for span in sorted(spans, key=lambda each: (each.start, each.end, each.label)):
+        if all(end <= span.start for end in ends):
+            yield from ((each, _Lane(number, len(ends))) for each, number in together)
+            ends, together = [], []
+        number = next((n for n, end in enumerate(ends) if end <= span.start), len(ends))
+        ends[number : number + 1] = [span.end]
+        together.append((span, number))
+    yield from ((each, _Lane(number, len(ends))) for each, number in together)
+
+
+def _placed(
+    start: float, end: float, row: int, scale: float, *, inset: int, lane: _Lane = _ALONE
+) -> str:
     """A bar's outline; much shorter than a rectangle of its own."""
     x, wide = round(_LEFT + start * scale, 1), round(max(_LEAST, (end - start) * scale), 1)
-    high = _ROW - 2 * inset
-    return f"M{x:g} {_TOP + row * _ROW + inset:g}h{wide:g}v{high:g}h-{wide:g}z"
+    high = (_ROW - 2 * inset) / lane.of
+    y = round(_TOP + row * _ROW + inset + lane.number * high, 1)
+    return f"M{x:g} {y:g}h{wide:g}v{round(high, 1):g}h-{wide:g}z"
 
 
 def _drawn(bars: Sequence[_Bar], tips: int) -> Iterator[str]:

@@ -1,9 +1,12 @@
 """Where the time of a run went."""
 
+import re
+
 from attrs import evolve
 from fakes.small_records import a_run, a_task
 from fakes.told_run import ENDED, told_run
 
+from dispatch.fsm.page.gantt import gantt_picture
 from dispatch.fsm.page.timeline import Bound, Kind, Phase, Span, Timeline, Wait, timeline
 from dispatch.state.enums import AttemptOutcome, Role, RunStatus
 from dispatch.state.judgements import Answer, Escalation
@@ -95,6 +98,24 @@ def test_clocks_that_were_set_back_and_attempts_without_an_end_are_no_negative_t
     )
     alive = timeline(evolve(run, status=RunStatus.PLANNING), _at(100))
     assert alive.spans[1] == _span(Kind.PLANNING, "run.planner.2", None, 60, 100)
+
+
+def test_who_are_at_work_at_the_same_time_share_a_line_and_hide_nobody() -> None:
+    """Two of a race overlap, and a third begins as the first ends; who works alone is as high."""
+    entrants = (
+        _attempt("1a-x.implementer.1", Role.IMPLEMENTER, 10, 30),
+        _attempt("1a-x.implementer.2", Role.IMPLEMENTER, 20, 50),
+        _attempt("1a-x.implementer.3", Role.IMPLEMENTER, 30, 40),
+        _attempt("1a-x.critic.1", Role.CRITIC, 50, 60),
+    )
+    run = evolve(a_run(), status=RunStatus.DONE, tasks=(evolve(a_task("1a-x"), attempts=entrants),))
+    svg = gantt_picture(run, timeline(run, _at(100)), tips=10)
+    found = re.findall(r'd="M[\d.]+ ([\d.]+)h[\d.]+v([\d.]+)h[^"]*"[^>]*class="bar', svg)
+    first, second, third, alone = ((float(y), float(high)) for y, high in found)
+    assert first == third
+    assert first[0] == alone[0]
+    assert second == (first[0] + first[1], first[1])
+    assert alone[1] == 2 * first[1]
 
 
 def _three_tasks() -> Run:
