@@ -56,7 +56,10 @@ def _owned(folder: Path) -> int:
     """The lock's file, held; raises LockedError."""
     for _ in range(TRIES):
         make_folder(folder)
-        descriptor = _open(folder / LOCK)
+        try:
+            descriptor = _open(folder / LOCK)
+        except FileNotFoundError:  # ``clean`` was just about to remove the folder, too
+            continue
         try:
             if not _taken(descriptor, fcntl.LOCK_EX, TRIES):
                 raise LockedError(
@@ -84,6 +87,8 @@ def _open(path: Path) -> int:
     # CLOEXEC is in the flags: a surviving child must not keep the lock of a dead parent.
     try:
         return os.open(path, _FLAGS, 0o600)
+    except FileNotFoundError:
+        raise  # its folder is gone, which the caller can mend
     except OSError as error:
         raise _storage_error(path, error) from error
 

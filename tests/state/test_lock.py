@@ -1,14 +1,17 @@
 """One process per run."""
 
+import contextlib
 import os
 import signal
 import subprocess
 import sys
 import threading
+import time
 from pathlib import Path
 
 import pytest
 
+from dispatch.state import lock
 from dispatch.state.errors import ExitCode, LockedError, StorageError
 from dispatch.state.lock import hold, holder
 
@@ -72,8 +75,11 @@ def test_a_surviving_child_does_not_keep_the_lock(tmp_path: Path) -> None:
         child.wait()
 
 
-def test_who_waited_for_a_run_that_is_cleaned_away_owns_the_new_one(tmp_path: Path) -> None:
+def test_who_waited_for_a_run_that_is_cleaned_away_owns_the_new_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Else two processes could each hold a lock, one of them of a file that is gone."""
+    monkeypatch.setattr(lock, "TRIES", 1500)  # it waits for us for half a minute, if it must
     folder = tmp_path / "r"
     entered = threading.Event()
 
@@ -86,10 +92,42 @@ def test_who_waited_for_a_run_that_is_cleaned_away_owns_the_new_one(tmp_path: Pa
     waiting = threading.Thread(target=wait)
     with hold(folder, NOW):
         waiting.start()
+        while _times_opened(folder / "lock") < 2:
+            time.sleep(0.001)
         (folder / "lock").unlink()
         folder.rmdir()
     waiting.join()
     assert entered.is_set()
+
+
+def _times_opened(path: Path) -> int:
+    """How many of our descriptors are of that file."""
+    count = 0
+    for each in Path("/proc/self/fd").iterdir():
+        with contextlib.suppress(OSError):
+            count += each.readlink() == path
+    return count
+
+
+def test_a_folder_that_is_removed_before_its_lock_is_made_is_made_again(tmp_path: Path) -> None:
+    """Once, at any instant in which it is empty."""
+    folder = tmp_path / "r"
+
+    def remove(is_over: threading.Event) -> None:
+        while not is_over.is_set():
+            with contextlib.suppress(OSError):
+                folder.rmdir()
+                return
+
+    for _ in range(50):
+        is_over = threading.Event()
+        removing = threading.Thread(target=remove, args=(is_over,))
+        removing.start()
+        with hold(folder, NOW):
+            is_over.set()
+        removing.join()
+        (folder / "lock").unlink()
+        folder.rmdir()
 
 
 def test_what_a_lock_says_is_cleaned(tmp_path: Path) -> None:
