@@ -252,7 +252,7 @@ def test_the_notify_command_gets_each_question_once_over_all_starts(tmp_path: Pa
     """[W-24] As JSON on its stdin; after a kill and a start the same question is not told again."""
     run = asking(tmp_path, ("x", "y"))
     told = tmp_path / "told"
-    run.configure(notify=["sh", "-c", f"cat >> '{told}'; echo >> '{told}'"])
+    run.configure(notify=["sh", "-c", f"printf '%s\\n' \"$(cat)\" >> '{told}'"])
     with run.program.started("run", "r") as process:
         until(lambda: len(_notified(run)) == 2)
         process.kill()

@@ -16,7 +16,7 @@ from dispatch.state.enums import AttemptOutcome
 from dispatch.state.errors import ExitCode
 from dispatch.state.lock import holder
 
-STARTS = 20
+STARTS = 12
 
 
 @contextmanager

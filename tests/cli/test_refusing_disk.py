@@ -7,6 +7,7 @@ always had room.
 import os
 import signal
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 
 import pytest
 from attrs import evolve
@@ -65,7 +66,7 @@ def goes_on(run: Asking, straight: str) -> None:
 @needs_root
 def test_a_disk_that_fills_while_an_agent_works(run: Asking, disk: TinyDisk, straight: str) -> None:
     with run.program.started("run", "r") as process:
-        until(lambda: bool(run.commands()))
+        until(run.is_at_work)
         disk.fill()
         run.go.touch()
         ended = process.wait()
@@ -84,10 +85,11 @@ def test_a_disk_that_is_read_only_at_the_next_start(
 ) -> None:
     """As after an error of the device: what was killed goes on once it can be written again."""
     with run.program.started("run", "r") as process:
-        until(lambda: bool(run.commands()))
+        until(run.is_at_work)
         process.kill()
     for pid in run.commands():
-        os.kill(pid, signal.SIGKILL)
+        with suppress(ProcessLookupError):  # a confined one dies with the program
+            os.kill(pid, signal.SIGKILL)
     until(lambda: not run.survivors())
     disk.set(read_only=True)
     check_refusal(run.program.run("run", "r"), "Read-only file system")

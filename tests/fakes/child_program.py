@@ -18,7 +18,7 @@ from dispatch.agents.sandbox.probe import PROBE
 from dispatch.state import yaml_text
 from dispatch.state.marks import MARKER, OWN
 
-LIMIT_SECONDS = 60.0  # for one process, and for whatever is waited for
+LIMIT_SECONDS = 120.0  # for one process, and for whatever is waited for
 LOOK_SECONDS = 0.02
 
 _TIMES = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z")

@@ -33,7 +33,7 @@ from .hostile_attack import SAID, Attack, Sign
 
 SECRET: Final = "canary-4f1c9-of-the-operator"
 SECONDS: Final = 15.0
-GRACE_SECONDS: Final = 0.4
+GRACE_SECONDS: Final = 5.0
 DYING_SECONDS: Final = 0.05
 PYTHON: Final = shutil.which("python3", path=SYSTEM_PATH) or ""
 

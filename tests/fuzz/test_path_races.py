@@ -94,17 +94,17 @@ async def test_no_swap_of_a_folder_or_a_file_leaks_or_writes_outside(
     with flipping(root):
         end = monotonic() + seconds()
         while monotonic() < end:
-            await _round(tools, seen)
-            seen["outside by its name"] += not is_inside(root)
+            await _round(tools, root, seen)
     assert outside_of(tmp_path) == before
     assert seen["leaked"] == 0
     # By its name the folder was outside now and then, and the tools met both.
     assert all(seen[each] for each in ("outside by its name", "answered", "refused")), seen
 
 
-async def _round(tools: dict[str, Tool], seen: Counter[str]) -> None:
+async def _round(tools: dict[str, Tool], root: Path, seen: Counter[str]) -> None:
     """Each tool once on each of the names that flip."""
     for _ in range(20):
+        seen["outside by its name"] += not is_inside(root)
         for path in ("flip/secret", "flip/deep/secret", "leaf"):
             await _note(tools["read_file"], seen, path=path)
         await _note(tools["write_file"], seen, path="flip/made", content="made")

@@ -11,6 +11,7 @@ import aiohttp
 import pytest
 from aiohttp import web
 from attrs import define, field, frozen
+from fakes.deaf_port import deaf_port
 
 from dispatch.agents.delegated.gateway import Gateway, GatewayLimits
 
@@ -278,13 +279,12 @@ async def test_an_answer_without_an_end_is_broken_off() -> None:
 
 
 async def test_a_provider_that_is_not_there_is_an_error_with_a_sentence() -> None:
-    async with providing(fine) as provider:
-        gone = provider.url
-    async with seated(gone) as seat, seat.asks() as got:
-        said = f"{gone.removesuffix('/api/v1')} could not be reached, or broke off"
-        error = {"type": "api_error", "message": f"dispatch: {said}", "code": 502}
-        assert (got.status, await got.json()) == (502, {"type": "error", "error": error})
-        assert seat.notes == [f"no answer for the program: {said}"]
+    with deaf_port() as port:
+        async with seated(f"http://127.0.0.1:{port}/api/v1") as seat, seat.asks() as got:
+            said = f"http://127.0.0.1:{port} could not be reached, or broke off"
+            error = {"type": "api_error", "message": f"dispatch: {said}", "code": 502}
+            assert (got.status, await got.json()) == (502, {"type": "error", "error": error})
+            assert seat.notes == [f"no answer for the program: {said}"]
 
 
 async def test_a_provider_that_says_nothing_is_not_waited_for_without_end() -> None:

@@ -3,7 +3,6 @@
 import json
 import os
 import shlex
-import socket
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,6 +12,7 @@ import pytest
 from attrs import evolve
 from fakes import key_search
 from fakes.agent_jobs import config, implement_job
+from fakes.deaf_port import deaf_port
 from fakes.delegating import Delegating
 from fakes.vendor_programs import DIALECTS, SECRET, folder_of, turns
 
@@ -104,11 +104,11 @@ async def test_the_provider_gets_the_key_and_nothing_in_the_sandbox_has_it(
 async def test_a_provider_that_is_not_there_is_an_outcome_and_no_hang(
     name: str, program: Delegating, tmp_path: Path
 ) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        url = f"http://127.0.0.1:{taken.getsockname()[1]}"
     limits = Limits(silence_seconds=10.0)  # opencode tries again for ever
-    config = given(name, url, limits=limits)
-    result = await program.run(job_of(name, tmp_path), config, environ={"KEY": SECRET})
+    with deaf_port() as port:
+        url = f"http://127.0.0.1:{port}"
+        config = given(name, url, limits=limits)
+        result = await program.run(job_of(name, tmp_path), config, environ={"KEY": SECRET})
     assert result.outcome in (AttemptOutcome.TRANSPORT, AttemptOutcome.SILENCE_LIMIT)
     assert f"{url} could not be reached" in result.message
     assert f"no answer for the program: {url} could not be" in str(program.journal.lines)

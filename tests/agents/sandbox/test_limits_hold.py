@@ -139,8 +139,8 @@ def all_held(tree: Path) -> bool:
 
 
 def is_free_soon(tree: Path) -> bool:
-    """Within a second, as a process namespace takes a moment to end."""
-    until = time.monotonic() + 1
+    """Within ten seconds, as a process namespace takes a moment to end."""
+    until = time.monotonic() + 10
     while time.monotonic() < until:
         if free(tree):
             return True

@@ -12,6 +12,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
+from fakes.deaf_port import deaf_port
 
 from dispatch.agents.sandbox import CommandRunner
 from dispatch.agents.sandbox.bubblewrap import BubblewrapLauncher, locate
@@ -159,9 +160,7 @@ def test_a_name_is_resolved_once_and_what_was_looked_at_is_connected_to(
 
 def test_what_cannot_be_reached_is_said(proxy: Proxy) -> None:
     """A name nobody knows, a port nobody listens at."""
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        free = taken.getsockname()[1]
-    with proxy.door(("unknown.example", f"ok.example:{free}"), None) as door:
+    with deaf_port() as free, proxy.door(("unknown.example", f"ok.example:{free}"), None) as door:
         say(door.address.port, b"CONNECT unknown.example:443 HTTP/1.1\r\n\r\n")
         say(door.address.port, f"CONNECT ok.example:{free} HTTP/1.1\r\n\r\n".encode())
     assert door.refusals == [

@@ -105,6 +105,7 @@ def test_new_content_is_prepared_outside_of_the_tree(root: Path, tmp_path: Path)
     """A kill between writing and renaming must not leave a file that would be committed."""
     staging = tmp_path / "staging"
     staging.mkdir()
+    os.utime(staging, (0, 0))
     watched = os.open(staging, os.O_RDONLY)
     before = os.fstat(watched).st_mtime_ns
     Tree(root, staging=staging).replace("a.txt", lambda _: b"a")
