@@ -33,6 +33,8 @@ _KINDS: Final = {
 
 def changes(store: Path, old: str, new: str) -> tuple[FileChange, ...]:
     """How two commits or trees differ, sorted by path; binary files count no lines."""
+    if old == new:
+        return ()
     output = git(
         Place(store),
         "diff-tree",
@@ -79,6 +81,8 @@ def patch(store: Path, commit: str) -> str:
 
 def diff(store: Path, old: str, new: str) -> str:
     """Two commits or trees as one patch, whole; raises GitError when it is over 256 MiB."""
+    if old == new:
+        return ""
     command = ("diff-tree", *_AS_PATCH, check_commit(old), check_commit(new))
     return git(Place(store), *command).stdout.decode("utf-8", "replace")
 

@@ -4,6 +4,7 @@ An agent may write ``.gitignore`` files; they must not hide what it did, so git 
 of the commit the agent started from and told to read no others.
 """
 
+from functools import lru_cache
 from pathlib import Path
 from typing import Final
 
@@ -12,12 +13,19 @@ from .program import Place, git
 _FILE: Final = b".gitignore"
 _SPECIAL: Final = b"\\*?["
 _BOM: Final = b"\xef\xbb\xbf"
+_KEPT_COMMITS: Final = 64  # every turn asks for the one its agent began from
 
 
 def rules_of(store: Path, commit: str) -> bytes:
-    """The store's own exclusions and every ``.gitignore`` of a commit, as one exclude file."""
+    """The store's own exclusions and every ``.gitignore`` of a commit id, as one exclude file."""
     exclude = store / "info" / "exclude"
-    rules = [exclude.read_bytes() if exclude.is_file() else b""]
+    own = exclude.read_bytes() if exclude.is_file() else b""
+    return b"\n".join((own, *_committed(store, commit))) + b"\n"
+
+
+@lru_cache(maxsize=_KEPT_COMMITS)
+def _committed(store: Path, commit: str) -> tuple[bytes, ...]:
+    rules = list[bytes]()
     found = list[tuple[bytes, str]]()
     for record in git(Place(store), "ls-tree", "-r", "-z", commit).stdout.split(b"\0")[:-1]:
         details, _, path = record.partition(b"\t")
@@ -29,7 +37,7 @@ def rules_of(store: Path, commit: str) -> bytes:
     for folder, object_id in sorted(found, key=lambda each: (each[0].count(b"/"), each[0])):
         text = git(Place(store), "cat-file", "blob", object_id).stdout
         rules.append(anchored(text, folder))
-    return b"\n".join(rules) + b"\n"
+    return tuple(rules)
 
 
 def anchored(text: bytes, folder: bytes) -> bytes:

@@ -20,6 +20,10 @@ _SWITCHES: Final[Mapping[str, Mapping[str, str]]] = {
     "trailer": {"cmd": "", "command": ""},
 }
 # What a power cut must not tear: git by itself syncs neither refs nor loose objects.
+# They read and write names and objects, and no content that a driver would see.
+_DRIVERLESS: Final = frozenset(
+    {"cat-file", "for-each-ref", "ls-tree", "rev-list", "rev-parse", "symbolic-ref", "update-ref"}
+)
 SYNCED: Final[Mapping[str, str]] = {"core.fsync": "all"}
 FALLBACK_NAME: Final = "dispatch"
 FALLBACK_EMAIL: Final = "dispatch@localhost"
@@ -42,7 +46,8 @@ class UserGit:
         ``cut`` is the number of bytes after which output is dropped; 0: not at all.
         """
         place = Place(self.git_dir, self.common_dir, self.root)
-        settings = {**self._switched_off(), **SYNCED}
+        drivers = {} if arguments[0] in _DRIVERLESS else self._switched_off()
+        settings = {**drivers, **SYNCED}
         if cut:
             return git(place, *arguments, stdin=stdin, settings=settings, limit=cut, cut=True)
         return git(place, *arguments, stdin=stdin, accept=accept, settings=settings)
