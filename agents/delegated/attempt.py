@@ -59,7 +59,8 @@ class Vendor:
 
     ``through_us``: the program asks us instead of ``base_url``, and never gets the key.  ``hosts``
     are all that it reaches by itself.  ``base_url`` is null where the program knows it;
-    ``is_provider``: it is the configuration's provider, who speaks as the vendor does.
+    ``is_provider``: it is the configuration's provider, who speaks as the vendor does.  ``proxy``
+    is the address of the operator's, through which ours reach ``base_url``; null: none.
     """
 
     model: str
@@ -68,6 +69,7 @@ class Vendor:
     base_url: str | None = None
     is_provider: bool = False
     through_us: bool = False
+    proxy: str | None = None
 
 
 def brief(session: Session[Any]) -> str:
@@ -210,7 +212,8 @@ class DelegatedAttempt(Generic[A]):
         # Where commands have a network of their own, a port of ours is none of theirs.
         is_offline = commands.inside(commands.sandbox(self._job.root)).is_offline
         place = commands.socket("gateway") if is_offline else None
-        return Gateway(vendor.base_url, vendor.key[1], place, self._means.trace.note)
+        note = self._means.trace.note
+        return Gateway(vendor.base_url, vendor.key[1], place, note, proxy=vendor.proxy)
 
     async def _asking(
         self, prompt: str, gateway: "Gateway | None"

@@ -48,6 +48,9 @@ _SILENT: Final = logging.Logger("gateway", level=logging.CRITICAL + 1)
 
 _VOUCHED: Final = "one that the system's roots (ca-certificates, or SSL_CERT_FILE) vouch for"
 
+_PROXY_KINDS: Final = ("", "http", "https")  # none: there is no proxy
+_PROXIES: Final = "HTTPS_PROXY may name one of http:// or https://, NO_PROXY who needs none"
+
 Header = tuple[str, str]
 
 
@@ -79,7 +82,8 @@ class Gateway:
 
     ``base_url`` is the provider's address, to which requests below its path are passed on with
     ``key``, for which the program has ``word``.  ``note`` hears, once for each reason, why it could
-    not be asked; ``trouble`` is why the last request had no answer, if so.
+    not be asked; ``trouble`` is why the last request had no answer, if so.  ``proxy`` is the
+    address of one of the operator's that leads there.
     """
 
     def __init__(
@@ -89,6 +93,8 @@ class Gateway:
         place: Path | None,
         note: Callable[[str], None],
         limits: GatewayLimits | None = None,
+        *,
+        proxy: str | None = None,
     ) -> None:
         parts = urlsplit(base_url)
         # A name and a password in it would be a second key, and be told in what we answer.
@@ -100,6 +106,8 @@ class Gateway:
         self._note = note
         self._noted = set[str]()  # of the few sentences that there are
         self.trouble = ""
+        self._proxy = proxy
+        self._proxy_kind, self._proxy_name = _kind_and_name(proxy or "")
         self._limits = limits or GatewayLimits()
         self.word = f"dispatch-{secrets.token_urlsafe(32)}"
         self._stack = contextlib.AsyncExitStack()
@@ -183,6 +191,7 @@ class Gateway:
                 data=request.content if request.body_exists else None,
                 allow_redirects=False,
                 skip_auto_headers=("Accept", "Content-Type", "User-Agent"),
+                proxy=self._spoken_proxy(),
             ) as far:
                 masked = _Masked(self._key, self.word)
                 answer = web.StreamResponse(status=far.status, headers=masked.headers(far.headers))
@@ -198,6 +207,10 @@ class Gateway:
             why = Refused(504, f"{self._origin} did not answer in time")
         except aiohttp.ClientConnectorCertificateError:
             why = Refused(502, f"the certificate of {self._origin} is not {_VOUCHED}")
+        except aiohttp.ClientHttpProxyError as error:
+            why = Refused(502, f"{self._proxy_name} answered {error.status} for {self._origin}")
+        except aiohttp.ClientProxyConnectionError:
+            why = Refused(502, f"{self._proxy_name} could not be reached")
         except (aiohttp.ClientError, OSError):
             why = Refused(502, f"{self._origin} could not be reached, or broke off")
         if why.status >= 500 and request.transport is not None:
@@ -233,6 +246,12 @@ class Gateway:
             *((name, scheme + self._key) for name, scheme, _ in given),
             ("accept-encoding", "identity"),
         ]
+
+    def _spoken_proxy(self) -> str | None:
+        if self._proxy_kind not in _PROXY_KINDS:
+            what = f"is of a kind ({self._proxy_kind}) that is not spoken here"
+            raise Refused(502, f"{self._proxy_name} {what}; {_PROXIES}")
+        return self._proxy
 
     def _target(self, request: web.BaseRequest) -> str:
         """Path and query as they were written; nothing in them may mean another place."""
@@ -288,6 +307,16 @@ class _TooMany(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Close it."""
         transport.close()
+
+
+def _kind_and_name(proxy: str) -> tuple[str, str]:
+    """The scheme of a proxy's address, and how sentences name it: never with its password."""
+    try:
+        parts = urlsplit(proxy)
+        place = f"{parts.hostname}:{parts.port or 80}"
+    except ValueError:
+        return "no address", "the proxy of HTTPS_PROXY"
+    return parts.scheme, f"the proxy {place}"
 
 
 def _passed(headers: Mapping[str, str], but: Collection[str]) -> list[Header]:

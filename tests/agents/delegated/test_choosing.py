@@ -79,6 +79,34 @@ def test_a_program_without_a_key_reaches_its_provider_by_itself() -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("environ", "proxy"),
+    [
+        ({"HTTPS_PROXY": "http://p:1"}, "http://p:1"),
+        ({"https_proxy": " p:1\n"}, "http://p:1"),
+        ({"HTTPS_PROXY": "http://p:1", "https_proxy": "http://q:1"}, "http://q:1"),
+        ({"HTTPS_PROXY": "http://p:1", "https_proxy": ""}, None),
+        ({"HTTPS_PROXY": "http://p:1", "NO_PROXY": "a.example, .anthropic.com"}, None),
+        ({"HTTPS_PROXY": "http://p:1", "no_proxy": "api.anthropic.com:443"}, None),
+        ({"HTTPS_PROXY": "http://p:1", "NO_PROXY": "*"}, None),
+        ({"HTTPS_PROXY": "http://p:1", "NO_PROXY": "openai.com"}, "http://p:1"),
+        ({"HTTP_PROXY": "http://p:1", "ALL_PROXY": "http://p:1"}, None),
+    ],
+)
+def test_the_operator_s_proxy_is_used_as_other_programs_use_it(
+    environ: dict[str, str], proxy: str | None
+) -> None:
+    assert vendor(config(), "claude", "opus", **environ).proxy == proxy
+
+
+def test_without_tls_no_proxy_reads_the_key() -> None:
+    given = evolve(config(), provider=PROVIDER)
+    assert vendor(given, "claude", "m", SOME_KEY="s", HTTPS_PROXY="http://p:1").proxy is None
+    given = evolve(config(), provider=evolve(PROVIDER, base_url="https://a.example/v1"))
+    found = vendor(given, "claude", "m", SOME_KEY="s", HTTPS_PROXY="http://p:1")
+    assert found.proxy == "http://p:1"
+
+
 @pytest.mark.parametrize("base_url", [None, "https://a.example/v1"])
 def test_a_program_of_the_user_s_has_its_key_unless_he_says_where_it_is_taken(
     base_url: str | None,

@@ -4,7 +4,7 @@ import asyncio
 import ssl
 import subprocess
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
 import aiohttp
@@ -99,12 +99,14 @@ class Seat:
 
 
 @asynccontextmanager
-async def seated(url: str, limits: GatewayLimits | None = None) -> AsyncIterator[Seat]:
+async def seated(
+    url: str, limits: GatewayLimits | None = None, proxy: str | None = None
+) -> AsyncIterator[Seat]:
     """A gateway to a provider, and who asks it."""
     notes = list[str]()
     timeout = aiohttp.ClientTimeout(total=SECONDS)
     async with (
-        Gateway(url, KEY, None, notes.append, limits) as gateway,
+        Gateway(url, KEY, None, notes.append, limits, proxy=proxy) as gateway,
         aiohttp.ClientSession(timeout=timeout) as session,
     ):
         yield Seat(gateway, session, notes)
@@ -308,10 +310,8 @@ async def test_a_connection_too_many_is_closed() -> None:
         assert await seat.says("GET /api/v1/models HTTP/1.1\r\n\r\n") == ""
 
 
-@pytest.mark.parametrize("trusted", [False, True])
-async def test_the_key_goes_only_to_whom_the_system_trusts(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, trusted: bool
-) -> None:
+def certified(tmp_path: Path) -> tuple[ssl.SSLContext, Path]:
+    """What a provider that is called localhost proves it with, and the file of its certificate."""
     certificate, private = tmp_path / "certificate.pem", tmp_path / "private.pem"
     subprocess.run(
         [
@@ -325,6 +325,14 @@ async def test_the_key_goes_only_to_whom_the_system_trusts(
     )
     tls = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
     tls.load_cert_chain(certificate, private)
+    return tls, certificate
+
+
+@pytest.mark.parametrize("trusted", [False, True])
+async def test_the_key_goes_only_to_whom_the_system_trusts(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, trusted: bool
+) -> None:
+    tls, certificate = certified(tmp_path)
     if trusted:
         monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
     async with providing(fine, tls) as provider, seated(provider.url) as seat, seat.asks() as got:
@@ -336,6 +344,92 @@ async def test_the_key_goes_only_to_whom_the_system_trusts(
         )
         assert (await got.json())["error"]["message"].startswith(said)
         assert provider.asked == []
+
+
+@define
+class OperatorsProxy:
+    """Opens tunnels, or refuses to; ``heard`` is all that went through it or was said to it."""
+
+    refusal: str = ""
+    url: str = ""
+    heard: bytearray = field(factory=bytearray)
+
+    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """One connection: its head, then what both sides say."""
+        head = await reader.readuntil(b"\r\n\r\n")
+        self.heard += head
+        host, _, port = head.split()[1].decode().partition(":")
+        if self.refusal:
+            writer.write(f"HTTP/1.1 {self.refusal}\r\nContent-Length: 0\r\n\r\n".encode())
+        else:
+            far_reader, far_writer = await asyncio.open_connection(host, int(port))
+            writer.write(b"HTTP/1.1 200 Connected\r\n\r\n")
+            await asyncio.gather(self._carry(reader, far_writer), self._carry(far_reader, writer))
+        writer.close()
+
+    async def _carry(self, source: asyncio.StreamReader, target: asyncio.StreamWriter) -> None:
+        with suppress(ConnectionError):
+            while piece := await source.read(1 << 16):
+                self.heard += piece
+                target.write(piece)
+                await target.drain()
+        target.close()
+
+
+@asynccontextmanager
+async def operators_proxy(refusal: str = "") -> AsyncIterator[OperatorsProxy]:
+    """A proxy with a name and a password at a port of this machine."""
+    proxy = OperatorsProxy(refusal)
+    async with await asyncio.start_server(proxy.serve, "127.0.0.1", 0) as server:
+        proxy.url = f"http://una:hush@127.0.0.1:{server.sockets[0].getsockname()[1]}"
+        yield proxy
+
+
+async def test_through_the_operator_s_proxy_goes_nothing_that_it_could_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tls, certificate = certified(tmp_path)
+    monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
+    async with (
+        providing(fine, tls) as provider,
+        operators_proxy() as proxy,
+        seated(provider.url, proxy=proxy.url) as seat,
+    ):
+        async with seat.asks() as got:
+            assert await got.json() == {"ok": True}
+        heard = bytes(proxy.heard)
+    assert heard.startswith(f"CONNECT {provider.url.split('/')[2]} HTTP/1.1\r\n".encode())
+    assert b"Proxy-Authorization: Basic " in heard
+    assert KEY.encode() not in heard
+    assert [asked.headers["x-api-key"] for asked in provider.asked] == [KEY]
+    assert "proxy-authorization" not in provider.asked[0].headers
+
+
+async def test_a_proxy_that_refuses_or_is_not_there_or_is_of_another_kind_is_named() -> None:
+    """Without its password."""
+    async with operators_proxy("407 Who are you") as proxy:
+        place = proxy.url.rpartition("@")[2]
+        said = f"the proxy {place} answered 407 for https://localhost:1"
+        assert await _answered("https://localhost:1/v1", proxy.url) == said
+    with deaf_port() as port:
+        said = f"the proxy 127.0.0.1:{port} could not be reached"
+        assert await _answered("https://localhost:1/v1", f"http://a:b@127.0.0.1:{port}") == said
+    assert await _answered("https://localhost:1/v1", "socks5://a:b@127.0.0.1:1") == (
+        "the proxy 127.0.0.1:1 is of a kind (socks5) that is not spoken here; "
+        "HTTPS_PROXY may name one of http:// or https://, NO_PROXY who needs none"
+    )
+    for address in ("http://a:b@p:x", "http://[a:b"):
+        assert (await _answered("https://localhost:1/v1", address)).startswith(
+            "the proxy of HTTPS_PROXY is of a kind (no address) "
+        )
+
+
+async def _answered(url: str, proxy: str) -> str:
+    """What a program is told that asks through a proxy, and the operator hears, too."""
+    async with seated(url, proxy=proxy) as seat, seat.asks() as got:
+        said = str((await got.json())["error"]["message"]).removeprefix("dispatch: ")
+        assert (got.status, seat.notes) == (502, [f"no answer for the program: {said}"])
+        return said
 
 
 async def test_a_gateway_at_a_socket_leaves_nothing_behind(tmp_path: Path) -> None:
