@@ -7,12 +7,13 @@ from typing import Final
 from attrs import frozen
 
 from ..state.errors import GitError, UsageError
+from ..state.lock import LOCK
 from .layout import Layout
 from .left_locks import remove_left_locks
 from .names import RUN_FOLDER, check_run_name
 from .publication import swap_ref
 from .refs import Refs
-from .removal import remove_folder
+from .removal import remove_owned
 from .rescue import is_elsewhere, uncommitted
 from .target import checked_out_at
 from .user_git import UserGit, locate
@@ -57,7 +58,7 @@ def clean(target: Path, run_name: str, force: bool) -> CleanReport:
 
     Raises UsageError for what is no run name, for links, and, unless forced, when work that is
     nowhere else would go or the branch is checked out.  A checked-out branch stays in any case.
-    The caller makes sure that nobody runs it.
+    The caller holds the run's lock if there is a folder; who waits for it begins anew.
     """
     check_run_name(run_name)
     user = locate(target)
@@ -65,6 +66,7 @@ def clean(target: Path, run_name: str, force: bool) -> CleanReport:
     for each in (folder.parent, folder):
         if each.is_symlink():
             raise UsageError(f"{each} is a symbolic link.", "Remove the link yourself.")
+    there = folder.exists()  # one that is made from now on is somebody else's
     branch = f"refs/heads/dispatch/{run_name}"
     refs = _refs_of(user, run_name, branch)
     at = checked_out_at(user, branch)
@@ -77,8 +79,8 @@ def clean(target: Path, run_name: str, force: bool) -> CleanReport:
     remove_left_locks(user.common_dir, run_name)
     for ref, commit in refs.items():
         swap_ref(user, ref, None, commit)
-    there = folder.exists()
-    remove_folder(folder)
+    if there:
+        remove_owned(folder, LOCK)
     with contextlib.suppress(OSError):  # there, and in use by other runs, or never there
         folder.parent.rmdir()
     return CleanReport(run_name, tuple(refs.items()), there, kept)

@@ -19,11 +19,11 @@ _SWITCHES: Final[Mapping[str, Mapping[str, str]]] = {
     "merge": {"driver": "false"},
     "trailer": {"cmd": "", "command": ""},
 }
-# What a power cut must not tear: git by itself syncs neither refs nor loose objects.
 # They read and write names and objects, and no content that a driver would see.
 _DRIVERLESS: Final = frozenset(
     {"cat-file", "for-each-ref", "ls-tree", "rev-list", "rev-parse", "symbolic-ref", "update-ref"}
 )
+# What a power cut must not tear: git by itself syncs neither refs nor loose objects.
 SYNCED: Final[Mapping[str, str]] = {"core.fsync": "all"}
 FALLBACK_NAME: Final = "dispatch"
 FALLBACK_EMAIL: Final = "dispatch@localhost"

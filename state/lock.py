@@ -55,11 +55,13 @@ def holder(folder: Path) -> str | None:
 def _owned(folder: Path) -> int:
     """The lock's file, held; raises LockedError."""
     for _ in range(TRIES):
-        make_folder(folder)
         try:
+            make_folder(folder)
             descriptor = _open(folder / LOCK)
-        except FileNotFoundError:  # ``clean`` was just about to remove the folder, too
-            continue
+        except StorageError as error:
+            if isinstance(error.__cause__, FileNotFoundError):  # ``clean`` was not over yet
+                continue
+            raise
         try:
             if not _taken(descriptor, fcntl.LOCK_EX, TRIES):
                 raise LockedError(
@@ -87,8 +89,6 @@ def _open(path: Path) -> int:
     # CLOEXEC is in the flags: a surviving child must not keep the lock of a dead parent.
     try:
         return os.open(path, _FLAGS, 0o600)
-    except FileNotFoundError:
-        raise  # its folder is gone, which the caller can mend
     except OSError as error:
         raise _storage_error(path, error) from error
 

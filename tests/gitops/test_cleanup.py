@@ -1,5 +1,6 @@
 """Cleaning takes a run away, whole, and nothing that is not its own."""
 
+import threading
 from pathlib import Path
 
 import pytest
@@ -8,6 +9,7 @@ from fakes.git_repos import TIME, WRITER, User, a_run, a_user, make_tree, write
 from dispatch.gitops.cleanup import CleanReport, clean
 from dispatch.gitops.rescue import rescued
 from dispatch.state.errors import UsageError
+from dispatch.state.lock import LOCK, hold, holder
 
 
 def a_finished_run(user: User, name: str) -> str:
@@ -64,6 +66,34 @@ def test_a_run_whose_name_begins_alike_is_left_alone(tmp_path: Path) -> None:
         "foo-level-1",
         "foo.bar",
     ]
+
+
+def test_who_starts_a_run_while_it_is_cleaned_keeps_the_lock_and_all_that_is_made(
+    tmp_path: Path,
+) -> None:
+    """From the instant in which the lock is gone, the folder is the next owner's."""
+    user = a_user(tmp_path)
+    a_finished_run(user, "foo")
+    folder = user.root / "dispatch" / "foo"
+    for number in range(40):
+        write(folder / "attempts" / f"{number}", {f"{each}.log": "x" for each in range(20)})
+    is_cleaned, kept = threading.Event(), list[bool]()
+
+    def start() -> None:
+        while (folder / LOCK).exists():
+            pass
+        with hold(folder, "now"):
+            (folder / "mine").write_text("x")
+            is_cleaned.wait(60)
+            kept.extend([(folder / "mine").exists(), holder(folder) is not None])
+
+    starting = threading.Thread(target=start)
+    with hold(folder, "then"):
+        starting.start()
+        clean(user.root, "foo", force=True)
+    is_cleaned.set()
+    starting.join()
+    assert kept == [True, True]
 
 
 @pytest.mark.parametrize(
