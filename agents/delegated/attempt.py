@@ -38,6 +38,7 @@ from ..transcript import Item
 from ..workshop import EVIDENCE
 from .account import Account
 from .desk import Desk, own_specs
+from .operator_proxy import OperatorProxy
 from .process import MESSAGE_CHARACTERS, DelegatedProcess, Means
 
 if TYPE_CHECKING:
@@ -60,7 +61,7 @@ class Vendor:
     ``through_us``: the program asks us instead of ``base_url``, and never gets the key.  ``hosts``
     are all that it reaches by itself.  ``base_url`` is null where the program knows it;
     ``is_provider``: it is the configuration's provider, who speaks as the vendor does.  ``proxy``
-    is the address of the operator's, through which ours reach ``base_url``; null: none.
+    is the operator's, through which we reach ``base_url``; null: none.
     """
 
     model: str
@@ -69,7 +70,7 @@ class Vendor:
     base_url: str | None = None
     is_provider: bool = False
     through_us: bool = False
-    proxy: str | None = None
+    proxy: OperatorProxy | None = None
 
 
 def brief(session: Session[Any]) -> str:

@@ -11,6 +11,7 @@ from ..executors.command import Command
 from ..executors.delegation import DelegationExecutor, Key
 from ..executors.table import EXECUTORS
 from .attempt import Vendor
+from .operator_proxy import proxy_for
 
 OWN: Final = (LITELLM, SCRIPTED)  # our own loop, whatever gives its turns
 COMMAND: Final = "command"
@@ -84,7 +85,7 @@ def vendor_of(
             key=_named(key, key.variable, environ) if key else None,
             base_url=(key.base_url or None) if key else None,
             through_us=bool(key and key.base_url),
-            proxy=_proxy(key.base_url, environ) if key else None,
+            proxy=proxy_for(key.base_url, environ) if key else None,
         )
     key = next(iter(capabilities.keys), None)
     through_us = bool(key and key.base_url)
@@ -95,7 +96,7 @@ def vendor_of(
         base_url=provider.base_url,
         is_provider=True,
         through_us=through_us,
-        proxy=_proxy(provider.base_url, environ) if through_us else None,
+        proxy=proxy_for(provider.base_url, environ) if through_us else None,
     )
 
 
@@ -110,24 +111,6 @@ def _named(key: Key, variable: str, environ: Mapping[str, str]) -> tuple[str, st
     """The value of the operator's variable under the name that the program knows."""
     value = _value(environ, variable)
     return (key.variable, value) if value else None
-
-
-def _proxy(url: str, environ: Mapping[str, str]) -> str | None:
-    """The proxy that ``HTTPS_PROXY`` and ``NO_PROXY`` have for an address; lower case wins.
-
-    Without TLS it could read the key, so such an address is asked directly.
-    """
-    parts = urlsplit(url)
-    named = {name.lower(): environ[name] for name in sorted(environ)}  # upper case comes first
-    found = named.get("https_proxy", "").strip()
-    if parts.scheme != "https" or not found:
-        return None
-    # Few need it, and only its stub does not know it.
-    from urllib.request import proxy_bypass_environment  # type: ignore[attr-defined]
-
-    if proxy_bypass_environment(host_of(url), {"no": named.get("no_proxy", "")}):
-        return None
-    return found if "://" in found else f"http://{found}"
 
 
 def _value(environ: Mapping[str, str], variable: str) -> str:

@@ -24,6 +24,7 @@ from attrs import define, frozen
 
 from ..sandbox.policy import WayOut
 from ..sandbox.proxy import socket_at
+from .operator_proxy import OperatorProxy
 
 PORT: Final = 31_281  # in a network namespace of its own, so it is free
 CLOSE_SECONDS: Final = 1.0  # for the rest of a request that was refused, and for all at the end
@@ -48,8 +49,7 @@ _SILENT: Final = logging.Logger("gateway", level=logging.CRITICAL + 1)
 
 _VOUCHED: Final = "one that the system's roots (ca-certificates, or SSL_CERT_FILE) vouch for"
 
-_PROXY_KINDS: Final = ("", "http", "https")  # none: there is no proxy
-_PROXIES: Final = "HTTPS_PROXY may name one of http:// or https://, NO_PROXY who needs none"
+_OF_PROXIES: Final = (aiohttp.ClientProxyConnectionError, aiohttp.ClientConnectorDNSError)
 
 Header = tuple[str, str]
 
@@ -82,8 +82,8 @@ class Gateway:
 
     ``base_url`` is the provider's address, to which requests below its path are passed on with
     ``key``, for which the program has ``word``.  ``note`` hears, once for each reason, why it could
-    not be asked; ``trouble`` is why the last request had no answer, if so.  ``proxy`` is the
-    address of one of the operator's that leads there.
+    not be asked; ``trouble`` is why the last request had no answer, if so.  ``proxy`` leads
+    there.
     """
 
     def __init__(
@@ -94,7 +94,7 @@ class Gateway:
         note: Callable[[str], None],
         limits: GatewayLimits | None = None,
         *,
-        proxy: str | None = None,
+        proxy: OperatorProxy | None = None,
     ) -> None:
         parts = urlsplit(base_url)
         # A name and a password in it would be a second key, and be told in what we answer.
@@ -107,7 +107,6 @@ class Gateway:
         self._noted = set[str]()  # of the few sentences that there are
         self.trouble = ""
         self._proxy = proxy
-        self._proxy_kind, self._proxy_name = _kind_and_name(proxy or "")
         self._limits = limits or GatewayLimits()
         self.word = f"dispatch-{secrets.token_urlsafe(32)}"
         self._stack = contextlib.AsyncExitStack()
@@ -126,6 +125,7 @@ class Gateway:
                     cookie_jar=aiohttp.DummyCookieJar(),
                     timeout=aiohttp.ClientTimeout(
                         total=limits.total_seconds,
+                        connect=3 * limits.connect_seconds,  # all addresses, and a proxy's answer
                         sock_connect=limits.connect_seconds,
                         sock_read=limits.idle_seconds,
                     ),
@@ -184,6 +184,8 @@ class Gateway:
         try:
             headers = self._headers(request)
             target = self._origin + self._target(request)
+            if self._proxy is not None and self._proxy.problem:
+                raise Refused(502, self._proxy.problem)
             async with self._session.request(
                 request.method,
                 target,
@@ -191,7 +193,8 @@ class Gateway:
                 data=request.content if request.body_exists else None,
                 allow_redirects=False,
                 skip_auto_headers=("Accept", "Content-Type", "User-Agent"),
-                proxy=self._spoken_proxy(),
+                proxy=None if self._proxy is None else self._proxy.url,
+                proxy_headers=None if self._proxy is None else self._proxy.headers,
             ) as far:
                 masked = _Masked(self._key, self.word)
                 answer = web.StreamResponse(status=far.status, headers=masked.headers(far.headers))
@@ -201,18 +204,8 @@ class Gateway:
                 await answer.write_eof()
                 self.trouble = ""
                 return answer
-        except Refused as refused:
-            why = refused
-        except TimeoutError:
-            why = Refused(504, f"{self._origin} did not answer in time")
-        except aiohttp.ClientConnectorCertificateError:
-            why = Refused(502, f"the certificate of {self._origin} is not {_VOUCHED}")
-        except aiohttp.ClientHttpProxyError as error:
-            why = Refused(502, f"{self._proxy_name} answered {error.status} for {self._origin}")
-        except aiohttp.ClientProxyConnectionError:
-            why = Refused(502, f"{self._proxy_name} could not be reached")
-        except (aiohttp.ClientError, OSError):
-            why = Refused(502, f"{self._origin} could not be reached, or broke off")
+        except (Refused, TimeoutError, aiohttp.ClientError, OSError, ValueError) as error:
+            why = self._reason(error)
         if why.status >= 500 and request.transport is not None:
             self.trouble = str(why)
             if self.trouble not in self._noted:
@@ -247,11 +240,25 @@ class Gateway:
             ("accept-encoding", "identity"),
         ]
 
-    def _spoken_proxy(self) -> str | None:
-        if self._proxy_kind not in _PROXY_KINDS:
-            what = f"is of a kind ({self._proxy_kind}) that is not spoken here"
-            raise Refused(502, f"{self._proxy_name} {what}; {_PROXIES}")
-        return self._proxy
+    def _reason(self, error: Exception) -> Refused:
+        """Why there is no answer: who of the provider and the operator's proxy is to blame."""
+        origin, proxy = self._origin, f"the proxy {self._proxy.place}" if self._proxy else ""
+        if isinstance(error, Refused):
+            return error
+        if isinstance(error, TimeoutError):
+            return Refused(504, f"{origin} did not answer in time")
+        if isinstance(error, aiohttp.ClientHttpProxyError):
+            return Refused(502, f"{proxy} answered {error.status} for {origin}")
+        # With a proxy a name that is looked up here is its own.
+        is_of_proxy = isinstance(error, aiohttp.ClientConnectorError) and (
+            error.host != urlsplit(origin).hostname or isinstance(error, _OF_PROXIES)
+        )
+        whose, through = origin, f" through {proxy}" if proxy else ""
+        if proxy and is_of_proxy:
+            whose, through = proxy, ""
+        if isinstance(error, aiohttp.ClientConnectorCertificateError):
+            return Refused(502, f"the certificate of {whose} is not {_VOUCHED}")
+        return Refused(502, f"{whose} could not be reached{through}, or broke off")
 
     def _target(self, request: web.BaseRequest) -> str:
         """Path and query as they were written; nothing in them may mean another place."""
@@ -307,16 +314,6 @@ class _TooMany(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Close it."""
         transport.close()
-
-
-def _kind_and_name(proxy: str) -> tuple[str, str]:
-    """The scheme of a proxy's address, and how sentences name it: never with its password."""
-    try:
-        parts = urlsplit(proxy)
-        place = f"{parts.hostname}:{parts.port or 80}"
-    except ValueError:
-        return "no address", "the proxy of HTTPS_PROXY"
-    return parts.scheme, f"the proxy {place}"
 
 
 def _passed(headers: Mapping[str, str], but: Collection[str]) -> list[Header]:

@@ -79,32 +79,18 @@ def test_a_program_without_a_key_reaches_its_provider_by_itself() -> None:
     )
 
 
-@pytest.mark.parametrize(
-    ("environ", "proxy"),
-    [
-        ({"HTTPS_PROXY": "http://p:1"}, "http://p:1"),
-        ({"https_proxy": " p:1\n"}, "http://p:1"),
-        ({"HTTPS_PROXY": "http://p:1", "https_proxy": "http://q:1"}, "http://q:1"),
-        ({"HTTPS_PROXY": "http://p:1", "https_proxy": ""}, None),
-        ({"HTTPS_PROXY": "http://p:1", "NO_PROXY": "a.example, .anthropic.com"}, None),
-        ({"HTTPS_PROXY": "http://p:1", "no_proxy": "api.anthropic.com:443"}, None),
-        ({"HTTPS_PROXY": "http://p:1", "NO_PROXY": "*"}, None),
-        ({"HTTPS_PROXY": "http://p:1", "NO_PROXY": "openai.com"}, "http://p:1"),
-        ({"HTTP_PROXY": "http://p:1", "ALL_PROXY": "http://p:1"}, None),
-    ],
-)
-def test_the_operator_s_proxy_is_used_as_other_programs_use_it(
-    environ: dict[str, str], proxy: str | None
-) -> None:
-    assert vendor(config(), "claude", "opus", **environ).proxy == proxy
-
-
-def test_without_tls_no_proxy_reads_the_key() -> None:
-    given = evolve(config(), provider=PROVIDER)
-    assert vendor(given, "claude", "m", SOME_KEY="s", HTTPS_PROXY="http://p:1").proxy is None
+def test_whoever_is_asked_through_us_is_asked_through_the_operator_s_proxy() -> None:
+    """But not a provider without TLS, as ``PROVIDER`` is, nor one whom the program asks itself."""
+    proxied = {"HTTPS_PROXY": "http://p:1", "AGENT_KEY": "c"}
     given = evolve(config(), provider=evolve(PROVIDER, base_url="https://a.example/v1"))
-    found = vendor(given, "claude", "m", SOME_KEY="s", HTTPS_PROXY="http://p:1")
-    assert found.proxy == "http://p:1"
+    assert vendor(config(), "claude", "opus", **proxied).proxy is not None
+    assert vendor(given, "claude", "opus", **proxied).proxy is not None
+    assert vendor(given, "ax", "m", **proxied).proxy is None
+    assert vendor(evolve(config(), provider=PROVIDER), "claude", "m", **proxied).proxy is None
+    given = evolve(config(), command_executor=evolve(COMMAND, base_url="https://a.example/v1"))
+    assert vendor(given, "command", "m", **proxied).proxy is not None
+    given = evolve(config(), command_executor=COMMAND)
+    assert vendor(given, "command", "m", **proxied).proxy is None
 
 
 @pytest.mark.parametrize("base_url", [None, "https://a.example/v1"])

@@ -14,7 +14,9 @@ from attrs import define, field, frozen
 from fakes.deaf_port import deaf_port
 
 from dispatch.agents.delegated.gateway import Gateway, GatewayLimits
+from dispatch.agents.delegated.operator_proxy import OperatorProxy, proxy_for
 
+FAR = "https://far.example"
 KEY = "sk-ant-0123456789-this-is-no-key"
 SECONDS = 10.0  # for anything at all
 
@@ -100,7 +102,7 @@ class Seat:
 
 @asynccontextmanager
 async def seated(
-    url: str, limits: GatewayLimits | None = None, proxy: str | None = None
+    url: str, limits: GatewayLimits | None = None, proxy: OperatorProxy | None = None
 ) -> AsyncIterator[Seat]:
     """A gateway to a provider, and who asks it."""
     notes = list[str]()
@@ -351,15 +353,23 @@ class OperatorsProxy:
     """Opens tunnels, or refuses to; ``heard`` is all that went through it or was said to it."""
 
     refusal: str = ""
+    is_silent: bool = False
     url: str = ""
     heard: bytearray = field(factory=bytearray)
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """One connection: its head, then what both sides say."""
-        head = await reader.readuntil(b"\r\n\r\n")
+        head = await reader.readexactly(7)
         self.heard += head
+        if head != b"CONNECT":
+            writer.close()
+            return
+        head += await reader.readuntil(b"\r\n\r\n")
+        self.heard += head[7:]
         host, _, port = head.split()[1].decode().partition(":")
-        if self.refusal:
+        if self.is_silent:
+            await reader.read()
+        elif self.refusal:
             writer.write(f"HTTP/1.1 {self.refusal}\r\nContent-Length: 0\r\n\r\n".encode())
         else:
             far_reader, far_writer = await asyncio.open_connection(host, int(port))
@@ -377,12 +387,18 @@ class OperatorsProxy:
 
 
 @asynccontextmanager
-async def operators_proxy(refusal: str = "") -> AsyncIterator[OperatorsProxy]:
+async def operators_proxy(
+    refusal: str = "", *, silent: bool = False
+) -> AsyncIterator[OperatorsProxy]:
     """A proxy with a name and a password at a port of this machine."""
-    proxy = OperatorsProxy(refusal)
+    proxy = OperatorsProxy(refusal, silent)
     async with await asyncio.start_server(proxy.serve, "127.0.0.1", 0) as server:
         proxy.url = f"http://una:hush@127.0.0.1:{server.sockets[0].getsockname()[1]}"
         yield proxy
+
+
+def _proxy_at(address: str) -> OperatorProxy | None:
+    return proxy_for(FAR, {"HTTPS_PROXY": address})
 
 
 async def test_through_the_operator_s_proxy_goes_nothing_that_it_could_read(
@@ -393,7 +409,7 @@ async def test_through_the_operator_s_proxy_goes_nothing_that_it_could_read(
     async with (
         providing(fine, tls) as provider,
         operators_proxy() as proxy,
-        seated(provider.url, proxy=proxy.url) as seat,
+        seated(provider.url, proxy=_proxy_at(proxy.url)) as seat,
     ):
         async with seat.asks() as got:
             assert await got.json() == {"ok": True}
@@ -405,30 +421,42 @@ async def test_through_the_operator_s_proxy_goes_nothing_that_it_could_read(
     assert "proxy-authorization" not in provider.asked[0].headers
 
 
-async def test_a_proxy_that_refuses_or_is_not_there_or_is_of_another_kind_is_named() -> None:
-    """Without its password."""
+async def test_a_proxy_that_gives_no_way_is_blamed_and_not_the_provider(tmp_path: Path) -> None:
+    """It refuses, breaks off, is not there, is not trusted, or is of another kind."""
     async with operators_proxy("407 Who are you") as proxy:
         place = proxy.url.rpartition("@")[2]
-        said = f"the proxy {place} answered 407 for https://localhost:1"
-        assert await _answered("https://localhost:1/v1", proxy.url) == said
+        assert await _answered(proxy.url) == f"the proxy {place} answered 407 for {FAR}"
+        said = f"the proxy {place} could not be reached, or broke off"
+        assert await _answered(proxy.url.replace("http:", "https:")) == said
+    async with operators_proxy("not even HTTP") as proxy:
+        place = proxy.url.rpartition("@")[2]
+        said = f"{FAR} could not be reached through the proxy {place}, or broke off"
+        assert await _answered(proxy.url) == said
     with deaf_port() as port:
-        said = f"the proxy 127.0.0.1:{port} could not be reached"
-        assert await _answered("https://localhost:1/v1", f"http://a:b@127.0.0.1:{port}") == said
-    assert await _answered("https://localhost:1/v1", "socks5://a:b@127.0.0.1:1") == (
-        "the proxy 127.0.0.1:1 is of a kind (socks5) that is not spoken here; "
-        "HTTPS_PROXY may name one of http:// or https://, NO_PROXY who needs none"
-    )
-    for address in ("http://a:b@p:x", "http://[a:b"):
-        assert (await _answered("https://localhost:1/v1", address)).startswith(
-            "the proxy of HTTPS_PROXY is of a kind (no address) "
-        )
+        said = f"the proxy 127.0.0.1:{port} could not be reached, or broke off"
+        assert await _answered(f"http://a:b@127.0.0.1:{port}") == said
+    long = "x" * 300  # no name at all, which is found out without asking anybody
+    said = f"{FAR} could not be reached through the proxy {long}:1, or broke off"
+    assert await _answered(f"http://{long}:1") == said
+    async with providing(fine, certified(tmp_path)[0]) as provider:
+        place = provider.url.split("/")[2]
+        said = f"the certificate of the proxy {place} is not one that the system's roots"
+        assert (await _answered(f"https://{place}")).startswith(said)
+    said = "the proxy a:1 of HTTPS_PROXY is none of http:// or https://"
+    assert await _answered("socks5://a:1") == said
 
 
-async def _answered(url: str, proxy: str) -> str:
+async def test_a_proxy_that_never_answers_is_not_waited_for_without_end() -> None:
+    async with operators_proxy(silent=True) as proxy:
+        limits = GatewayLimits(connect_seconds=0.1)
+        assert await _answered(proxy.url, limits, 504) == f"{FAR} did not answer in time"
+
+
+async def _answered(address: str, limits: GatewayLimits | None = None, status: int = 502) -> str:
     """What a program is told that asks through a proxy, and the operator hears, too."""
-    async with seated(url, proxy=proxy) as seat, seat.asks() as got:
+    async with seated(FAR, limits, _proxy_at(address)) as seat, seat.asks() as got:
         said = str((await got.json())["error"]["message"]).removeprefix("dispatch: ")
-        assert (got.status, seat.notes) == (502, [f"no answer for the program: {said}"])
+        assert (got.status, seat.notes) == (status, [f"no answer for the program: {said}"])
         return said
 
 
