@@ -4,8 +4,9 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -120,6 +121,14 @@ def _rule(name: str, tool: str, turn: int, *calls: tuple[str, Any]) -> dict[str,
     }
 
 
+@pytest.fixture(autouse=True)
+def hangups_are_heard() -> Iterator[None]:
+    """Also where tests are started under nohup, which all that is started there inherits."""
+    before = signal.signal(signal.SIGHUP, signal.SIG_DFL)
+    yield
+    signal.signal(signal.SIGHUP, before)
+
+
 @pytest.fixture(scope="module")
 def straight(tmp_path_factory: pytest.TempPathFactory) -> bytes:
     """The branch of a run that was never stopped."""
@@ -208,8 +217,11 @@ def told_twice(
     wait_for(asleep(process))
     process.send_signal(number)
     assert process.stderr is not None
-    while f"stopping: 1 agent gets {grace} seconds".encode() not in process.stderr.readline():
-        pass
+    impatient = threading.Timer(PATIENCE, process.kill)
+    impatient.start()
+    said = f"stopping: 1 agent gets {grace} seconds".encode()
+    assert any(said in line for line in process.stderr)  # read up to there, or to its end
+    impatient.cancel()
     process.send_signal(number)
     _, err = process.communicate(timeout=PATIENCE)
     return process, err
