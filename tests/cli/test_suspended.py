@@ -5,6 +5,7 @@ on.  So it is the harder case.
 """
 
 import os
+import re
 import signal
 import time
 from contextlib import suppress
@@ -64,5 +65,5 @@ def test_a_command_that_really_takes_too_long_is_still_ended(tmp_path: Path) -> 
     run.configure(commandTimeoutSeconds=1)
     assert run.program.run("run", "r").code == 0
     said = (run.folder / "attempts" / "1a-z.implementer.1" / "transcript.jsonl").read_text()
-    assert "ended by a limit after " in said
+    assert re.search(r"ended by a limit after [1-9]", said)
     assert "ended after the time limit of 1 seconds" in said

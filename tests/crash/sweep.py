@@ -2,9 +2,9 @@
 
 ``python tests/crash/sweep.py`` tries a sample of all points of every story in every mode and prints
 a table, also of what was tried until Ctrl-C; ``--full`` tries every point of the modes that kill.
-The end of each is compared with that
-of a run that met no fault: commit ids (the time is pinned), tree, document without times, whose
-answers were taken, report, worktrees, processes; one more start must change no byte.
+The end of each is compared with that of a run that met no fault: commit ids (the time is pinned),
+tree, document without times, whose answers were taken, report, worktrees, processes; one more start
+must change no byte.
 
 Modes: ``cut`` (all processes end before the call), ``torn`` (half of a write is done, then they
 end) and ``twice`` (cut, and cut again while it goes on) are tried on recorded disk states.

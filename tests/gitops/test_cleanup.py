@@ -80,7 +80,7 @@ def test_who_starts_a_run_while_it_is_cleaned_keeps_the_lock_and_all_that_is_mad
     is_cleaned, kept = threading.Event(), list[bool]()
 
     def start() -> None:
-        while (folder / LOCK).exists():
+        while (folder / LOCK).exists() and not is_cleaned.is_set():
             pass
         with hold(folder, "now"):
             (folder / "mine").write_text("x")
@@ -88,11 +88,13 @@ def test_who_starts_a_run_while_it_is_cleaned_keeps_the_lock_and_all_that_is_mad
             kept.extend([(folder / "mine").exists(), holder(folder) is not None])
 
     starting = threading.Thread(target=start)
-    with hold(folder, "then"):
-        starting.start()
-        clean(user.root, "foo", force=True)
-    is_cleaned.set()
-    starting.join()
+    try:
+        with hold(folder, "then"):
+            starting.start()
+            clean(user.root, "foo", force=True)
+    finally:
+        is_cleaned.set()
+        starting.join()
     assert kept == [True, True]
 
 

@@ -6,10 +6,10 @@ import signal
 import subprocess
 import sys
 import threading
-import time
 from pathlib import Path
 
 import pytest
+from fakes.child_program import until
 
 from dispatch.state import lock
 from dispatch.state.errors import ExitCode, LockedError, StorageError
@@ -92,8 +92,7 @@ def test_who_waited_for_a_run_that_is_cleaned_away_owns_the_new_one(
     waiting = threading.Thread(target=wait)
     with hold(folder, NOW):
         waiting.start()
-        while _times_opened(folder / "lock") < 2:
-            time.sleep(0.001)
+        until(lambda: _times_opened(folder / "lock") == 2)
         (folder / "lock").unlink()
         folder.rmdir()
     waiting.join()
